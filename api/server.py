@@ -211,20 +211,20 @@ class BoundedProtocol(HttpToolsProtocol):
                 codings.append(value.strip().lower())
         version = self.parser.get_http_version()
         if version not in _SPOKEN:
-            self._refuse_as(400, f"HTTP/{version} is not spoken here")
+            self._refuse_as(f"HTTP/{version} is not spoken here")
         if hosts > 1:
-            self._refuse_as(400, "host: is said more than once")
+            self._refuse_as("host: is said more than once")
         if not hosts and version != "1.0":
-            self._refuse_as(400, "host: is missing")
+            self._refuse_as("host: is missing")
         if not _HOST.fullmatch(host):
-            self._refuse_as(400, "host: is not a name or address with a port")
+            self._refuse_as("host: is not a name or address with a port")
         if not self.url.startswith((b"/", b"*")) and not _is_for(self.url, host):
-            self._refuse_as(400, "host: is another one than in the address that is asked for")
+            self._refuse_as("host: is another one than in the address that is asked for")
         if codings and (codings != [b"chunked"] or version == "1.0"):
-            self._refuse_as(400, "transfer-encoding: only chunked is understood")
+            self._refuse_as("transfer-encoding: only chunked is understood")
         # The parser takes what follows the head for the other protocol: a body would be read as a request.
         if (lengths or codings) and self.parser.should_upgrade():
-            self._refuse_as(400, "upgrade: no other protocol is spoken here; send a body without it")
+            self._refuse_as("upgrade: no other protocol is spoken here; send a body without it")
 
     # Writing
 
@@ -247,8 +247,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal = 431, "the request line and headers are too large"
         raise _HeadTooLargeError
 
-    def _refuse_as(self, status: int, detail: str) -> NoReturn:
-        self._refusal = status, detail
+    def _refuse_as(self, detail: str) -> NoReturn:
+        self._refusal = 400, detail
         raise _AmbiguousError(detail)
 
     def _stop_reading(self) -> NoReturn:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from schemas.addresses import is_loopback
-from schemas.kafka import Kafka, KafkaSettings
+from schemas.kafka import BrokerAddresses, Kafka, KafkaSettings
 from schemas.tracing import TRACES_PATTERN
 
 Role = Literal["all", "ingest", "read"]
@@ -29,7 +29,7 @@ class Settings(KafkaSettings):
     )
 
     config: Path = Field(default=Path("floorcast.yaml"), description="The file with connections, teams and rules.")
-    broker: str = Field(default="127.0.0.1:9092", min_length=1, description="Kafka's HOST:PORT, several with commas.")
+    broker: BrokerAddresses = Field(default="127.0.0.1:9092", description="Kafka's HOST:PORT, several with commas.")
     prefix: str = Field(
         default="floorcast.",
         pattern=r"^[A-Za-z0-9._-]{0,64}$",

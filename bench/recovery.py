@@ -155,9 +155,9 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
 
 
 def _until_kept(worker: Started, partitions: int) -> None:
-    """Wait for a checkpoint of all that was put in: the end does not wait for one so large."""
+    """Wait for checkpoints of all that was put in, of both stages: the end does not wait for ones so large."""
     ends = time.monotonic() + KEPT_SECONDS
-    while sum(line["event"] == "snapshot.written" for line in worker.events()) < partitions:
+    while sum(line["event"] == "snapshot.written" for line in worker.events()) < 2 * partitions:
         if time.monotonic() > ends:
             msg = f"no checkpoints after {KEPT_SECONDS:g} s"
             raise BenchError(msg)

@@ -1,8 +1,8 @@
 """`floorcast dead-letters`: what nobody could read, why, and once more after a fix.
 
-Owns the choice of letters, how they are shown and the replay. Reads the topics itself, so it needs no api. A replay
-appends the raw delivery again, with its first `received_at`: the fold does not care about the repetition of what was
-fine in it. The letters of before stay in the log.
+Owns the choice of letters, how they are shown and put through again. Reads the topics itself, so it needs no api. Put
+through again is the raw delivery, with its first `received_at`: the fold does not care about the repetition of what
+was fine in it. The letters of before stay in the log.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from hashlib import blake2b
 
 import msgspec
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
-from processor.transport.reaching import what_failed
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
+from schemas.kafka_refusals import what_failed
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, PROGRESS
 
@@ -189,15 +189,15 @@ async def _show(target: Target, letter_id: str) -> int:
     return 0
 
 
-def run_replay(target: Target, choice: Choice, *, wait_seconds: float) -> int:
+def run_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
     """Append the deliveries of the chosen letters again, and say what became of them.
 
     0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
     """
-    return _guarded(lambda: asyncio.run(_replay(target, choice, wait_seconds)), target)
+    return _guarded(lambda: asyncio.run(_read_again(target, choice, wait_seconds)), target)
 
 
-async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
+async def _read_again(target: Target, choice: Choice, wait_seconds: float) -> int:
     places: set[Place] = set()
     between_stages = 0
 
@@ -249,7 +249,7 @@ async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
 async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place], int]:
     """Where they lie now, and how many are there no more.
 
-    Each content once: a delivery that was replayed in vain has several letters, which must not double at each try.
+    Each content once: what was put through again in vain has several letters, which must not double at each try.
     """
     contents: set[bytes] = set()
     appended: set[Place] = set()

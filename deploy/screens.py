@@ -6,7 +6,7 @@ Owns what is printed. Reads and writes the topic `access` itself, so it needs no
 import sys
 
 from deploy.access import Put, run_with_book
-from deploy.local.up import Target
+from deploy.local.target import Target
 from schemas.config import Config
 from schemas.devices import AccessBook, Device, new_device
 from schemas.documents.errors import suggestion

@@ -5,7 +5,7 @@ filled from. The api's and the worker's own settings are theirs.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from schemas.instants import DAY, SECOND, parse_duration
-from schemas.kafka import KafkaSettings
+from schemas.kafka import BrokerAddresses, KafkaSettings
 
 SECRETS = Path("/run/secrets")
 PREFIX = "FLOORCAST_"
@@ -55,7 +55,9 @@ class Settings(KafkaSettings):
     data: Path = Field(default=Path(".floorcast"), description="Where `up` keeps Kafka's log and its own files.")
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `up` listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port that `up` listens on; 0 takes a free one.")
-    broker: str | None = Field(default=None, description="HOST:PORT of a Kafka; without it `up` starts its own.")
+    broker: BrokerAddresses | None = Field(
+        default=None, description="HOST:PORT of a Kafka; without it `up` starts its own."
+    )
     prefix: str = Field(
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="What the names of all topics begin with."
     )
@@ -76,21 +78,28 @@ class Settings(KafkaSettings):
 
 def load_settings(**flags: Any) -> Settings:
     """The settings; a flag that is None was not given. Raises SettingsError."""
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(describe(error)) from None
+        raise SettingsError(describe(error, given)) from None
 
 
-def describe(error: ValidationError) -> list[str]:
-    """One line per setting that cannot be used, by the name of its variable."""
-    return [
-        # What concerns several settings names them itself.
-        f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-        if problem["loc"]
-        else str(problem["msg"]).removeprefix("Value error, ")
-        for problem in error.errors(include_input=False)
-    ]
+_FLAGS = {"worker_host": "--host", "worker_port": "--port"}
+
+
+def describe(error: ValidationError, given: Collection[str] = ()) -> list[str]:
+    """One line per setting that cannot be used, by its flag where it was `given` as one, else by its variable."""
+    told = []
+    for problem in error.errors(include_input=False):
+        reason = str(problem["msg"]).removeprefix("Value error, ")
+        if not problem["loc"]:  # what concerns several settings names them itself
+            told.append(reason)
+            continue
+        name = "_".join(str(part) for part in problem["loc"])
+        where = _FLAGS.get(name, f"--{name.replace('_', '-')}") if name in given else f"{PREFIX}{name.upper()}"
+        told.append(f"{where}: {reason}")
+    return told
 
 
 def read_environment(given: Mapping[str, str], dotenv: Path, secrets: Path) -> dict[str, str]:

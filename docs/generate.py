@@ -303,7 +303,7 @@ command wins over the environment, the environment over `.env` in the working di
 | variable | read by | meaning |
 |---|---|---|
 | `FLOORCAST_API_KEY` | `floorcast verify` | Key of scope `read`, where the api wants one. |
-| `FLOORCAST_CACHE` | the local Kafka | Folder of Kafka's jars; the user's cache folder by default. |
+| `FLOORCAST_CACHE` | the local Kafka | Folder of Kafka's jars and their archive; the user's cache folder by default. |
 | `FLOORCAST_SECRET` | `floorcast simulate` | Like `--secret`. |""",
         "## docker-compose.yml\n\nSet in `.env` beside it.\n\n" + _compose_variables(),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from schemas.kafka import Kafka, KafkaSettings
+from schemas.kafka import BrokerAddresses, Kafka, KafkaSettings
 from schemas.tracing import TRACES_PATTERN
 
 
@@ -18,7 +18,7 @@ class Settings(KafkaSettings):
     model_config = SettingsConfigDict(env_prefix="FLOORCAST_", extra="ignore", frozen=True)
 
     config: Path = Field(default=Path("floorcast.yaml"), description="The configuration file.")
-    broker: str = Field(default="127.0.0.1:9092", description="Kafka, as host:port[,host:port].")
+    broker: BrokerAddresses = Field(default="127.0.0.1:9092", description="Kafka, as host:port[,host:port].")
     prefix: str = Field(
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="Before every topic and group name."
     )

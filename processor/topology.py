@@ -32,8 +32,7 @@ from schemas.tracing import OFF, Tracing
 def build_app(
     settings: Settings, config: Config, served: Served, numbers: Numbers, tracing: Tracing = OFF
 ) -> StagedApp:
-    """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
-    build_channels(config)
+    """The worker's Faust app, ready to run."""
     asking = KafkaFacts(settings.kafka)
     deployment = Deployment(
         bootstrap=settings.kafka,

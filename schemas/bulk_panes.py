@@ -3,16 +3,17 @@
 Owns the way from totals back to panes. What is in no column (samples, ids, what waits) is decoded and merged as ever.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Column
-from schemas.pane_store import Held, PaneStore
+from schemas.pane_store import Held, PaneStore, panes_of
 from schemas.panes import Pane, decode_pane, merge, written_name
-from schemas.sums import Sums, Totals, in_order
+from schemas.sums import Sums, Totals
 from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
@@ -49,6 +50,10 @@ class BulkPanes:
             return None
         return {column: _at(total, places) for column, total in self._sums.totals(first, last, cells).items()}
 
+    def ahead(self, first: Window, last: Window, cells: frozenset[int]) -> Iterator[None]:
+        """Make the totals that these cells are read from, with time for others after each step."""
+        return self._sums.ahead(first, last, cells & self._in_columns)
+
     def of_rep(self, rep: str | None, span: Span, cells: frozenset[int] | None) -> Pane | None:
         """Somebody's pane of some cells over days, from totals that others will ask for too.
 
@@ -79,21 +84,23 @@ class BulkPanes:
     ) -> list[Pane]:  # fmt: skip
         """The pane of each of them over a stretch of windows; of these cells (None: of all) at least."""
         group_of = {place: number for number, place in enumerate(places)}
-        return self._panes(self._sums.totals(first, last, cells), first, last, group_of, len(places), cells, day_of)
+        in_columns = None if cells is None else cells & self._in_columns
+        totals = {} if in_columns == frozenset() else self._sums.totals(first, last, in_columns)
+        return self._panes(totals, first, last, group_of, len(places), cells, day_of)
 
     def levels_of(
         self, places: Sequence[int], first: Window, last: Window, day_of: Callable[[Window], Day]
     ) -> list[Pane]:  # fmt: skip
         """The same of what is part of levels, in stretches of which nobody else will ask."""
         group_of = {place: number for number, place in enumerate(places)}
-        totals = self._sums.of(first, last, self._levels, group_of)
+        totals = self._sums.of(first, last, self._levels, group_of.keys())
         return self._panes(totals, first, last, group_of, len(places), self._levels, day_of)
 
     def of_groups(
         self, first: Window, last: Window, group_of: Mapping[int, int], number: int, day_of: Callable[[Window], Day]
     ) -> list[Pane]:  # fmt: skip
         """The panes of so many groups over a stretch of windows. `group_of`: the group of each place that is in one."""
-        totals = self._sums.of(first, last, None, group_of)
+        totals = self._sums.of(first, last, None, group_of.keys())
         return self._panes(totals, first, last, group_of, number, None, day_of)
 
     def _panes(
@@ -115,43 +122,43 @@ class BulkPanes:
         if cells is not None and cells <= self._in_columns:
             return found
         parts: list[list[Pane]] = [[] for _ in range(number)]
+        wanted = np.sort(places)
         for window in self._store.windows_between(first, last):
-            for place, rest in self._rests(window, group_of, cells):
+            for place, rest in self._rests(window, group_of.keys(), wanted, cells):
                 parts[group_of[place]].append(rest)
             for cell in self._days if cells is None else self._days & cells:
-                for place in self._present(window, cell, group_of):
+                for place in self._present(window, cell, group_of.keys(), wanted):
                     # What nobody did is done on no person's day.
                     if place:
                         parts[group_of[place]].append({cell: {(self._store.names[place], day_of(window)): 1}})
         return [pane | merge(rests) if rests else pane for pane, rests in zip(found, parts, strict=True)]
 
     def _rests(
-        self, window: Window, places: Collection[int], cells: frozenset[int] | None
+        self, window: Window, places: AbstractSet[int], wanted: NDArray[np.int64], cells: frozenset[int] | None
     ) -> Iterator[tuple[int, Pane]]:  # fmt: skip
-        """What of these people's panes is in no column, by origin."""
+        """What of these people's panes is in no column, by origin. `wanted`: they as a block is asked for them."""
         fresh = self._store.fresh(window)
         names = None if cells is None else [*map(written_name, cells - self._in_columns - self._days)]
-        wanted = in_order(places)
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
             for place, rest in block.rests(wanted):
                 if place not in over and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
-        for origin, place, value in self._store.fresh_panes(window, places):
-            if names is None or any(name in value for name in names):
-                pane = self._store.read(window, origin, place, value)
-                found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
-                if found:
-                    yield place, found
+        for origin, place, value in panes_of(fresh, places, names):
+            pane = self._store.read(window, origin, place, value)
+            found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
+            if found:
+                yield place, found
 
     def _is_rest(self, cell: int, held: Any) -> bool:
         return type(held) is not int and cell not in self._store.parts
 
-    def _present(self, window: Window, cell: int, places: Collection[int]) -> Iterator[int]:
+    def _present(
+        self, window: Window, cell: int, places: AbstractSet[int], wanted: NDArray[np.int64]
+    ) -> Iterator[int]:  # fmt: skip
         """Who of them has more than nothing in a cell, of all origins together."""
         amounts: dict[int, int] = {}
         fresh, cells = self._store.fresh(window), np.array([cell], np.uint64)
-        wanted = in_order(places)
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
             for number in block.numbers(cells):
@@ -159,11 +166,9 @@ class BulkPanes:
                 for place, amount in zip(*theirs, strict=True):
                     if place not in over:
                         amounts[place] = amounts.get(place, 0) + amount
-        name = written_name(cell)
-        for origin, place, value in self._store.fresh_panes(window, places):
-            if name in value:
-                pane = self._store.read(window, origin, place, value)
-                amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
+        for origin, place, value in panes_of(fresh, places, [written_name(cell)]):
+            pane = self._store.read(window, origin, place, value)
+            amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
         return (place for place, amount in amounts.items() if amount > 0)
 
 

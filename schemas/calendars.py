@@ -64,27 +64,29 @@ def _weekday(name: str, text: str) -> int:
 
 
 def _parse_spans(days: str, spans: Sequence[str]) -> Hours:
-    found: list[tuple[int, int]] = []
-    for text in spans:
-        first, dash, last = text.partition("-")
-        start, end = _minutes(first), _minutes(last)
-        if not dash or start is None or end is None:
-            msg = f"{days}: {text!r} is not a span such as 09:00-18:00"
-            raise ValueError(msg)
-        if start == end:
-            msg = f"{days}: {text} is empty"
-            raise ValueError(msg)
-        if start > end:
-            msg = f"{days}: {text} ends before it begins; work past midnight is written {first.strip()}-24:00 and, "
-            msg += f"on the day after, 00:00-{last.strip()}"
-            raise ValueError(msg)
-        found.append((start, end))
-    found.sort()
+    found = sorted(parse_span(text) for text in spans)
     for (_, end), (start, _) in pairwise(found):
         if start < end:
             msg = f"{days}: spans overlap at {start // 60:02d}:{start % 60:02d}"
             raise ValueError(msg)
     return tuple(found)
+
+
+def parse_span(text: str) -> tuple[int, int]:
+    """`09:00-18:00` as minutes of one day. Raises ValueError."""
+    first, dash, last = text.partition("-")
+    start, end = _minutes(first), _minutes(last)
+    if not dash or start is None or end is None:
+        msg = f"{text!r} is not a span such as 09:00-18:00"
+        raise ValueError(msg)
+    if start == end:
+        msg = f"{text} is empty"
+        raise ValueError(msg)
+    if start > end:
+        msg = f"{text} ends before it begins; work past midnight is written {first.strip()}-24:00 and, "
+        msg += f"on the day after, 00:00-{last.strip()}"
+        raise ValueError(msg)
+    return start, end
 
 
 def _minutes(text: str) -> int | None:
@@ -112,8 +114,13 @@ def public_holidays(country: str, subdivision: str | None) -> Callable[[date], b
 
     try:
         found: Any = holidays.country_holidays(country, subdiv=subdivision)
-    except NotImplementedError as error:
-        raise ValueError(str(error)) from None
+    except NotImplementedError:
+        known = holidays.list_supported_countries().get(country)
+        if known is None:
+            msg = f"holidays of {country!r} are not known; it must be a country of ISO 3166-1 such as DE"
+        else:
+            msg = f"holidays of {subdivision!r} in {country} are not known; there are {', '.join(known) or 'none'}"
+        raise ValueError(msg) from None
     return lambda day: day in found
 
 

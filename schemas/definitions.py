@@ -1,7 +1,7 @@
 """By which definitions were numbers derived? A digest of everything in the configuration that they depend on.
 
-Owns what counts as a definition, and the number of the form in which derived numbers are written. Whoever derives says
-the digest, whoever serves compares it with their own.
+Owns what counts as a definition, and the numbers of the forms in which rows and derived numbers are written. Whoever
+derives says the digest, whoever serves compares it with their own.
 """
 
 import json
@@ -14,6 +14,9 @@ from schemas.config import Config
 FORM = 1
 """Of the messages in derived topics. Raised with a form that builds before it cannot read: where two versions run side
 by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
+ROWS = 2
+"""Of rows, and of what stages hand on. Raised with what builds before it would take for damage, such as a further voice
+of a field: a worker that finds a greater number in Kafka writes nothing and ends (processor/agents/stage.py)."""
 _NO_DEFINITIONS: Any = {
     "alerts": True,
     "prometheus": True,
@@ -34,8 +37,11 @@ _WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examp
 
 
 def digest_of(config: Config) -> str:
-    """Give the same for two configurations by which the same records make the same numbers."""
-    definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS)
+    """Give the same for two configurations by which the same records make the same numbers.
+
+    What nobody has set stays out: a version that brings settings derives by the same definitions until one is used.
+    """
+    definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS, exclude_defaults=True)
     # Who is only named is nobody new: records speak of them anyhow.
     definitions["reps"] = {id: rep for id, rep in definitions.get("reps", {}).items() if any(rep.values())}
     definitions["metrics"] = _defined(config.defined)
@@ -45,8 +51,13 @@ def digest_of(config: Config) -> str:
 
 def _defined(defined: Defined) -> Any:
     return {
-        "metrics": {name: entry.model_dump(mode="json", exclude=_WORDS) for name, entry in defined.metrics.items()},
-        "dimensions": {name: each.model_dump(mode="json") for name, each in defined.dimensions.items()},
+        "metrics": {
+            name: entry.model_dump(mode="json", exclude=_WORDS, exclude_defaults=True)
+            for name, entry in defined.metrics.items()
+        },
+        "dimensions": {
+            name: each.model_dump(mode="json", exclude_defaults=True) for name, each in defined.dimensions.items()
+        },
         "cold_sources": sorted(defined.cold_sources),
         "quiet_after": defined.quiet_after,
     }

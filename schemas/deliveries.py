@@ -19,18 +19,17 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """At most 1 MiB."""
 
 
-SOURCE = "floorcast-source"
-"""Header of what floorcast asked for itself, or read from a file, and how: one of `SOURCES`. No request from outside
-can set it, for of those only the headers that a connector names are kept."""
+BROUGHT_BY = "floorcast-source"
+"""Header of what floorcast asked for itself, or read from a file, and how: one of the four words below. No request from
+outside can set it, for of those only the headers that a connector names are kept."""
 ASKED_AT = "floorcast-asked-at"
 """Header beside it: when that was asked (microseconds)."""
 REQUEST = "floorcast-request"
 """Header of a webhook: the id of the request that brought it, which its answer and the api's log carry too."""
 LOOKUP, BACKFILL, RECONCILIATION, FILE = "lookup", "backfill", "reconciliation", "file"
-SOURCES = frozenset({LOOKUP, BACKFILL, RECONCILIATION, FILE})
-QUIET_SOURCES = SOURCES - {LOOKUP}
+QUIET = frozenset({BACKFILL, RECONCILIATION, FILE})
 """Those that tell of what has long happened: no message is sent of it. A look-up is a webhook's second half."""
-ASKED = SOURCES - {FILE}
+ASKED = frozenset({LOOKUP, BACKFILL, RECONCILIATION})
 """Those of what a CRM's API has answered."""
 
 encode_delivery = msgspec.msgpack.Encoder().encode

@@ -129,6 +129,11 @@ class Floor(MergedPanes):
         windows = span.windows()
         return self._bulk.totals(places, Window(windows[0]), Window(windows[-1]), held.cells)
 
+    def total_ahead(self, metric: str, span: Span) -> Iterator[None]:
+        """Make ahead what a metric of everybody is read from, with time for others after each step."""
+        windows = span.windows()
+        return self._bulk.ahead(Window(windows[0]), Window(windows[-1]), self._bound.metrics[metric].cells)
+
     def rough(self, metric: str, totals: Mapping[Column, NDArray[Any]], size: int) -> Rough | None:
         """About how large a metric of so many people is, of whom these are the totals; None: there is no saying."""
         reader = self._bound.metrics[metric].reader
@@ -153,6 +158,11 @@ class Floor(MergedPanes):
     ) -> Values:  # fmt: skip
         """The metrics of a merged pane; of a span that reaches further back than ids are kept, none of those."""
         return self._result(pane, now, self._bound.metrics if metrics is None else metrics, None, span)
+
+    def result_on(self, blank: Values, pane: Pane, now: int, span: Span) -> Values:
+        """As `result`, where `blank` is that of an empty pane: most metrics of most people are what they are of it."""
+        names = [name for name in self.metrics_of({}, pane) if name in blank.own]
+        return blank.replaced_by(self.result(pane, now, names, span))
 
     def segment(self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str], span: Span) -> Values:
         """The part of these metrics that has a label of a dimension."""

@@ -4,7 +4,7 @@ Owns how they are made: of one team from its people alone, of all of them at onc
 whose panes have changed. What they are over many windows is for merged_panes.py.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from schemas.bulk_panes import BulkPanes
@@ -16,6 +16,11 @@ from schemas.windows import Day, Window, day_window
 
 _MANY = 4
 """Teams that are made of their people alone."""
+_TOGETHER = 512
+"""Places whose people, where they are in no team, are one part of the organisation."""
+_FEW = 8
+"""One of so many people: they are looked for, and not all others with them."""
+_PART = "places"
 _EMPTY: Pane = {}
 
 
@@ -34,6 +39,8 @@ class GroupPanes:
         self.held: dict[Window, dict[Scope, Pane]] = {}
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
         """Panes of reps that lie in those that are held of the window, and are others by now."""
+        self._begun: set[Window] = set()
+        """Windows of which these are still nobody's, of some people."""
 
     def note(self, window: Window, rep: str | None) -> None:
         """Called before somebody's pane changes."""
@@ -45,20 +52,23 @@ class GroupPanes:
         if window is None:
             self.held.clear()
             self._exchanged.clear()
+            self._begun.clear()
         else:
             self.held.pop(window, None)
             self._exchanged.pop(window, None)
 
     def pane(self, window: Window, scope: Scope) -> Pane:
         """Of that team, or of the organisation, in a window that has panes."""
-        held = self.held.setdefault(window, {})
+        held = self._held(window)
+        if scope not in held and self._is_sparse(window):
+            self._begin(window, held, [scope])
         exchanged = self._exchanged.pop(window, None)
-        if exchanged and 2 * len(exchanged) > self._store.size(window):
-            held.clear()
-        elif exchanged:
+        if exchanged:
             self._exchange(held, window, exchanged)
         if scope not in held:
-            self._merge(window, held, [scope])
+            day = self._day_of(window)
+            self._make(window, held, {part: self._places_of(part, day) for part in self._lacking(held, [scope])})
+            self._join(held, [scope])
         return held[scope]
 
     def merge_ahead(self, window: Window, scopes: Collection[Scope], most: int) -> int:
@@ -66,27 +76,55 @@ class GroupPanes:
 
         Gives how many reps there were; none: all is merged.
         """
-        held, exchanged = self.held.get(window), self._exchanged.get(window)
-        is_fresh = exchanged and _EMPTY not in exchanged.values()
-        is_outdated = is_fresh and 2 * len(exchanged or ()) > self._store.size(window)
-        if held is None or is_outdated or not held.keys() >= {*scopes}:
-            wanted = {*scopes, *(held or ())}
-            held = self.held[window] = {}
-            if self._store.blocks(window):
-                self._merge(window, held, wanted)
-                self._exchanged.pop(window, None)
-                return most
-            held |= dict.fromkeys(wanted, _EMPTY)
-            everybody = [self._store.names[place] for place in self._store.places_in(window)]
-            exchanged = self._exchanged[window] = dict.fromkeys(everybody, _EMPTY)
+        held = self._held(window)
+        if not held.keys() >= {*scopes} and self._is_sparse(window):
+            self._begin(window, held, scopes)
+        exchanged = self._exchanged.get(window)
+        if exchanged:
+            some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
+            self._exchange(held, window, some)
+            return len(some)
+        day, parts = self._day_of(window), dict[Scope, list[int]]()
+        for part in self._lacking(held, scopes):
+            people = self._places_of(part, day)
+            if parts and sum(map(len, parts.values())) + len(people) > most:
+                break
+            parts[part] = people
+        if not parts:
+            return min(most, self._join(held, scopes))
+        found = sum(map(len, parts.values()))
+        if found > most and ORGANISATION not in held:
+            # Of so large a team the people are merged in pieces: it has none of them yet.
+            held |= dict.fromkeys(parts, _EMPTY)
+            self._exchanged[window] = {
+                self._store.names[place]: _EMPTY for people in parts.values() for place in people
+            }
+            self._begun.add(window)
+            return self.merge_ahead(window, scopes, most)
+        self._make(window, held, parts)
+        return max(1, min(found, most))
+
+    def _held(self, window: Window) -> dict[Scope, Pane]:
+        """What is held of a window; nothing any more where most of it is outdated."""
+        held, exchanged = self.held.setdefault(window, {}), self._exchanged.get(window)
         if not exchanged:
-            return 0
-        some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
-        if not exchanged:
+            self._begun.discard(window)
+        elif window not in self._begun and 2 * len(exchanged) > self._store.size(window):
+            held.clear()
             del self._exchanged[window]
-        self._add(held, window, [rep for rep, before in some.items() if not before])
-        self._exchange(held, window, {rep: before for rep, before in some.items() if before})
-        return len(some)
+        return held
+
+    def _is_sparse(self, window: Window) -> bool:
+        """Whether few of all people have anything there: most parts would be made of nobody."""
+        return _FEW * self._store.size(window) < len(self._store.names)
+
+    def _begin(self, window: Window, held: dict[Scope, Pane], scopes: Collection[Scope]) -> None:
+        """Take it that what is held of a window, and these, lack all who have anything there."""
+        wanted = {*scopes, *(scope for scope in held if scope.kind != _PART)}
+        held.clear()
+        held |= dict.fromkeys(wanted, _EMPTY)
+        self._exchanged[window] = {self._store.names[place]: _EMPTY for place in self._store.places_in(window)}
+        self._begun.add(window)
 
     def scopes_of(self, window: Window, rep: str | None) -> list[Scope]:
         """Whose numbers a pane is part of, beside the rep's own."""
@@ -96,42 +134,69 @@ class GroupPanes:
     def _exchange(self, held: dict[Scope, Pane], window: Window, exchanged: Mapping[str | None, Pane]) -> None:
         """Bring panes up to date by the few reps that have changed, instead of by everybody."""
         made: dict[Scope, Pane] = {}
+        added: dict[Scope, list[Pane]] = {}
+        day = self._day_of(window)
         for rep, before in exchanged.items():
             after = self._rep_pane(window, rep)
-            for scope in held.keys() & {*self.scopes_of(window, rep)}:
+            for scope in held.keys() & self._in_groups(rep, day):
+                if not before:
+                    added.setdefault(scope, []).append(after)
+                    continue
                 if scope not in made:
                     # Somebody may hold the one that was given out.
                     made[scope] = dict(held[scope])
                 exchange(made[scope], before, after)
         held |= made
+        held |= {scope: merge([held[scope], *panes]) for scope, panes in added.items()}
 
-    def _add(self, held: dict[Scope, Pane], window: Window, reps: Iterable[str | None]) -> None:
-        """Merge the panes of reps that are in none of these yet into them."""
-        parts: dict[Scope, list[Pane]] = {}
-        for rep in reps:
-            for scope in held.keys() & {*self.scopes_of(window, rep)}:
-                parts.setdefault(scope, []).append(self._rep_pane(window, rep))
-        for scope, panes in parts.items():
-            held[scope] = merge([held[scope], *panes])
+    def _in_groups(self, rep: str | None, day: Day) -> set[Scope]:
+        """Whose panes a person's lies in: of a team or of a part that is none, and of the organisation."""
+        team = self._roster.team_on(rep, day)
+        found = {ORGANISATION} if team is None else {ORGANISATION, team_scope(team)}
+        if team not in self._roster.team_names:
+            found.add(_places_scope(self._store.places[rep]))
+        return found
 
-    def _merge(self, window: Window, held: dict[Scope, Pane], scopes: Collection[Scope]) -> None:
-        """Put the panes of these scopes in a window, and perhaps of others, into those that are held.
+    def _lacking(self, held: dict[Scope, Pane], scopes: Collection[Scope]) -> Sequence[Scope]:
+        """The parts that are still to be made for these; where one team after the other is asked for, all teams."""
+        wanted: Collection[Scope] = [scope for scope in scopes if scope not in held]
+        if ORGANISATION in wanted:
+            wanted = dict.fromkeys([*self._all_parts(), *wanted])
+        elif wanted and has_many(held):
+            wanted = dict.fromkeys([*map(team_scope, self._roster.team_names), *wanted])
+        return [scope for scope in wanted if scope != ORGANISATION and scope not in held]
 
-        Where everybody is looked at anyway, or one team after the other is asked for, all are made at once.
+    def _all_parts(self) -> Iterator[Scope]:
+        """Everybody is in one of them."""
+        yield from map(team_scope, self._roster.team_names)
+        yield from map(_places_scope, range(0, len(self._store.names), _TOGETHER))
+
+    def _join(self, held: dict[Scope, Pane], scopes: Collection[Scope]) -> int:
+        """Make the organisation's pane of its parts, all of which are there, if it is asked for and not held.
+
+        Gives how many parts there were.
         """
-        if ORGANISATION not in scopes and not has_many(held):
-            held |= {scope: self.of_team(scope, window, window) for scope in scopes}
-            return
-        day, teams = self._day_of(window), [*map(team_scope, self._roster.team_names)]
-        numbers = {scope.id: number for number, scope in enumerate(teams)}
-        # The last group is of those without a team.
-        group_of = {
-            place: numbers.get(self._roster.team_on(name, day), len(teams))
-            for place, name in enumerate(self._store.names)
-        }
-        panes = self._bulk.of_groups(window, window, group_of, len(teams) + 1, self._day_of)
-        held |= dict.fromkeys(scopes, _EMPTY) | {ORGANISATION: merge(panes)}
-        held |= {team: pane or _EMPTY for team, pane in zip(teams, panes, strict=False)}
+        if ORGANISATION not in scopes or ORGANISATION in held:
+            return 0
+        parts = [*self._all_parts()]
+        held[ORGANISATION] = merge(held[part] for part in parts)
+        return len(parts)
+
+    def _make(self, window: Window, held: dict[Scope, Pane], parts: Mapping[Scope, Collection[int]]) -> None:
+        """Put the panes of these parts into those that are held."""
+        group_of = {place: number for number, people in enumerate(parts.values()) for place in people}
+        panes = self._bulk.of_groups(window, window, group_of, len(parts), self._day_of)
+        held |= {part: pane or _EMPTY for part, pane in zip(parts, panes, strict=True)}
+
+    def _places_of(self, part: Scope, day: Day) -> list[int]:
+        """The people of a part on a day."""
+        places, names, roster = self._store.places, self._store.names, self._roster
+        if part.kind == "team":
+            reps = roster.ever_in(part.id)
+            return [places[rep] for rep in reps if rep in places and roster.team_on(rep, day) == part.id]
+        first = int(part.id or 0)
+        there = range(first, min(first + _TOGETHER, len(names)))
+        return [place for place in there if roster.team_on(names[place], day) not in roster.team_names]
 
     def of_team(self, scope: Scope, first: Window, last: Window) -> Pane:
         """The pane of a team in a window, or over a stretch of days: of its people alone."""
@@ -154,3 +219,8 @@ class GroupPanes:
 def has_many(held: Iterable[Scope]) -> bool:
     """Whether there are so many teams that all others are likely to be asked for as well."""
     return sum(1 for _ in islice((scope for scope in held if scope.kind == "team"), _MANY)) == _MANY
+
+
+def _places_scope(place: int) -> Scope:
+    """Who is in no team that there is, among those whose places are near that one."""
+    return Scope(_PART, str(place - place % _TOGETHER))

@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -140,6 +140,19 @@ after some nine seconds, and aiokafka's own 40 s would be 40 s of standing still
 
 Address = str | Kafka
 """Text is a Kafka that asks for nothing."""
+
+
+def _host_ports(text: str) -> str:
+    for one in text.split(","):
+        host, _, port = one.strip().rpartition(":")
+        if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) <= 65535:
+            msg = f"{one.strip()!r} is not HOST:PORT"
+            raise ValueError(msg)
+    return text
+
+
+BrokerAddresses = Annotated[str, AfterValidator(_host_ports)]
+"""HOST:PORT of a Kafka, several with commas."""
 
 
 def kafka_options(kafka: Address) -> dict[str, Any]:

@@ -25,11 +25,13 @@ from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
 from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.sums import Sums
-from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, index_of, is_day
+from schemas.windows import STANDING, Calendar, Day, Span, Window, index_of, is_day
 
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
 LEVELS_REMEMBERED = 4096
+_TOGETHER = 8
+"""Of as many people what minutes hold is looked for at once."""
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
@@ -356,13 +358,15 @@ class MergedPanes:
                 levels.append(self._levels.level(standing, parts))
         return [self._levels.put({}, levels[0], levels[1] if len(levels) > 1 else None) for levels in found]
 
-    def _levels_in(self, span: Span, people: Iterable[Scope]) -> Mapping[Scope, Pane]:
-        """What of levels people have in a stretch of days, at once; of minutes, few of which are theirs, nothing."""
-        if not span.days:
+    def _levels_in(self, span: Span, people: Collection[Scope]) -> Mapping[Scope, Pane]:
+        """What of levels people have in a stretch, at once; where few ask for minutes, nothing: each looks there."""
+        if not span.days and len(people) < _TOGETHER:
             return {}
         places = {scope: self.store.places[scope.id] for scope in people if scope.id in self.store.places}
-        first, last = day_window(span.first), day_window(span.last)
-        return dict(zip(places, self._bulk.levels_of([*places.values()], first, last, self._day_of), strict=True))
+        first, last = Window(span.windows()[0]), Window(span.windows()[-1])
+        found = dict.fromkeys(people, _EMPTY)
+        made = self._bulk.levels_of([*places.values()], first, last, self._day_of)
+        return found | dict(zip(places, made, strict=True))
 
     def _there_on(self, scope: Scope, day: Day) -> Sequence[Scope]:
         """What a scope's level on a day is summed up from: of a team its people of that day, wherever they were."""

@@ -5,7 +5,8 @@ into blocks (columns.py) once there are many of them, and what comes for a packe
 People are known by their place, which is theirs as long as the process lives; place 0 is what belongs to nobody.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from msgspec import MsgspecError
@@ -382,16 +383,22 @@ class PaneStore:
         """What lies over the blocks of a window, and beside them, by origin and place."""
         return self._fresh.get(window, _NONE)
 
-    def fresh_panes(self, window: Window, places: Collection[int] | None = None) -> Iterator[tuple[str, int, bytes]]:
-        """(origin, place, pane) of what lies there; of these people alone, if somebody asks for some.
 
-        Whoever asks for a few of very many has no look at all of them.
-        """
-        for origin, held in self.fresh(window).items():
-            for place in held if places is None or len(places) >= len(held) else places:
-                value = held.get(place)
-                if value is not None and (places is None or place in places):
-                    yield origin, place, value
+def panes_of(
+    fresh: Mapping[str, Mapping[int, bytes | None]],
+    places: AbstractSet[int] | None = None,
+    cells: Sequence[bytes] | None = None,
+) -> Iterator[tuple[str, int, bytes]]:
+    """(origin, place, pane) of what a store says to be fresh.
+
+    Of these people alone, if somebody asks for some: for a few of very many nobody looks at all of them. `cells`:
+    written names of cells of which a pane has to have one.
+    """
+    for origin, held in fresh.items():
+        for place in held if places is None else held.keys() & places:
+            value = held[place]
+            if value is not None and (cells is None or any(name in value for name in cells)):
+                yield origin, place, value
 
 
 def read_place(key: bytes) -> tuple[str, str | None, Window]:

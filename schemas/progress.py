@@ -39,6 +39,8 @@ class Progress(msgspec.Struct, array_like=True):
     """Stage responses: derived by a replay, for which others stood still then (microseconds), and not looked at yet."""
     marks: dict[str, Mark] = msgspec.field(default_factory=dict)
     """Topic of the catalogue -> how far this stage has read or written it. Told once a load has published all."""
+    rows: int = 0
+    """The form of rows by which they were written (`ROWS` in schemas/definitions.py); 0: not said."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""

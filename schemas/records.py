@@ -543,7 +543,6 @@ def is_elsewhere(row: bytes) -> bool:
 
 NAMED_IN_ORDER: Mapping[str, tuple[str, ...]] = {kind: tuple(sorted(names)) for kind, names in NAMED.items()}
 _NO_HISTORIES: dict[int, list[tuple[int, int, Value]]] = {}
-_NO_NAMED: dict[int, list[tuple[int, int, str]]] = {}
 
 
 def ids_in(value: Value) -> Sequence[str]:

@@ -18,8 +18,8 @@ from schemas.panes import Pane
 from schemas.people import Person
 from schemas.windows import Calendar, Day
 
-LabelOn = Callable[[str, Day], Hashable]
-"""What somebody belongs to on a day."""
+LabelOn = Callable[[str | None, Day], Hashable]
+"""What somebody belongs to on a day, or nobody."""
 
 
 class RepDays:
@@ -27,12 +27,13 @@ class RepDays:
 
     def __init__(self, config: Config, plan: Plan, calendar: Calendar) -> None:
         program = plan.programs.get(REP_DAYS)
-        self._lines = () if program is None else tuple(line for site in program.sites for line in site.lines)
+        sites = () if program is None else program.sites
+        self._lines = tuple((line, bool(site.credit)) for site in sites for line in site.lines)
         self._calendar = calendar
         self._works, self._else = works_of(config, calendar)
         self._pairs = plan.of_kind(Kind.DAYS)
-        self.cells = frozenset(line.cell for line in self._lines)
-        self._is_daily = any("day" in fields_of(line.when) or line.cell in self._pairs for line in self._lines)
+        self.cells = frozenset(line.cell for line, _ in self._lines)
+        self._is_daily = any("day" in fields_of(line.when) or line.cell in self._pairs for line, _ in self._lines)
         """Whether it matters which days they are, and not only how many."""
 
     def panes(
@@ -47,10 +48,11 @@ class RepDays:
             employment = employment_of(person)
             if employment is not None:
                 for days, team in _runs(employment, Days(first, last), is_daily=is_daily or self._is_daily):
-                    pane = found.setdefault(label_on(person.rep, days.first), {})
+                    # What is credited to nobody is the organisation's alone.
+                    theirs, nobodys = (found.setdefault(label_on(who, days.first), {}) for who in (person.rep, None))
                     number, scheduled = days.last - days.first + 1, self._scheduled(employment, days, team)
-                    self._add(pane, person.rep, days.first, scheduled, is_scheduled=True)
-                    self._add(pane, person.rep, days.first, number - scheduled, is_scheduled=False)
+                    self._add(theirs, nobodys, person.rep, days.first, scheduled, is_scheduled=True)
+                    self._add(theirs, nobodys, person.rep, days.first, number - scheduled, is_scheduled=False)
         return found
 
     def _scheduled(self, employment: Employment, days: Days, team: str | None) -> int:
@@ -63,13 +65,14 @@ class RepDays:
         )
         return work.working_days(days) - away
 
-    def _add(self, pane: Pane, rep: str, day: Day, number: int, *, is_scheduled: bool) -> None:
+    def _add(self, theirs: Pane, nobodys: Pane, rep: str, day: Day, number: int, *, is_scheduled: bool) -> None:
         if not number:
             return
         row = {"rep": rep, "day": self._calendar.day_start(day), "scheduled": is_scheduled}
-        for line in self._lines:
-            if _holds(line.when, row):
-                _put(pane, line, (rep, day) if line.cell in self._pairs else rep, number, self._pairs)
+        for line, is_credited in self._lines:
+            is_pair = line.cell in self._pairs
+            if _holds(line.when, row) and (is_credited or not is_pair):
+                _put(theirs if is_credited else nobodys, line, (rep, day) if is_pair else rep, number, self._pairs)
 
 
 def _runs(employment: Employment, days: Days, *, is_daily: bool) -> Iterator[tuple[Days, str | None]]:

@@ -6,6 +6,7 @@ last is told by `note`, and put into it when somebody asks again. Numbers are ne
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
-from schemas.pane_store import Held, PaneStore, pane_or_nothing
-from schemas.panes import Pane
+from schemas.pane_store import Held, PaneStore, pane_or_nothing, panes_of
+from schemas.panes import Pane, written_name
 from schemas.windows import Window, is_day
 
 Total = NDArray[Any]
@@ -26,8 +27,10 @@ KEPT = 24
 """Stretches whose totals are kept."""
 _MANY = 500
 """Panes of a window that are in no block, from which on its own totals are kept too."""
-_NOTED = 50_000
-"""Panes that may change before totals are made anew instead of being moved."""
+_NOTED = 2_000
+"""Panes that may change before totals are moved by them, though nobody asks: of many it would take long at once."""
+_AT_ONCE = 100
+"""Panes that are read in one step of what is made ahead; so long takes about a millisecond."""
 _FEW = 8
 """One of so many people: theirs is looked for in a column, instead of adding all of it."""
 _SAFE = 2**62
@@ -47,19 +50,22 @@ class Sums:
         self._store = store
         self._apart = apart
         self._kept: OrderedDict[Stretch, _Kept] = OrderedDict()
+        self._making: dict[Stretch, _Kept] = {}
+        """Of totals that are made ahead, what has changed since that was begun."""
         self._noted: dict[tuple[Window, str, int], Held] = {}
         """What has changed since -> how it was before."""
 
     def note(self, window: Window, origin: str, place: int, before: Held) -> None:
         """A pane has changed that was like this before."""
-        if self._kept:
+        if self._kept or self._making:
             self._noted.setdefault((window, origin, place), before)
             if len(self._noted) > _NOTED:
-                self.forget()
+                self._settle()
 
     def forget(self) -> None:
         """Keep nothing."""
         self._kept.clear()
+        self._making.clear()
         self._noted.clear()
 
     def totals(self, first: Window, last: Window, cells: frozenset[int] | None) -> Totals:
@@ -81,8 +87,51 @@ class Sums:
             return kept.totals
         return {column: total for column, total in kept.totals.items() if column.cell in cells}
 
+    def ahead(self, first: Window, last: Window, cells: frozenset[int] | None) -> Iterator[None]:
+        """Make what `totals` then gives at once, with time for others after each step.
+
+        What is there at the beginning is added up, and what changes meanwhile is added to that in the end.
+        """
+        kept = self._kept.get((first, last), _Kept(frozenset()))
+        if kept.cells is None or (cells is not None and cells <= kept.cells) or (first, last) in self._making:
+            return
+        lacking = None if cells is None else cells - kept.cells
+        windows = self._store.windows_between(first, last)
+        for window in windows:
+            if self._has_totals(window, first, last):
+                yield from self.ahead(window, window, None)
+        self._settle()
+        adding, changed, stock = _Adding(len(self._store.names), self._apart), _Kept(lacking), []
+        self._making[first, last] = changed
+        try:
+            for window in windows:
+                if self._has_totals(window, first, last):
+                    self._add_totals(adding, window, lacking, 1)
+                else:
+                    fresh = {origin: dict(panes) for origin, panes in self._store.fresh(window).items()}
+                    stock.append((window, dict(self._store.blocks(window)), fresh))
+            for each in stock:
+                yield from self._adding(adding, *each, lacking, 1, None)
+            self._settle()
+            if self._making.get((first, last)) is changed:
+                self._keep(first, last, lacking, adding.totals, changed.totals)
+        finally:
+            if self._making.get((first, last)) is changed:
+                del self._making[first, last]
+
+    def _keep(self, first: Window, last: Window, cells: frozenset[int] | None, *parts: Totals) -> None:
+        """What was made ahead, of these parts."""
+        adding = _Adding(len(self._store.names), self._apart)
+        for part in parts:
+            for column, total in part.items():
+                adding.add_total(column, total)
+        kept = self._kept.setdefault((first, last), _Kept(frozenset()))
+        if kept.cells is not None:
+            kept.totals |= adding.totals
+            kept.cells = None if cells is None else kept.cells | cells
+
     def of(
-        self, first: Window, last: Window, cells: frozenset[int] | None, places: Collection[int] | None = None
+        self, first: Window, last: Window, cells: frozenset[int] | None, places: AbstractSet[int] | None = None
     ) -> dict[Column, Total]:  # fmt: skip
         """The same, made anew and not kept. `places`: what it says of others than these means nothing."""
         adding = _Adding(len(self._store.names), self._apart)
@@ -109,22 +158,44 @@ class Sums:
 
     def _add(
         self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int,
-        places: Collection[int] | None = None,
+        places: AbstractSet[int] | None = None,
     ) -> None:  # fmt: skip
-        wanted = None if cells is None else np.array([*cells], np.uint64)
-        theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
         for window in self._store.windows_between(first, last):
-            fresh = self._store.fresh(window)
-            if places is None and is_day(window) and first != last and sum(map(len, fresh.values())) > _MANY:
-                for column, total in self.totals(window, window, None).items():
-                    if cells is None or column.cell in cells:
-                        adding.add_total(column, total, sign)
+            if places is None and self._has_totals(window, first, last):
+                self._add_totals(adding, window, cells, sign)
                 continue
-            for origin, block in self._store.blocks(window).items():
-                adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
-            for origin, place, value in self._store.fresh_panes(window, places):
-                pane = self._store.read(window, origin, place, value)
-                adding.add_pane(self._entries(pane), place, cells, sign)
+            blocks, fresh = self._store.blocks(window), self._store.fresh(window)
+            for _ in self._adding(adding, window, blocks, fresh, cells, sign, places):
+                pass
+
+    def _add_totals(self, adding: "_Adding", window: Window, cells: frozenset[int] | None, sign: int) -> None:
+        for column, total in self.totals(window, window, None).items():
+            if cells is None or column.cell in cells:
+                adding.add_total(column, total, sign)
+
+    def _has_totals(self, window: Window, first: Window, last: Window) -> bool:
+        """Whether the totals of a window of that stretch are kept too."""
+        return is_day(window) and first != last and sum(map(len, self._store.fresh(window).values())) > _MANY
+
+    def _adding(
+        self, adding: "_Adding", window: Window, blocks: Mapping[str, Block],
+        fresh: Mapping[str, Mapping[int, bytes | None]], cells: frozenset[int] | None, sign: int,
+        places: AbstractSet[int] | None,
+    ) -> Iterator[None]:  # fmt: skip
+        """Add what lies in a window, by steps."""
+        wanted = None if cells is None else np.array([*cells], np.uint64)
+        names = None if cells is None else [*map(written_name, cells)]
+        theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
+        for origin, block in blocks.items():
+            adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
+            yield
+        for number, (origin, place, value) in enumerate(panes_of(fresh, places, names), 1):
+            # What is not there any more says nothing of what is.
+            is_there = self._store.held(window, origin, place) is value
+            pane = self._store.read(window, origin, place, value) if is_there else pane_or_nothing(value)
+            adding.add_pane(self._entries(pane), place, cells, sign)
+            if not number % _AT_ONCE:
+                yield
 
     def _settle(self) -> None:
         """Move what is kept by what has changed."""
@@ -132,7 +203,7 @@ class Sums:
         for (window, origin, place), before in noted.items():
             kept = [
                 held
-                for (first, last), held in self._kept.items()
+                for (first, last), held in (*self._kept.items(), *self._making.items())
                 if first <= window <= last and (window - first) % 2 == 0
             ]
             if not kept:

@@ -23,6 +23,7 @@ import structlog
 from hypothesis import settings
 
 from deploy.local.broker import LocalBroker
+from deploy.local.kafka_archive import make_archive
 from deploy.local.kafka_folder import BrokerError
 
 # Where the environment forbids bytecode, every process that a test starts would compile floorcast anew, and every run
@@ -46,6 +47,7 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Give the address of the run's Kafka. Tests that use it are marked `kafka`."""
     worker_input: dict[str, Any] | None = getattr(request.config, "workerinput", None)
     if worker_input is None:
+        make_archive()  # Every Kafka of the run starts by it.
         with LocalBroker(tmp_path_factory.mktemp("kafka"), die_with_parent=True, short_lived=True) as broker:
             yield broker.bootstrap
         return
@@ -116,6 +118,7 @@ class _BrokerDesk(socketserver.TCPServer):
     def answer(self) -> str:
         try:
             if not self._broker.alive:
+                make_archive()  # Every Kafka of the run starts by it.
                 self._broker.start()
         except BrokerError as error:
             return f"failed {error}"

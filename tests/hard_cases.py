@@ -121,4 +121,18 @@ CASES: dict[str, tuple[str, list[Event], list[tuple[str, str, str, Any]]]] = {
          told("call", "c2", NOON, rep="r1", dialed_at="2026-03-18T01:00:00Z")],
         [("of_r2", "organisation", "today", 1), ("of_r2 1m", "organisation", "7d", 1)],
     ),
+    "persons among what else is told apart": (
+        "kuala lumpur",
+        [told("subscription", "s1", NOON, rep="old-2", customer="k1", starts_at="2026-03-18T01:00:00Z"),
+         told("subscription", "s2", NOON, rep="r2", customer="k2", starts_at="2026-03-18T01:00:00Z"),
+         told("credit", "g1", NOON, customer="old-2", at="2026-03-18T01:00:00Z")],
+        [("in_charge", "organisation", "today", 2)],
+    ),
+    "a deal that is told later where it was before": (
+        "kuala lumpur",
+        [told("deal", "d1", "2026-03-18T01:00:00Z", rep="r1", stage="s2", entered_stage_at="2026-03-17T01:00:00Z"),
+         told("deal", "d1", "2026-03-18T02:00:00Z", stage="s1", entered_stage_at="2026-03-16T01:00:00Z"),
+         told("deal", "d1", "2026-03-18T03:00:00Z", stage="s2", entered_stage_at="2026-03-18T01:00:00Z")],
+        [("at_second", "rep r1", "yesterday", 1), ("at_second", "rep r1", "7d", 1)],
+    ),
 }  # fmt: skip

@@ -78,6 +78,11 @@ metrics:
   of_r2: {unit: count, type: simple, from: call, where: {rep: [r2, r3]}, at: dialed_at, agg: count, by: [told]}
   made_by_r2: {unit: count, type: simple, from: deal, where: {not: {creator: r2}, lead: {is_set: true}},
     at: created_at, agg: count, by: [source]}
+  # Whoever is in charge, else the customer.
+  in_charge: {unit: count, type: simple, from: [subscription, credit], at: [starts_at, at], agg: distinct,
+    of: [rep, customer]}
+  # A deal that is told later where it was before.
+  at_second: {unit: count, type: simple, from: deal, where: {stage: s2}, at: entered_stage_at, credit: rep, agg: count}
   # One of two kinds says the label.
   reached_out: {unit: count, type: simple, from: [call, email], at: [dialed_at, sent_at], credit: rep, agg: count,
     by: [way]}

@@ -26,12 +26,12 @@ instants = st.one_of(
 )
 changed = st.sampled_from([NOW - offset for offset in (0, 1, 1000, HOUR, 30 * HOUR, 50 * HOUR)]) | instants
 
-_POINTERS = {
+POINTERS = {
     "rep": REPS, "booked_by": REPS, "creator": REPS, "lead": LEADS, "merged_into": LEADS, "thread": THREADS,
     "deal": ("d1", "d2"), "logged_by": REPS, "customer": ("c1", "c2"), "contacts": ("p1", "l1", "l2"),
     "attendees": REPS,
 }  # fmt: skip
-_TEXTS = {
+TEXTS = {
     "team": TEAMS, "source": ("demo_request", "web"), "name": ("Ana", "Ben"), "email": ("a@example.com",),
     "stage": ("s1", "s2"), "pipeline": ("p",), "product": ("x", "y"),
     "kind": ("demo", "cost"), "company": ("Acme",), "size": ("smb",), "region": ("east",), "lost_reason": ("price",),
@@ -45,15 +45,15 @@ def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[A
     """Any normalised value of a field, None among them."""
     match field_type:
         case FieldType.REFERENCE:
-            found: st.SearchStrategy[Any] = st.sampled_from(_POINTERS[name])
+            found: st.SearchStrategy[Any] = st.sampled_from(POINTERS[name])
         case FieldType.REFERENCES:
-            found = st.lists(st.sampled_from(_POINTERS[name]), min_size=1, unique=True)
+            found = st.lists(st.sampled_from(POINTERS[name]), min_size=1, unique=True)
         case FieldType.DATE:
             found = st.sampled_from(_DATES)
         case FieldType.DATE_OR_INSTANT:
             found = st.sampled_from(_DATES) | instants
         case FieldType.TEXT:
-            found = st.sampled_from(_TEXTS[name])
+            found = st.sampled_from(TEXTS[name])
         case FieldType.CHOICE:
             found = st.sampled_from(sorted(CHOICES[kind, name]))
         case FieldType.FLAG:
@@ -127,13 +127,13 @@ def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, r
             days = chance.choice([0, 0, 0, 0, -1, -29, -30, -31, -45, 20, 50])
             return received_at + days * DAY - chance.randrange(2 * HOUR)
         case FieldType.REFERENCE:
-            return chance.choice(_POINTERS[name])
+            return chance.choice(POINTERS[name])
         case FieldType.REFERENCES:
-            return chance.sample(_POINTERS[name], chance.randint(1, 2))
+            return chance.sample(POINTERS[name], chance.randint(1, 2))
         case FieldType.DATE | FieldType.DATE_OR_INSTANT:
             return format_instant(received_at - chance.choice([0, 1, 29, 30, 31, -20]) * DAY)[:10]
         case FieldType.TEXT:
-            return chance.choice(_TEXTS[name])
+            return chance.choice(TEXTS[name])
         case FieldType.CHOICE:
             return chance.choice(sorted(CHOICES[kind, name]))
         case FieldType.FLAG:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.read.goal_rows import goals_of_row, row_json, standings_of
 from api.read.view import View
 from deploy.verification.books import Books
-from deploy.verification.goal_days import Dates, Whose
+from deploy.verification.goal_days import OF_WINDOWS, Dates, Whose
 from deploy.verification.goals import Actual, Goals
 from deploy.verification.recount import recount
 from deploy.verification.spans import Span as RecountedSpan
@@ -140,7 +140,8 @@ def check_windows(view: View, goals: Goals, books: Books, now: int) -> None:
     people = books.reading.people
     for window in ("today", "yesterday", "week", "month", "7d", "30d", "quarter"):
         span = span_of(window, now, view.calendar)
-        days = goals.days_of_window(window, date_of(span.first), people.day_of(now))
+        today, kind = people.day_of(now), OF_WINDOWS.get(window)
+        days = Dates(date_of(span.first), today) if kind is None else goals.period_of(kind, today)
         if window == "yesterday":
             days = Dates(days.first, days.first)
         actual = actual_of(books, now)

@@ -66,6 +66,9 @@ OF_DAYS = """
     credit: rep
     agg: count
     versions: [{where: {scheduled: true}}, {since: 2026-03-17}]
+  days_of_all: {unit: count, type: simple, from: rep.days, where: {scheduled: true}, at: day, agg: count}
+  people_of_all: {unit: count, type: simple, from: rep.days, at: day, agg: distinct, of: rep}
+  days_of_nobody: {unit: count, type: simple, from: rep.days, at: day, agg: days}
   calls: {unit: count, type: simple, from: call, at: dialed_at, credit: rep, agg: count}
   calls_a_day: {unit: number, type: ratio, numerator: calls, denominator: to_work}
 """

@@ -5,12 +5,14 @@ What lies below ASGI (deadlines, sizes, what is not HTTP at all) is server.py's.
 
 from collections.abc import Sequence
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 
 from api.http.compression import Compression
 from api.http.conditional import Conditional, HeadAsGet
-from api.http.errors import CatchErrors
+from api.http.errors import CatchErrors, problem
 from api.http.headers import Answers
 from api.http.identity import Identity
 from api.http.proxies import TrustedProxies
@@ -38,10 +40,22 @@ def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
 def _cors(origins: Sequence[str]) -> Middleware:
     """No cookie travels with these requests: a page of another site needs a key."""
     return Middleware(
-        CORSMiddleware,
+        _Cors,
         allow_origins=list(origins),
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["authorization", "content-type", "if-none-match", "last-event-id"],
         expose_headers=["etag", "retry-after", "x-request-id"],
         max_age=600,
     )
+
+
+class _Cors(CORSMiddleware):
+    """Starlette's, but that it refuses as everything else here does."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """What a browser is told that asks whether a page may ask."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return problem(answer.status_code, bytes(answer.body).decode(), headers=headers)

@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
+from api.http.bodies import bounded
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
 from api.read.discretion import Discretion, discretion_of, windows_of
@@ -71,7 +72,10 @@ class ReadRequest(Request):
 
 
 class ReadRoute(APIRoute):
-    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters."""
+    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters.
+
+    So is what it is asked twice: one of the two would be passed over.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's own, behind a look at the names of the parameters.
@@ -85,10 +89,14 @@ class ReadRoute(APIRoute):
 
         async def handle_known(request: Request) -> Response:
             if request.scope["query_string"]:
-                for name in request.query_params:
+                seen = set()
+                for name, _ in request.query_params.multi_items():
                     if name not in known:
                         raise InvalidParameterError(field=name[:100], detail="is no parameter of this address")
-            return await handle(ReadRequest(request.scope, request.receive))
+                    if name in seen:
+                        raise InvalidParameterError(field=name, detail="is given twice")
+                    seen.add(name)
+            return await handle(ReadRequest(request.scope, bounded(request.scope, request.receive)))
 
         return handle_known
 

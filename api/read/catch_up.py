@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 from schemas.topics import Topic
 
-Ends = Callable[[Topic], Awaitable[Mapping[int, int]]]
-"""The end offset of each partition of a topic, now."""
+Ends = Callable[[Sequence[Topic]], Awaitable[Sequence[Mapping[int, int]]]]
+"""The end offset of each partition of each of these topics, now: all in one request, for each waits its turn."""
 Done = Callable[[str], Mapping[int, int]]
 """Per partition the next input offset of a stage."""
 Applied = Callable[[Topic], Mapping[int, int]]
@@ -33,14 +33,14 @@ class CatchUp:
     ) -> AsyncIterator[str]:
         """Yield what is missing, in a line, until nothing is; the caller waits a moment after each."""
         for stage, topic in (("normalise", deliveries), ("ledger", changes)):
-            ends = await self._ends(topic)
+            (ends,) = await self._ends([topic])
             while missing := _behind(ends, self._done(stage)):
                 yield f"stage {stage} is {missing} messages behind"
-        ends = await self._ends(engagements)
+        (ends,) = await self._ends([engagements])
         for _ in range(MERGES):
             while missing := _behind(ends, self._done("responses")):
                 yield f"stage responses is {missing} messages behind"
-            later = await self._ends(engagements)
+            (later,) = await self._ends([engagements])
             if later == ends:
                 break
             ends = later
@@ -49,8 +49,7 @@ class CatchUp:
 
     async def wait_for_view(self, view: Sequence[Topic]) -> AsyncIterator[str]:
         """Yield what the view itself lacks of its topics, in a line, until nothing is."""
-        for topic in view:
-            ends = await self._ends(topic)
+        for topic, ends in zip(view, await self._ends(view), strict=True):
             while missing := _behind(ends, self._applied(topic)):
                 yield f"the view is {missing} messages of {topic.name} behind"
 

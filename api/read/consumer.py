@@ -7,7 +7,7 @@ through `View.apply`; what it wakes is the broadcaster.
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from math import ceil
 from math import log as logarithm
 from typing import Any
@@ -17,8 +17,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
-from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
-from api.reaching import what_refuses
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.holding import Holding
@@ -28,6 +26,8 @@ from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
+from schemas.kafka_clients import begun_whole, is_cancelled, stop_quietly
+from schemas.kafka_refusals import what_refuses
 from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 
@@ -368,8 +368,8 @@ class ViewConsumer:
         self._problem = "the view is loading"
         began_at = self._clock()
 
-        async def ends(topic: Topic) -> Mapping[int, int]:
-            return await self._ends(consumer, topic)
+        async def ends(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
+            return await self._ends(consumer, topics)
 
         steps = CatchUp(ends, self._done, self._applied_of)
         await self._read_all(steps)
@@ -406,19 +406,20 @@ class ViewConsumer:
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            looked_at, panes = self._clock(), await self._ends(consumer, PANES)
-            for stage, topic in STAGE_INPUTS.items():
-                done, reached = self._done(stage), self._reached(stage)
-                ends = await self._ends(consumer, topic)
+            looked_at = self._clock()
+            told = [(stage, topic, self._done(stage), self._reached(stage)) for stage, topic in STAGE_INPUTS.items()]
+            panes, *inputs = await self._ends(consumer, [PANES, *STAGE_INPUTS.values()])
+            for (stage, topic, done, reached), ends in zip(told, inputs, strict=True):
                 self._behind.look(self._clock(), stage, topic.name, ends, done, reached)
             await asyncio.sleep(1)
             applied = self._applied_of(PANES)
             if self.is_loaded and all(applied.get(partition, 0) >= end for partition, end in panes.items()):
                 self._newest_at = looked_at
 
-    async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
-        found = await consumer.end_offsets(self._places(topic))
-        return {tp.partition: offset for tp, offset in found.items()}
+    async def _ends(self, consumer: AIOKafkaConsumer, topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
+        places = [self._places(topic) for topic in topics]
+        found = await consumer.end_offsets([tp for of_topic in places for tp in of_topic])
+        return [{tp.partition: found[tp] for tp in of_topic} for of_topic in places]
 
     def _done(self, stage: str) -> Mapping[int, int]:
         return {

@@ -4,13 +4,14 @@ Owns who that is. Their values are made when they are scraped, in pieces; where 
 has all values at hand.
 """
 
-from collections.abc import Iterator
-from itertools import islice
-
 from api.read.leaderboards import Asked, Leaderboards
+from api.read.making import Pieces
 from api.read.view import Scope, Values, View, rep_scope, team_scope
 from schemas.config import Config
-from schemas.windows import Span, span_of
+from schemas.windows import span_of
+
+_MERGED_AT_ONCE = 100
+"""Reps that are merged into their teams in one step."""
 
 
 def is_part(config: Config) -> bool:
@@ -24,33 +25,31 @@ def windows_in_whole(config: Config) -> tuple[str, ...]:
 
 
 class ExportedPart:
-    """Of each exported window the values of these, looked at in pieces."""
+    """Of each exported window the values of these."""
 
-    def __init__(self, view: View, leaderboards: Leaderboards, now: int) -> None:
+    def __init__(self, view: View, now: int) -> None:
         self._view, self._now = view, now
         self.windows: dict[str, dict[Scope, Values]] = {}
         self.teams = tuple(view.roster.team_names)
         self.reps: dict[str, str | None] = {}
         """With their teams of today."""
-        self._left = self._scopes(leaderboards)
 
-    def _scopes(self, leaderboards: Leaderboards) -> Iterator[tuple[str, Span, Scope]]:
+    def making(self, leaderboards: Leaderboards) -> Pieces[None]:
+        """Make all of it, in pieces of some milliseconds at most."""
         view, chosen, today = self._view, self._view.config.prometheus.reps, self._view.calendar.day_of(self._now)
+        teams = [*map(team_scope, self.teams)]
         for window in view.config.prometheus.windows:
             span = span_of(window, self._now, view.calendar)
-            self.windows[window] = {}
-            scopes = [*map(team_scope, self.teams)]
+            first: list[str] = []
             if not isinstance(chosen, str):
                 asked = Asked(chosen.by, span, None, by_goal=False, today=today)
+                yield from leaderboards.ahead(asked, self._now)
                 first = [entry["rep"] for entry in leaderboards.top(asked, chosen.top, self._now)]
                 self.reps |= {rep: view.roster.team_on(rep, today) for rep in first}
-                scopes += map(rep_scope, first)
-            yield from ((window, span, scope) for scope in scopes)
-
-    def look_at(self, most: int | None = None) -> bool:
-        """Make the values of so many more of them; whether that were all."""
-        made = 0
-        for window, span, scope in islice(self._left, most):
-            made += 1
-            self.windows[window][scope] = self._view.values(scope, span, self._now)
-        return most is None or made < most
+                yield
+            while view.merge_ahead(teams, span, _MERGED_AT_ONCE) == _MERGED_AT_ONCE:
+                yield
+            values = self.windows[window] = {}
+            for scope in (*teams, *map(rep_scope, first)):
+                values[scope] = view.values(scope, span, self._now)
+                yield

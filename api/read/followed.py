@@ -141,7 +141,7 @@ class FollowedWindows:
     @property
     def is_all_told(self) -> bool:
         """Whether nothing is left for the next call of `news`."""
-        return not self.heads.unseen and not any(followed.is_due for followed in self.windows.values())
+        return self.heads.is_all_seen and not any(followed.is_due for followed in self.windows.values())
 
     def follow(self, window: str, selection: Selection, number: int, now: int) -> bool:
         """Somebody looks at that part of a window, from the event of that number on; whether nobody did."""
@@ -290,7 +290,7 @@ class FollowedWindows:
             if followed.blank is not None and followed.blank[2] == blank:
                 blank = followed.blank[2]  # what is shared of it lies in memory once
             followed.blank = span, now, blank
-        return followed.blank[2].replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
+        return view.result_on(followed.blank[2], pane, now, span)
 
     def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""

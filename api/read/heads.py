@@ -3,9 +3,11 @@
 Owns the comparison. The broadcaster asks with what has changed and sends what comes of it.
 """
 
+from itertools import islice
+
 from api.read.events import Departure
 from api.read.rows import Json, scope_fields
-from api.read.view import Changes, Scope, View, rep_scope, team_scope
+from api.read.view import ORGANISATION, Changes, Scope, View, rep_scope, team_scope
 
 
 class Heads:
@@ -14,21 +16,28 @@ class Heads:
     def __init__(self) -> None:
         self.known: dict[Scope, Json] = {}
         """Everybody there is, with name and team as last told."""
-        self.unseen: set[Scope] = set()
-        """Who may be new, gone, or have another name or team: what one call did not get to."""
+        self._unseen: dict[Scope, None] = {}
+        self._reps: list[str] = []
+        """Who may be new, gone, or have another name or team: what one call did not get to; some twice."""
         self._day: int | None = None
+
+    @property
+    def is_all_seen(self) -> bool:
+        """Whether nothing is left for the next call of `look`."""
+        return not self._unseen and not self._reps
 
     def look(self, view: View, changes: Changes, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
         """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass.
 
         Of so many at most: who is seen later is told of then, with all their values.
         """
-        looked_at = self._in_doubt(view, changes, now)
-        if self.unseen or (most is not None and len(looked_at) > most):
-            self.unseen |= looked_at
-            looked_at = {
-                self.unseen.pop() for _ in range(len(self.unseen) if most is None else min(most, len(self.unseen)))
-            }
+        self._doubt(view, changes, now)
+        looked_at = [*islice(self._unseen, most)]
+        for scope in looked_at:
+            del self._unseen[scope]
+        first = 0 if most is None else max(0, len(self._reps) - most + len(looked_at))
+        looked_at += map(rep_scope, dict.fromkeys(self._reps[first:]))
+        del self._reps[first:]
         changed: set[Scope] = set()
         departures: list[Departure] = []
         for scope in looked_at:
@@ -47,17 +56,20 @@ class Heads:
                 departures.append(Departure(scope, was_in, head is None, is_in))
         return changed, departures
 
-    def _in_doubt(self, view: View, changes: Changes, now: int) -> set[Scope]:
+    def _doubt(self, view: View, changes: Changes, now: int) -> None:
         day = view.calendar.day_of(now)
         if changes.everything or day != self._day:
             self._day = day
-            return {*view.scopes(), *self.known}
-        found = {rep_scope(rep) for rep in changes.reps}
-        found |= {rep_scope(rep) for _, rep in changes.panes if rep is not None}
+            # Of very many people the scopes are made when they are looked at.
+            self._unseen |= dict.fromkeys([ORGANISATION, *map(team_scope, view.roster.team_names)])
+            self._unseen |= {scope: None for scope in self.known if scope.kind == "team"}
+            self._reps = [*view.reps(), *(scope.id for scope in self.known if scope.kind == "rep" and scope.id)]
+            return
+        self._reps += changes.reps
+        self._reps += [rep for _, rep in changes.panes if rep is not None]
         if changes.reps:
-            found |= {team_scope(team) for team in view.roster.team_names}
-            found |= {scope for scope in self.known if scope.kind == "team"}
-        return found
+            self._unseen |= dict.fromkeys(map(team_scope, view.roster.team_names))
+            self._unseen |= {scope: None for scope in self.known if scope.kind == "team"}
 
 
 def _exists(view: View, scope: Scope) -> bool:

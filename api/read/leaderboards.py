@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.read.goal_rows import GoalOfEntry, goal_of_entry
+from api.read.making import Pieces, at_once
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.rough import Rough
@@ -25,6 +26,8 @@ _MOST = 16
 """Leaderboards remembered."""
 _FEW = 20
 """So many people are looked at one by one: for more it is cheaper to read all at once."""
+_AT_ONCE = 100
+"""People who are looked at in one step of what is made ahead."""
 _SHOWN_ERROR = 2.0**-46
 """A double that is shown differs from the exact value by so much of it at most, by far."""
 
@@ -60,6 +63,8 @@ class _Board:
     """What is remembered of everybody on one leaderboard."""
 
     entries: dict[str, _Entry] = field(default_factory=dict)
+    looked_at: int = 0
+    """By which clock."""
 
 
 class _Crowd(NamedTuple):
@@ -86,7 +91,7 @@ class Leaderboards:
 
     def top(self, asked: Asked, limit: int, now: int) -> list[Json]:
         """The first entries: ties share a rank, and are ordered by name; without a number there is no rank."""
-        crowd = self._crowd(asked)
+        crowd = at_once(self._gathering(asked))
         found = None if asked.by_goal else self._plain(crowd, asked, now)
         rough, read, key_of = found or self._remembered(crowd, asked, now)
         is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
@@ -105,6 +110,16 @@ class Leaderboards:
                 rank, before = number, order
             entries.append(self._shown(rep, name, None if is_without else rank, value, asked, now))
         return entries
+
+    def ahead(self, asked: Asked, now: int) -> Pieces[None]:
+        """Make ahead what `top` reads, with time for others after each step; what changes meanwhile is left to it."""
+        yield from self._view.total_ahead(asked.metric, asked.span)
+        crowd = yield from self._gathering(asked)
+        if asked.by_goal or self._plain(crowd, asked, now) is None:
+            board = self._board(asked, now)
+            for first in range(0, len(crowd.reps), _AT_ONCE):
+                self._refresh(board, crowd.reps[first : first + _AT_ONCE], asked, now)
+                yield
 
     def _shown(self, rep: str, name: str, rank: int | None, value: MetricValue, asked: Asked, now: int) -> Json:
         board = self._boards.get(asked)
@@ -128,7 +143,7 @@ class Leaderboards:
         is_money = not asked.by_goal and asked.metric in self._view.money
         return 10.0**-self._view.money_digits if is_money else 0.0
 
-    def _crowd(self, asked: Asked) -> _Crowd:
+    def _gathering(self, asked: Asked) -> Pieces[_Crowd]:
         view = self._view
         revision = view.roster_revision, view.store.people_revision
         held = self._crowds.get((asked.team, asked.today))
@@ -136,7 +151,9 @@ class Leaderboards:
             return held[1]
         team_on, name_of, people = view.roster.team_on, view.roster.name_of, view.roster.people
         reps = [rep for rep in view.reps() if asked.team is None or team_on(rep, asked.today) == asked.team]
+        yield
         named = sorted((name_of(rep), rep) for rep in reps)
+        yield
         persons = [people.get(rep) for _, rep in named]
         crowd = _Crowd(
             [rep for _, rep in named],
@@ -183,8 +200,8 @@ class Leaderboards:
 
     def _remembered(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]]":
         """From what is remembered of each, once it is right again."""
-        board = self._board(asked)
-        self._refresh(board, crowd, asked, now)
+        board = self._board(asked, now)
+        self._refresh(board, crowd.reps, asked, now)
         entries = [board.entries[rep] for rep in crowd.reps]
         ranked = [entry.goal.attainment if asked.by_goal else entry.value for entry in entries]
         values = np.array([np.nan if value is None else float(value) for value in ranked], np.float64)
@@ -194,21 +211,22 @@ class Leaderboards:
 
         return Rough(values, 0.0), read, lambda number: (entries[number].value, ranked[number])
 
-    def _board(self, asked: Asked) -> _Board:
-        # What counts by the clock alone is looked at anew each time.
-        if self._view.moves_by_the_clock(asked.metric):
-            self._boards.pop(asked, None)
+    def _board(self, asked: Asked, now: int) -> _Board:
         board = self._boards.setdefault(asked, _Board())
+        # What counts by the clock alone is looked at anew when that has moved.
+        if board.looked_at != now and self._view.moves_by_the_clock(asked.metric):
+            board.entries.clear()
+        board.looked_at = now
         self._boards.move_to_end(asked)
         while len(self._boards) > _MOST:
             self._boards.popitem(last=False)
         return board
 
-    def _refresh(self, board: _Board, crowd: _Crowd, asked: Asked, now: int) -> None:
+    def _refresh(self, board: _Board, reps: Sequence[str], asked: Asked, now: int) -> None:
         view, entries = self._view, board.entries
         goals_revision, people = view.roster.goals_revision, view.roster.people
         changed: list[str] = []
-        for rep in crowd.reps:
+        for rep in reps:
             held, person = entries.get(rep), people.get(rep)
             if held is None or held.pane_revision != view.rep_revision(rep):
                 changed.append(rep)

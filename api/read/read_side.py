@@ -18,8 +18,8 @@ from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHisto
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
-from api.read.log_check import Asking, LogCheck, ReadSoFar
-from api.read.making import spread
+from api.read.log_check import AskingAll, LogCheck, ReadSoFar
+from api.read.making import at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
@@ -45,8 +45,6 @@ _LAST_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
 _GOALS_AT_ONCE = 20
 """Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
-_MADE_AT_ONCE = 20
-"""Teams and reps whose values are made at a scrape before the event loop turns: a few milliseconds."""
 _LOOKED_AT_ONCE = 2_000
 """Reps and waiting leads that a scrape looks at before the event loop turns again."""
 
@@ -63,7 +61,7 @@ class ReadSide:
         clock: Callable[[], int],
         instance: str,
         build: str,
-        asking: Asking | None = None,
+        asking: AskingAll | None = None,
     ) -> None:
         """`asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those."""
         self._settings = settings
@@ -152,9 +150,8 @@ class ReadSide:
                 await asyncio.sleep(0)
         part = None
         if is_part(self.view.config):
-            part = ExportedPart(self.view, self.leaderboards, self._clock())
-            while not part.look_at(_MADE_AT_ONCE):
-                await asyncio.sleep(0)
+            part = ExportedPart(self.view, self._clock())
+            await spread(part.making(self.leaderboards))
         goals = ExportedGoals(self.view, teams.teams, self._clock())
         while not goals.look_at(_GOALS_AT_ONCE):
             await asyncio.sleep(0)
@@ -191,9 +188,9 @@ class ReadSide:
         leads.look_at()
         goals = goals or ExportedGoals(view, reps.teams, now)
         goals.look_at()
-        if is_part(view.config):
-            part = part or ExportedPart(view, self.leaderboards, now)
-            part.look_at()
+        if part is None and is_part(view.config):
+            part = ExportedPart(view, now)
+            at_once(part.making(self.leaderboards))
         return Picture(
             catalogue=view.catalogue,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported}

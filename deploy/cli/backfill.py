@@ -16,17 +16,17 @@ from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
 from deploy.files.stages import Stages
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
+from schemas.kafka_refusals import what_failed
 from schemas.topics import DELIVERIES
 
 app = group()

@@ -15,7 +15,7 @@ from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
-from deploy.local.up import Target, find_running, find_target
+from deploy.local.target import Target, find_running, find_target
 from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
@@ -79,9 +79,15 @@ def _online(config: Config, settings: Settings) -> int:
     deliveries, streams = _from_kafka(config, settings)
     code = 0
     for name, connection in config.connections.items():
-        for finding in look_online(
-            name, connection, last_delivery_at=deliveries.get(name), stream=streams.get(name), rights=rights_of
-        ):
+        found = look_online(
+            name,
+            connection,
+            last_delivery_at=deliveries.get(name),
+            stream=streams.get(name),
+            people=[id for rep in config.reps.values() for id in rep.aliases.get(name, ())],
+            rights=rights_of,
+        )
+        for finding in found:
             typer.echo(f"connections.{name}: {'WRONG: ' if finding.is_wrong else ''}{finding.words}")
             if finding.is_wrong:
                 code = max(code, int(ExitCode.UNREACHABLE if finding.is_away else ExitCode.DIFFERENCES))
@@ -116,6 +122,9 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     running = find_running(settings.data)
     if running is None:
         fail([f"no floorcast up runs on {settings.data}: name its folder with --data"], ExitCode.WRONG_USE)
+    if config is not None and config.resolve() != Path(running.config).resolve():
+        reason = f"the floorcast up on {settings.data} goes by {running.config}: change that, or start it with another"
+        fail([f"--config: {reason}"], ExitCode.WRONG_USE)
     checked_files(Path(running.config))
     os.kill(running.pid, signal.SIGHUP)
     typer.echo("worker and api read the files again; the old numbers are served until the new ones are whole")

@@ -16,7 +16,7 @@ from deploy.settings import Settings, SettingsError, describe, load_settings
 from schemas.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from deploy.local.up import Target
+    from deploy.local.target import Target
     from schemas.config import Config
 
 _T = TypeVar("_T")
@@ -43,7 +43,7 @@ def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
     try:
         return settings(**flags)
     except ValidationError as error:
-        fail(describe(error), ExitCode.WRONG_USE)
+        fail(describe(error, flags), ExitCode.WRONG_USE)
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def now() -> int:
 def target_of(settings: Settings, url: str | None = None) -> "Target":
     """What to ask or work on; its Kafka has answered."""
     from deploy.local.ports import UpError  # noqa: PLC0415
-    from deploy.local.up import find_target, reach_broker  # noqa: PLC0415
+    from deploy.local.target import find_target, reach_broker  # noqa: PLC0415
 
     try:
         target = find_target(settings, url)
@@ -98,24 +98,9 @@ def target_of(settings: Settings, url: str | None = None) -> "Target":
 
 def checked_config(path: Path) -> "Config":
     """The configuration, if all of it can be used. Ends the command with every problem otherwise."""
-    from processor.agents.channels import build_channels  # noqa: PLC0415
     from schemas.config import ConfigError, load_config  # noqa: PLC0415
-    from schemas.connectors import build_connector  # noqa: PLC0415
 
     try:
-        config = load_config(path, os.environ)
+        return load_config(path, os.environ)
     except ConfigError as error:
         fail(error.problems, ExitCode.WRONG_USE)
-    problems = []
-    try:
-        build_channels(config)
-    except ConfigError as error:
-        problems += [f"{path}: {problem}" for problem in error.problems]
-    for name, connection in config.connections.items():
-        try:
-            build_connector(connection)
-        except ValueError as error:
-            problems.append(f"{path}: connections.{name}.{error}")
-    if problems:
-        fail(problems, ExitCode.WRONG_USE)
-    return config

@@ -7,7 +7,7 @@ import typer
 from deploy import connections
 from deploy.cli.common import checked_config, group, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.local.up import Target
+from deploy.local.target import Target
 from schemas.connectors import Connection
 
 app = group("What is known of each connection.")

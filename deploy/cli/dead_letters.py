@@ -41,7 +41,7 @@ def dead_letters_show(
 
 
 @app.command("replay")
-def dead_letters_replay(
+def dead_letters_again(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="As dead-letters list shows them.")] = None,
     *,
     all_of_them: Annotated[bool, typer.Option("--all", help="Everything that was ever refused.")] = False,
@@ -56,7 +56,7 @@ def dead_letters_replay(
     if all_of_them == bool(ids or connection or reason):
         fail(["name what is to be replayed: IDs, --connection or --reason; or --all"], ExitCode.WRONG_USE)
     target = target_of(settings_of(broker=broker, prefix=prefix, data=data))
-    raise typer.Exit(dead_letters.run_replay(target, _choice(ids, connection, reason), wait_seconds=wait))
+    raise typer.Exit(dead_letters.run_again(target, _choice(ids, connection, reason), wait_seconds=wait))
 
 
 def _choice(ids: list[str] | None, connection: str | None, reason: str | None) -> dead_letters.Choice:

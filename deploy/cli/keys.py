@@ -16,7 +16,7 @@ import typer
 from deploy.access import Fail, Put, run_with_book
 from deploy.cli.common import announce, fail, group, now, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.local.up import Target, find_running
+from deploy.local.target import Target, find_running
 from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
 from schemas.devices import AccessBook, Key

@@ -14,17 +14,17 @@ import typer
 from deploy.cli.bars import progress_bar
 from deploy.cli.common import checked_config, fail, group, now, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.replay.hand import WriteRefusedError
 from processor.replay.hands import ReplayError
 from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import KafkaError, TopicsError
 from processor.transport.following import MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.config import ConfigError, load_config
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_instant
+from schemas.kafka_refusals import what_failed
 
 app = group()
 

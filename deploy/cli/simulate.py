@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag, DataFlag
-from deploy.local.up import find_running
+from deploy.local.target import find_running
 from deploy.simulator.floor import Mix
 from deploy.simulator.running import Simulation, config_for
 from deploy.simulator.running import simulate as run_simulation
@@ -52,13 +52,17 @@ def simulate(
     if url is None and running is None:
         fail([f"no floorcast up runs on {settings.data}: name an address with --url"], ExitCode.WRONG_USE)
     try:
+        back = parse_duration(since) if since is not None else 0
+    except ValueError as error:
+        fail([f"--since: {error}"], ExitCode.WRONG_USE)
+    try:
         simulation = Simulation(
             url=url or (running.url if running is not None else ""),
             connection=connection,
             rate=rate,
             seed=seed,
             events=events,
-            since=parse_duration(since) if since is not None else 0,
+            since=back,
             history=history if since is not None else 0,
             reps=reps,
             mix=Mix(duplicates, late, edits, deletions),

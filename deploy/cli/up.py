@@ -11,7 +11,8 @@ from deploy.access import has_shared_keys
 from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.local.ports import UpError, address, take_port
-from deploy.local.up import DEMO, Plan, Running, check_access, lock_data, run
+from deploy.local.target import DEMO, Running
+from deploy.local.up import Plan, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
 from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS

@@ -16,8 +16,9 @@ _DIGITS = re.compile(r"\d(?:.*\d)?", re.ASCII | re.DOTALL)
 _BLANKS = " \u00a0\u202f\u2009"
 _LOST_DIGITS = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+\Z", re.ASCII)
 _NOTHING = frozenset({
-    "null", "none", "nil", "nan", "n/a", "#n/a", "#nv", "undefined", "-", "--", "---", "\u2013", "\u2014", "?",
+    "null", "none", "nil", "nan", "n/a", "undefined", "-", "--", "---", "\u2013", "\u2014", "?",
     "(null)", "<null>", "(none)", "(blank)", "(empty)", "\\n", "000000000000000", "000000000000000aaa",
+    "#n/a", "#nv", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#bezug!", "#wert!",
 })  # fmt: skip
 _CODE = re.compile(r"[A-Za-z]{3}\Z", re.ASCII)
 
@@ -63,8 +64,9 @@ def read_amount(text: str, decimal: str | None, signs: Mapping[str, str]) -> tup
         raise CellError(msg)
     before, after = text[: digits.start()].strip(_BLANKS), text[digits.end() :].strip(_BLANKS)
     is_negative = False
-    if before.startswith("(") and after.endswith(")"):
-        is_negative, before, after = True, before[1:].strip(_BLANKS), after[:-1].strip(_BLANKS)
+    if "(" in before and ")" in after:  # the currency's sign stands within the brackets, or before or behind them
+        is_negative = True
+        before, after = before.replace("(", "", 1).strip(_BLANKS), after.replace(")", "", 1).strip(_BLANKS)
     for sign in ("-", "\u2212", "+"):
         for end in ("before", "after"):
             said = before if end == "before" else after

@@ -17,7 +17,7 @@ from deploy.files.columns import Columns
 from deploy.files.complete import Known, Whole, read_whole
 from deploy.files.dates import is_too_new
 from deploy.files.header import LOOKED_AT, Layout, find_layout, folded
-from deploy.files.lines import Line, read_csv, read_ndjson
+from deploy.files.lines import Line, check_objects, read_csv, read_ndjson
 from deploy.files.mapping import CHANGED_AT, FileReading, Options, join_mapping
 from deploy.files.mapping import written as written_mapping
 from deploy.files.people import People
@@ -363,7 +363,7 @@ class Importer:
     def _report_refused(self, outcome: Outcome) -> None:
         refusals = _sorted(outcome.checked)
         for each in refusals[:_SHOWN]:
-            columns = self._columns.fields.get(each.field, ())
+            columns = [" ".join(name.split()) for name in self._columns.fields.get(each.field, ())]
             where = f" (column {' + '.join(columns)})" if columns and each.field != WHOLE else ""
             self._tell.say(f"line {each.number}: {each.field}: {each.why}{where}")
         if not refusals:
@@ -401,9 +401,10 @@ def _open(path: Path, reading: FileReading) -> _File:
     if size == 0:
         msg = f"{path}: is empty"
         raise UseError(msg)
-    if path.suffix.lower() in ENDINGS:
-        return _File(path, encoding, None, size, changed)
     lines = _without_mark(read_lines(path, encoding))
+    if path.suffix.lower() in ENDINGS:
+        check_objects(path, lines)
+        return _File(path, encoding, None, size, changed)
     first = list(islice(lines, max(_HEAD, LOOKED_AT, reading.options.header_line or 0)))
     return _File(path, encoding, find_layout(first, reading), size, changed)
 

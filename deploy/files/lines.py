@@ -8,9 +8,14 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from deploy.files.problems import UseError
+
 Json = Mapping[str, Any]
+MAX_CELL = 1 << 24
+"""Characters. The body of a mail is in one cell; a quote that is not closed would take the rest of the file into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Line:
 def read_csv(lines: Iterable[str], delimiter: str, *, first: int = 1) -> Iterator[Line]:
     """Every line but blank ones. `first` is the number of the first."""
     source = _Source(lines, first)
+    csv.field_size_limit(MAX_CELL)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     while True:
         try:
@@ -42,7 +48,9 @@ def read_csv(lines: Iterable[str], delimiter: str, *, first: int = 1) -> Iterato
             yield Line(number, text, problem=_of_csv(error))
         else:
             number, text = source.take()
-            if any(map(str.strip, cells)):
+            if "\0" in text:
+                yield Line(number, text, problem="holds a zero byte")
+            elif any(map(str.strip, cells)):
                 yield Line(number, text, cells)
 
 
@@ -83,7 +91,20 @@ def _of_csv(error: csv.Error) -> str:
         return "text after a closing quote"
     if "end of data" in words:
         return "a quote is not closed"
-    return "is longer than a line may be" if "field larger" in words else f"is no CSV: {words}"
+    is_large = "field larger" in words
+    return "is longer than a line may be, or a quote is not closed" if is_large else f"is no CSV: {words}"
+
+
+def check_objects(path: Path, lines: Iterable[str]) -> None:
+    """Refuse a file that is one text of JSON over all its lines. Raises UseError."""
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text.startswith("[") or text == "{":
+            what = "array" if text.startswith("[") else "object over several lines"
+            msg = f"{path}: line {number}: begins an {what} of JSON: what is read is an object a line (jq -c '.[]')"
+            raise UseError(msg)
+        if text:
+            return
 
 
 def read_ndjson(lines: Iterable[str]) -> Iterator[Line]:

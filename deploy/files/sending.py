@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.connectors.content import JSON
 from schemas.connectors.file import DIGEST, LINE, NAME
-from schemas.deliveries import FILE, SOURCE, Delivery, encode_delivery
+from schemas.deliveries import BROUGHT_BY, FILE, Delivery, encode_delivery
 
 MOST_EVENTS = 500
 MOST_BYTES = 256 << 10
@@ -121,5 +121,5 @@ async def _sent(
 
 
 def _delivery(source: Source, first: int, body: bytes) -> bytes:
-    headers = {"content-type": JSON, SOURCE: FILE, NAME: source.name, DIGEST: source.digest, LINE: str(first)}
+    headers = {"content-type": JSON, BROUGHT_BY: FILE, NAME: source.name, DIGEST: source.digest, LINE: str(first)}
     return encode_delivery(Delivery(source.connection, source.now, headers, body))

@@ -16,19 +16,20 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_PACKED = (
+    (b"PK\x03\x04", "is a workbook (.xlsx) or another zip archive: save its sheet as CSV, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "is a workbook (.xls): save its sheet as CSV"),
+    (b"\x1f\x8b", "is compressed by gzip: unpack it"),
+)
+"""How what is no text begins, and what to do with it."""
 _SAMPLE = 1 << 16
+_NUL_EACH = 8
+"""Text in UTF-16 has a zero byte in most of its characters; elsewhere a zero byte is a fault of its line."""
 _PROPOSED = 3
 
 
 def encoding_of(path: Path, said: str | None) -> str:
-    """The encoding of a file: as said, else by its mark, else UTF-8. Raises UseError."""
-    if said is not None:
-        try:
-            name = codecs.lookup(said).name
-        except LookupError:
-            msg = f"--encoding: there is no encoding {said!r}"
-            raise UseError(msg) from None
-        return "utf-8-sig" if name == "utf-8" else name
+    """The encoding of a file: as said, else by its mark, else UTF-8. Raises UseError, also for what is no text."""
     try:
         with path.open("rb") as file:
             begin = file.read(_SAMPLE)
@@ -38,8 +39,19 @@ def encoding_of(path: Path, said: str | None) -> str:
     if not begin:
         msg = f"{path}: is empty"
         raise UseError(msg)
+    for mark, what in _PACKED:
+        if begin.startswith(mark):
+            msg = f"{path}: {what}"
+            raise UseError(msg)
+    if said is not None:
+        try:
+            name = codecs.lookup(said).name
+        except LookupError:
+            msg = f"--encoding: there is no encoding {said!r}"
+            raise UseError(msg) from None
+        return "utf-8-sig" if name == "utf-8" else name
     found = next((encoding for mark, encoding in _MARKS if begin.startswith(mark)), "utf-8")
-    if found == "utf-8" and b"\0" in begin:
+    if found == "utf-8" and begin.count(0) * _NUL_EACH > len(begin):
         msg = f"{path}: holds NUL bytes, so it is not UTF-8: try --encoding utf-16-le or utf-16-be"
         raise UseError(msg)
     return found
@@ -80,6 +92,8 @@ def _first_bad_line(path: Path, encoding: str) -> tuple[int, bytes]:
 
 def _proposals(sample: bytes) -> list[str]:
     """Encodings in which it can be read, the likely ones first: to be tried by a person."""
+    if sample and _reads(sample, "utf-8"):  # another encoding was told
+        return ["utf-8"]
     from charset_normalizer import from_bytes  # noqa: PLC0415 - only where something is wrong
 
     likely = [match.encoding.replace("_", "-") for match in from_bytes(sample)] if sample else []
@@ -88,8 +102,9 @@ def _proposals(sample: bytes) -> list[str]:
 
 
 def _reads(sample: bytes, encoding: str) -> bool:
+    """Whether it can be read, but for a character that is cut at its end."""
     try:
-        sample.decode(encoding)
+        codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError:
         return False
     return bool(sample)

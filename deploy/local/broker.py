@@ -49,6 +49,8 @@ from processor.machine import outlive_hangup
 from schemas.exit_codes import ExitCode
 from schemas.kafka import PLAIN, Kafka, Security
 
+START_SECONDS = 300.0
+"""A Kafka that cannot start ends by itself. On a machine with much else to do one that can takes minutes."""
 _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
 _TRIES_FOR_FREE_PORTS = 3
@@ -75,6 +77,7 @@ class LocalBroker:
     die_with_parent: bool = False  # Linux: kill -9 of this process takes the broker with it
     doors: Sequence[Door] = ()
     short_lived: bool = False  # it will end within minutes: spare what only pays off later
+    is_recorded: bool = False  # it leaves an archive (deploy.local.kafka_archive) at its end
     authenticates: bool = False  # it asks every client for the login of its folder
     login: Security | None = field(default=None, init=False, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
@@ -98,7 +101,7 @@ class LocalBroker:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, timeout: float = 60.0) -> str:
+    def start(self, timeout: float = START_SECONDS) -> str:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
             msg = f"the broker on {self.data} runs already"
@@ -181,7 +184,13 @@ class LocalBroker:
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
-            self._process = launch(self.data, classpath, self.die_with_parent, self.short_lived)
+            self._process = launch(
+                self.data,
+                classpath,
+                die_with_parent=self.die_with_parent,
+                short_lived=self.short_lived,
+                is_recorded=self.is_recorded,
+            )
             if self._await_ready(port, cluster_id, timeout):
                 self.port = port
                 return

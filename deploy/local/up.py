@@ -22,58 +22,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import BrokerError
-from deploy.local.login import read_login
+from deploy.local.kafka_jvm import archive_path
 from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
+from deploy.local.target import Running, Target, reach_broker
+from processor.machine import bound_to_this_process
 from schemas.addresses import is_loopback
 from schemas.exit_codes import ExitCode
 from schemas.instants import SECOND
-from schemas.kafka import PLAIN, Address, Kafka
-
-if TYPE_CHECKING:
-    from deploy.settings import Settings
+from schemas.kafka import PLAIN, Address
 
 CONSOLE_SCRIPT = "floorcast"
 
 _READY_PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.1
 _SLOW_SECONDS = 30.0
-_BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
 _LOOKED_SECONDS = 60.0
-
-DEMO = "demo"
-"""Below a data folder: that of `floorcast demo`, which leaves the folder itself alone."""
-
-
-class Running(msgspec.Struct, frozen=True):
-    """What `up.json` says."""
-
-    url: str
-    broker: str
-    pid: int
-    prefix: str
-    config: str
-    has_login: bool = False
-    """Whether its Kafka is the local one, which asks for the login of this folder."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """The floorcast that a command asks or works on."""
-
-    broker: Address
-    prefix: str
-    config: Path
-    url: str | None
-    """None: no api is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +171,15 @@ class Surroundings:
         has = {"FLOORCAST_API_KEY": self._verifiers_token}
         return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
 
+    async def hasten_next_start(self, plan: Plan) -> None:
+        """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us."""
+        if plan.broker is None and not archive_path().exists():
+            quiet = asyncio.subprocess.DEVNULL
+            command = bound_to_this_process([sys.executable, "-m", "deploy.local.kafka_archive"])
+            await asyncio.create_subprocess_exec(
+                *command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            )
+
 
 class LocalKafka:
     """The local Kafka as a child: started again on the same folder and port."""
@@ -244,19 +225,6 @@ def floorcast_command(script: Path | None = None) -> list[str]:
     return [sys.executable, "-c", f"import sys; from deploy.cli import main; sys.exit(main()) # {CONSOLE_SCRIPT}"]
 
 
-async def reach_broker(broker: Address) -> None:
-    """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
-    from processor.transport.reaching import why_not  # noqa: PLC0415
-
-    for one in str(broker).split(","):
-        host, _, port = one.strip().rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) <= 65535:
-            raise UpError([f"broker: {one.strip()!r} is not HOST:PORT"], 2)
-    problem = await why_not(broker)
-    if problem is not None:
-        raise UpError([problem], 3)
-
-
 _MENDING = (
     "floorcast broker --data {data} --port 9092 runs this Kafka alone: beside it do what is said above, with "
     "--broker 127.0.0.1:9092, then end it and start again"
@@ -296,7 +264,7 @@ async def make_topics(
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
     except (KafkaError, OSError, TimeoutError) as error:
-        from processor.transport.reaching import what_failed  # noqa: PLC0415
+        from schemas.kafka_refusals import what_failed  # noqa: PLC0415
 
         raise UpError([await what_failed(broker, error)], 3) from None
 
@@ -312,47 +280,6 @@ async def answers_ready(url: str) -> bool:
             return (await client.get(f"{url}/readyz")).status_code == 200
         except httpx.HTTPError:
             return False
-
-
-def find_running(data: Path) -> Running | None:
-    """The `up` that runs on this data folder; where none does, the demo that runs below it."""
-    return _running_in(data) or _running_in(data / DEMO)
-
-
-def _running_in(data: Path) -> Running | None:
-    try:
-        running = msgspec.json.decode((data / "up.json").read_bytes(), type=Running)
-        os.kill(running.pid, 0)
-    except PermissionError:
-        return running
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return running
-
-
-def find_target(settings: "Settings", url: str | None = None) -> Target:
-    """What the command line and the environment name, and what is not named by the `up` that runs on the folder.
-
-    Raises UpError if no Kafka is named and none runs.
-    """
-    given = settings.model_fields_set
-    running = find_running(settings.data)
-    # An `up` beside another Kafka that is named has nothing to say about that one.
-    if running is not None and settings.broker not in (None, running.broker):
-        running = None
-    if running is None:
-        if settings.broker is None:
-            problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
-            raise UpError([problem], 2)
-        return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
-    folder = settings.data if _running_in(settings.data) is not None else settings.data / DEMO
-    login = read_login(folder) if running.has_login else settings.kafka_security
-    return Target(
-        broker=Kafka(running.broker, login or PLAIN),
-        prefix=settings.prefix if "prefix" in given else running.prefix,
-        config=settings.config if "config" in given else Path(running.config),
-        url=url or running.url,
-    )
 
 
 def lock_data(data: Path) -> FileLock:
@@ -481,6 +408,7 @@ async def _start_all(
     if plan.verify_every is not None:
         await asyncio.sleep(world.undisturbed_seconds)
         await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))
+    await world.hasten_next_start(plan)
 
 
 async def _without_records(plan: Plan, world: Surroundings, broker: Address, say: Callable[[str], None]) -> list[str]:

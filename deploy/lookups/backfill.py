@@ -14,34 +14,36 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from deploy.local.private import write_private
 from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
-from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned, beyond
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
+from schemas.connectors.lists import Walk
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
+from schemas.kafka_refusals import what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deploy.local.up import Target
+    from deploy.local.target import Target
 
 AT_ONCE = 4
 """Requests under way: a single one would wait for the way most of the time."""
 
 Say = Callable[[str], None]
-Progressed = Callable[[str, int, int | None], None]
-"""Called with the object, how many are done and how many there are, where the vendor tells."""
+Progressed = Callable[[str, int, int | None, float | None], None]
+"""Called with the object, how many are done, how many there are, where the vendor tells that, and else which part of
+the time asked for is covered (0 to 1), where its lists go by time."""
 
 
 class Mark(msgspec.Struct, kw_only=True):
@@ -84,7 +86,7 @@ class Backfill:
         append: Append,
         keep: Callable[[Mark], None],
         clock: Callable[[], int] = machine_clock,
-        progressed: Progressed = lambda _object, _done, _of: None,
+        progressed: Progressed = lambda *_told: None,
     ) -> None:
         self._name = name
         self._client = client
@@ -130,11 +132,12 @@ class Backfill:
 
     async def _walk(self, object: ApiObject) -> None:
         counted = await self._client.run(self._source.count(object.name, self.mark.since))
-        while True:
+        walk, goes_on, share = Walk(self.mark.cursor), True, None
+        while goes_on:
             mark, asked_at = self.mark, self._clock()
-            page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
+            page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
             of = mark.of = counted if page.total is None else mark.records + page.total
-            self._progressed(object.name, mark.records, of)
+            self._progressed(object.name, mark.records, of, share)
             ids = [] if page.records else [id for id, _ in page.found]
             if page.records:
                 await self._store(Envelope(object=object.name, records=page.records), asked_at)
@@ -145,11 +148,13 @@ class Backfill:
             )
             mark.records += len(page.found)
             mark.unseen = [*mark.unseen, *chain.from_iterable(unseen)]
-            mark.cursor = beyond(mark.cursor, page.cursor)
-            self._progressed(object.name, mark.records, of)
-            if page.cursor is None:
-                break
-            self._keep(mark)
+            if page.stretch is not None:
+                share = max(share or 0.0, page.stretch.covered(page.found, mark.since, asked_at))
+            goes_on = walk.goes_on(page)
+            mark.cursor = walk.cursor
+            self._progressed(object.name, mark.records, of, share if goes_on else 1.0)
+            if goes_on:
+                self._keep(mark)
         await self._gone(object)
 
     async def _read(self, object: ApiObject, ids: Sequence[str], slots: asyncio.Semaphore) -> Sequence[str]:
@@ -160,16 +165,14 @@ class Backfill:
             return envelope.missing
 
     async def _gone(self, object: ApiObject) -> None:
-        cursor: str | None = None
-        while True:
+        walk, goes_on = Walk(), True
+        while goes_on:
             asked_at = self._clock()
-            page = await self._client.run(self._source.gone(object.name, self.mark.since, asked_at, cursor))
+            page = await self._client.run(self._source.gone(object.name, self.mark.since, asked_at, walk.cursor))
             await self._store(Envelope(object=object.name, records=page.records), asked_at)
             gone = {str(record["id"]) for record in page.records}
             self.mark.unseen = [id for id in self.mark.unseen if id not in gone]
-            cursor = beyond(cursor, page.cursor)
-            if cursor is None:
-                return
+            goes_on = walk.goes_on(page)
 
     async def _store(self, envelope: Envelope, asked_at: int) -> None:
         envelope.words = dict(self._learned.words.get(envelope.object, {}))
@@ -299,13 +302,15 @@ def _read_mark(path: Path) -> Mark | None:
 
 @contextmanager
 def _bar() -> "Iterator[Progressed]":
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=not os.isatty(2)) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def progressed(object: str, done: int, of: int | None) -> None:
+        def progressed(object: str, done: int, of: int | None, share: float | None) -> None:
+            told = f"{done}" if of is None else f"{done}/{of}"
             if object not in tasks:
-                tasks[object] = bar.add_task(object, total=of)
-            bar.update(tasks[object], completed=done, total=of)
+                tasks[object] = bar.add_task(object, total=None, told=told)
+            completed, total = (share or 0.0, None if share is None else 1.0) if of is None else (done, of)
+            bar.update(tasks[object], completed=completed, total=total, told=told)
 
         yield progressed

@@ -16,11 +16,11 @@ import httpx
 import orjson
 import structlog
 
-from deploy.lookups.pacing import SharedPace, backoff
+from deploy.lookups.pacing import LONGEST, SharedPace, backoff
 from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
-from schemas.connectors.quotas import Day, day_told, limits_told
+from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
 
 _T = TypeVar("_T")
@@ -29,6 +29,10 @@ log = structlog.get_logger("lookups")
 ATTEMPTS = 8
 """Of a request that fails, or is refused for asking too much, before it is given up for now."""
 TIMEOUT_SECONDS = 30.0
+LONGEST_ANSWER_SECONDS = LONGEST / SECOND
+"""From the question to the end of the answer: one that comes byte by byte would else be waited for without end."""
+_MAY_PASS = frozenset({423, 429, 477})
+"""Refusals beside 5xx that are for now."""
 _LOOK_AGAIN = SECOND
 _LONGEST_WAIT = 300.0
 """What a vendor tells to wait beyond it is for the next try of whoever asks."""
@@ -127,35 +131,31 @@ class Client:
             problem = "what is left of the day's requests is kept for look-ups"
             raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
-    async def _ask(self, ask: Ask) -> Answer:
+    async def _ask(self, ask: Ask, *, is_login: bool = False) -> Answer:
         renewed = False
         problem = ""
         wait: float | None = None
         for attempt in range(ATTEMPTS):
-            headers = await self._login()
+            headers = {} if is_login else await self._login()
             response = await self._send(ask, headers)
             if response is None:
                 problem, wait = "does not answer", None
             elif response.is_success or response.status_code in ask.expected:
-                return Answer(response.status_code, _json(response))
+                try:
+                    return Answer(response.status_code, _json(response))
+                except NotJsonError:  # a page of whoever stands in between, or cut off: it may be the next time
+                    problem, wait = "answered what is not JSON", None
             else:
-                data, status = _json(response, careful=False), response.status_code
-                wait = self.source.wait(status, response.headers, data)
+                status = response.status_code
+                wait = self._told_to_wait(response)
                 problem = f"answered {status}"
-                if status == 401:
-                    if renewed:
-                        raise ApiError(
-                            reason="credentials", problem="does not take the credentials of api: new ones are needed"
-                        )
+                may_pass = status in _MAY_PASS or status >= 500 or (status == 403 and wait is not None)
+                if status == 401 and not (renewed or is_login):
                     renewed = True
                     await self._renew(headers)
                     continue
-                if status == 403 and wait is None:
-                    raise ApiError(
-                        reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)"
-                    )
-                if not (status in (403, 423, 429, 477) or status >= 500):
-                    raise ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+                if not may_pass:
+                    raise _refused(ask, response, is_login=is_login)
             if wait is not None and wait > _LONGEST_WAIT:
                 raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
@@ -173,19 +173,20 @@ class Client:
             await self._sleep(min(place, _LOOK_AGAIN) / 1e6)
         self.requests += 1
         try:
-            response = await self._http.request(
-                ask.method,
-                ask.path,
-                params=dict(ask.query) or None,
-                content=None if ask.body is None else orjson.dumps(ask.body),
-                data=None if ask.form is None else dict(ask.form),
-                headers={
-                    **headers,
-                    **ask.headers,
-                    **({} if ask.body is None else {"content-type": "application/json"}),
-                },
-            )
-        except httpx.TransportError as error:
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                response = await self._http.request(
+                    ask.method,
+                    ask.path,
+                    params=dict(ask.query) or None,
+                    content=None if ask.body is None else orjson.dumps(ask.body),
+                    data=None if ask.form is None else dict(ask.form),
+                    headers={
+                        **headers,
+                        **ask.headers,
+                        **({} if ask.body is None else {"content-type": "application/json"}),
+                    },
+                )
+        except (httpx.RequestError, TimeoutError) as error:
             log.warning("api.failed", path=ask.path, error=type(error).__name__)
             return None
         finally:
@@ -223,29 +224,39 @@ class Client:
         try:
             ask = next(steps)
             while True:
-                response = await self._send(ask, {})
-                if response is None or response.status_code >= 500:
-                    raise ApiError(reason="unreachable", problem=f"{ask.path}: gives no token")
-                if not response.is_success:
-                    raise ApiError(
-                        reason="credentials", problem=f"{ask.path}: answered {response.status_code}: no token for api"
-                    )
-                ask = steps.send(Answer(response.status_code, _json(response)))
+                ask = steps.send(await self._ask(ask, is_login=True))
         except StopIteration as end:
             headers: Mapping[str, str] = end.value
             return headers
         except NotLetInError as error:
             raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
 
+    def _told_to_wait(self, response: httpx.Response) -> float | None:
+        """By the header that is everybody's, else as the vendor says it."""
+        if (told := wait_told(response.headers, self._clock())) is not None:
+            return told
+        try:
+            data = _json(response)
+        except NotJsonError:
+            data = None
+        return self.source.wait(response.status_code, response.headers, data)
 
-def _json(response: httpx.Response, *, careful: bool = True) -> Any:
-    if not response.content:
-        return None
-    try:
-        return read_json_mended(response.content)
-    except NotJsonError:
-        if careful:
-            raise ApiError(
-                reason="unreachable", problem=f"{response.request.url.path}: answered what is not JSON"
-            ) from None
-        return None
+
+def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> ApiError:
+    """Of an answer that is the same however often it is asked for."""
+    status = response.status_code
+    if response.has_redirect_location:
+        problem = f"{ask.path}: answered {status}: it lies elsewhere; is api.url right?"
+        return ApiError(reason="refused", problem=problem)
+    if is_login:
+        return ApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
+    if status == 401:
+        return ApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
+    if status == 403:
+        return ApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
+    return ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+
+
+def _json(response: httpx.Response) -> Any:
+    """Raises NotJsonError."""
+    return read_json_mended(response.content) if response.content else None

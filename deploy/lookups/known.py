@@ -17,7 +17,7 @@ import msgspec
 from processor.core.normalise import parse_delivery
 from schemas.connectors.asking import decode_envelope
 from schemas.connectors.base import Connector, Parsed
-from schemas.deliveries import ASKED, ASKED_AT, RECONCILIATION, SOURCE, Delivery, decode_delivery
+from schemas.deliveries import ASKED, ASKED_AT, BROUGHT_BY, RECONCILIATION, Delivery, decode_delivery
 from schemas.frames import record_key
 from schemas.instants import DAY, HOUR
 from schemas.records import Record, RecordChange, decode_record
@@ -160,7 +160,7 @@ class Known:
         return int(self._file.execute(query, (connection,)).fetchone()[0])
 
     def give_up(self, connection: str, pending: Iterable[Pending]) -> None:
-        """Ask for these no more; a delivery that wants one again does, the same one too if it is replayed."""
+        """Ask for these no more; a delivery that wants one again does, the same one too if it is put through again."""
         self._file.executemany(
             "DELETE FROM lookups WHERE connection = ? AND object = ? AND id = ?",
             [(connection, each.object, each.id) for each in pending],
@@ -233,7 +233,7 @@ class Known:
                 parsed = parse_delivery(delivery, self._connectors)
                 self._fold(delivery.connection, parsed.changes)
                 self._answer(delivery)
-                if delivery.headers.get(SOURCE) not in ASKED:
+                if delivery.headers.get(BROUGHT_BY) not in ASKED:
                     self._want(delivery, parsed, partition, record.offset)
         for (connection, key), row in self._rows.items():
             self._file.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (connection, key, row.encode()))
@@ -267,7 +267,7 @@ class Known:
         )
 
     def _answer(self, delivery: Delivery) -> None:
-        source = delivery.headers.get(SOURCE)
+        source = delivery.headers.get(BROUGHT_BY)
         if source not in ASKED:
             return
         try:

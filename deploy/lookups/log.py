@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from deploy.lookups.comparing import parts
 from processor.transport.writing import Writer
 from schemas.connectors.asking import Envelope, encode_envelope
-from schemas.deliveries import ASKED_AT, SOURCE, Delivery, encode_delivery
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery, encode_delivery
 from schemas.topics import DELIVERIES
 
 MOST = 700_000
@@ -29,7 +29,7 @@ def deliveries_of(
     envelope: Envelope, *, connection: str, source: str, asked_at: int, received_at: int, more: dict[str, str]
 ) -> list[Delivery]:
     """An answer as deliveries, none of them too large."""
-    headers = {"content-type": "application/json", SOURCE: source, ASKED_AT: str(asked_at), **more}
+    headers = {"content-type": "application/json", BROUGHT_BY: source, ASKED_AT: str(asked_at), **more}
     return [
         Delivery(connection, received_at, headers, encode_envelope(part))
         for part in parts(envelope, lambda record: len(encode_envelope(Envelope(object="", records=[record]))), MOST)

@@ -16,8 +16,9 @@ from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
 from schemas.connection_states import Limits
-from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned, beyond
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.base import Connector
+from schemas.connectors.lists import Walk
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import LOOKUP, RECONCILIATION, Delivery
@@ -210,10 +211,10 @@ class Rounds:
         await self._store(Envelope(object=envelope.object, records=news), RECONCILIATION, asked_at)
 
     async def _reconcile_changed(self, object: ApiObject, since: int, begun: int) -> None:
-        cursor: str | None = None
-        while True:
+        walk, goes_on = Walk(), True
+        while goes_on:
             asked_at = self._clock()
-            page = await self._client.run(self._source.changed(object.name, since, cursor))
+            page = await self._client.run(self._source.changed(object.name, since, walk.cursor))
             # One that is due may have changed as well: which instant of it was compared is noted for each.
             noted_as = f"{object.name} due" if page.is_due else object.name
             compared = self._known.compared(self.name, noted_as, [id for id, _ in page.found])
@@ -234,9 +235,7 @@ class Rounds:
                 self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
-            cursor = beyond(cursor, page.cursor)
-            if cursor is None:
-                return
+            goes_on = walk.goes_on(page)
 
     async def _reconcile_links(self, object: ApiObject, ids: Sequence[str], begun: int) -> None:
         for chunk in _chunks(ids, LINKED_AT_ONCE):
@@ -245,14 +244,12 @@ class Rounds:
             await self._tell(object, envelope, asked_at, begun)
 
     async def _reconcile_gone(self, object: ApiObject, since: int, begun: int) -> None:
-        cursor: str | None = None
-        while True:
+        walk, goes_on = Walk(), True
+        while goes_on:
             asked_at = self._clock()
-            page = await self._client.run(self._source.gone(object.name, since, asked_at, cursor))
+            page = await self._client.run(self._source.gone(object.name, since, asked_at, walk.cursor))
             await self._tell(object, Envelope(object=object.name, records=page.records), asked_at, begun)
-            cursor = beyond(cursor, page.cursor)
-            if cursor is None:
-                return
+            goes_on = walk.goes_on(page)
 
     async def _tell(
         self,
@@ -325,13 +322,11 @@ class Rounds:
         """Records that no list names any more, and that nobody said were deleted."""
         asked_at = self._clock()
         there: set[str] = set()
-        cursor: str | None = None
-        while True:
-            page = await self._client.run(self._source.listed(object.name, cursor))
+        walk, goes_on = Walk(), True
+        while goes_on:
+            page = await self._client.run(self._source.listed(object.name, walk.cursor))
             there.update(id for id, _ in page.found)
-            cursor = beyond(cursor, page.cursor)
-            if cursor is None:
-                break
+            goes_on = walk.goes_on(page)
         known, lacking = self._not_listed(object, there)
         missing: list[str] = []
         for chunk in _chunks(lacking, self._source.batch):

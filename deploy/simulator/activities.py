@@ -31,7 +31,7 @@ class Activities:
             (self._hold_meeting, 4), (self._new_deal, 3), (self._move_deal, 5), (self._close_deal, 3),
             (self._judge_lead, 5), (self._reassign_lead, 2), (self._merge_lead, 1), (self._inbound_call, 5),
             (self._automated_mail, 3), (self._internal_call, 1), (self._activity, 2), (self._automated_call, 1),
-            (self._subscribe, 1), (self._give_back, 1), (self._be_away, 1), (self._set_goal, 1),
+            (self._subscribe, 1), (self._give_back, 1), (self._be_away, 1), (self._set_goal, 1), (self._merge_deal, 1),
         )  # fmt: skip
 
     def any(self, at: int) -> Changes:
@@ -78,11 +78,14 @@ class Activities:
 
     def _judge_lead(self, at: int) -> Changes:
         lead = self._crm.lead(at)
-        if lead is None or lead.fields["status"] in ("disqualified", "converted"):
+        if lead is None or lead.fields["status"] in ("disqualified", "converted", "customer"):
             return self._call(at)
-        now = lead.fields["status"]
-        status = "converted" if now == "qualified" else self._crm.weighted((("qualified", 6), ("disqualified", 4)))
-        return [(at, self._crm.change(lead, at, {"status": status}))]
+        is_qualified = lead.fields["status"] == "qualified"
+        next_ones = (("converted", 3), ("customer", 1)) if is_qualified else (("qualified", 6), ("disqualified", 4))
+        news = {"status": self._crm.weighted(next_ones)}
+        if news["status"] == "customer":
+            news["customer"] = further.customer(self._random)
+        return [(at, self._crm.change(lead, at, news))]
 
     def _reassign_lead(self, at: int) -> Changes:
         lead = self._crm.lead(at)
@@ -138,6 +141,9 @@ class Activities:
             fields["internal"] = True
         if automated:
             fields["automated"] = True
+        if self._random.random() < 0.1:
+            deal = self._crm.open_deal()
+            fields |= {"number": further.number(self._random), "deal": None if deal is None else deal.id}
         picked_up, ended = at + rings, at + rings + talk
         if self._random.random() < 0.45:  # a dialer that reports a call once, when it is over
             fields["outcome"] = outcome
@@ -221,6 +227,10 @@ class Activities:
             del fields["booked_by"]
         if self._random.random() < 0.4:
             fields |= {"attendees": [self._crm.rep(), self._crm.rep()], "internal": self._random.random() < 0.1}
+            fields |= further.logged(self._random, rep, at)
+        deal = self._crm.open_deal()
+        if deal is not None and self._random.random() < 0.2:
+            fields["deal"] = deal.id
         meeting = self._crm.record("meeting", at, fields, None)
         self._later(starts + 31 * MINUTE, lambda due: self._end_meeting(meeting, due))
         return [(at, as_event("meeting", meeting.id, at, meeting.fields))]
@@ -284,16 +294,19 @@ class Activities:
             del news["closed_at"]
         return [(at, self._crm.change(deal, at, news))]
 
+    def _merge_deal(self, at: int) -> Changes:
+        """Two of one sale, of which one is left."""
+        deal, other = self._crm.open_deal(), self._crm.open_deal()
+        if deal is None or other is None or deal is other or other.fields.get("merged_into") is not None:
+            return self._new_deal(at)
+        return [(at, self._crm.change(deal, at, {"merged_into": other.id}))]
+
     # --- the rest ----------------------------------------------------------------------------------------------------
 
     def _activity(self, at: int) -> Changes:
         lead = self._crm.lead(at)
-        fields = {
-            "rep": self._crm.rep(), "lead": lead.id if lead is not None else None, "at": at,
-            "kind": self._random.choice(("tool_used", "cost", "visitors")), "value": str(self._random.randint(1, 10)),
-        }  # fmt: skip
-        activity = self._crm.record("activity", at, fields, None)
-        return [(at, as_event("activity", activity.id, at, fields))]
+        lead_id = lead.id if lead is not None else None
+        return self._told("activity", at, further.activity(self._random, self._crm.rep(), lead_id, at))
 
     def _subscribe(self, at: int) -> Changes:
         return self._told("subscription", at, further.subscription(self._random, self._crm.rep(), at))

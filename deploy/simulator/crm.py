@@ -72,7 +72,10 @@ class Crm:
     def open_deal(self) -> Known | None:
         """A deal of late that can still be won."""
         deal = self.deals.draw_recent(self.random)
-        return None if deal is None or deal.deleted or deal.fields["status"] != "open" else deal
+        is_over = deal is not None and (
+            deal.deleted or deal.fields["status"] != "open" or deal.fields.get("merged_into")
+        )
+        return None if is_over else deal
 
     def amount(self) -> str:
         """A price."""

@@ -142,7 +142,7 @@ class Floor:
             "team": teams[index % len(teams)],
             "active": True,
             "since": at - self._crm.between(60 * 24 * HOUR, 900 * 24 * HOUR),
-        }
+        } | (further.of_person(self._random, at) if self._random.random() < 0.3 else {})
         self._crm.people[rep] = Known("rep", rep, fields, at)
         return as_event("rep", rep, at, fields)
 

@@ -26,6 +26,8 @@ LEAD_SOURCES = (
 )  # fmt: skip
 PRODUCTS = ("Starter", "Team", "Business", "Enterprise")
 _SIZES = ("small", "medium", "large")
+_REGIONS = ("north", "south")
+_ROLES = ("opener", "closer")
 _REASONS = ("price", "timing", "competitor", "no answer")
 _INDUSTRIES = ("health", "retail", "logistics", "software")
 
@@ -71,8 +73,31 @@ def absence(random: Random, rep: str, at: int) -> Fields:
 
 
 def goal(random: Random, rep: str, at: int) -> Fields:
-    """What is expected of somebody from a day on."""
-    return {"goal": "quota", "rep": rep, "since": _date(at), "amount": f"{random.randint(20, 60) * 1000}"}
+    """What is expected of somebody, or now and then of a team, from a day on."""
+    whose: Fields = {"team": random.choice(TEAMS)} if random.random() < 0.2 else {"rep": rep}
+    return {"goal": "quota", **whose, "since": _date(at), "amount": f"{random.randint(20, 60) * 1000}"}
+
+
+def of_person(random: Random, at: int) -> Fields:
+    """What else a CRM knows of who works there: some are there for a time only."""
+    return {
+        "region": random.choice(_REGIONS), "role": random.choice(_ROLES), "photo": f"{random.choice(_ROLES)}.png",
+        "attributes": {"floor": str(random.randint(1, 3))}, "until": at + random.randint(30, 400) * DAY,
+    }  # fmt: skip
+
+
+def activity(random: Random, rep: str, lead: str | None, at: int) -> Fields:
+    """Use of a tool, money spent, or visitors of a site."""
+    kind = random.choice(("tool_used", "cost", "visitors"))
+    fields: Fields = {"rep": rep, "lead": lead, "at": at, "kind": kind, "value": str(random.randint(1, 10))}
+    if kind == "cost":
+        fields |= {"currency": "USD", "attributes": {"for": random.choice(_INDUSTRIES)}}
+    return fields
+
+
+def number(random: Random) -> str:
+    """A telephone number."""
+    return f"+1555{random.randrange(10_000_000):07}"
 
 
 def of_lead(random: Random, at: int) -> Fields:
@@ -91,7 +116,8 @@ def of_deal(random: Random, amount: str, at: int) -> Fields:
     return {
         "name": f"Deal {random.randrange(10_000)}", "units": random.randint(1, 20), "list_amount": f"{listed:.2f}",
         "cost": f"{float(amount) * random.uniform(0.2, 0.7):.2f}", "customer": customer(random),
-        "size": random.choice(_SIZES), "region": random.choice(("north", "south")),
+        "size": random.choice(_SIZES), "region": random.choice(_REGIONS),
+        "attributes": {"industry": random.choice(_INDUSTRIES)},
         "next_step_at": at + random.randint(-24, 96) * HOUR if random.random() < 0.7 else None,
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ Event = dict[str, Any]
 """One event of kind `generic`."""
 
 _REMEMBERED = 20_000
+_RECENT = 200
 
 
 @dataclass(slots=True)
@@ -30,8 +31,7 @@ class Known:
 class Memory:
     """The last few thousand records of one sort; any of them can be drawn in constant time."""
 
-    def __init__(self, size: int = _REMEMBERED) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._items: list[Known] = []
         self._oldest = 0
 
@@ -39,22 +39,22 @@ class Memory:
         return len(self._items)
 
     def add(self, known: Known) -> None:
-        if len(self._items) < self._size:
+        if len(self._items) < _REMEMBERED:
             self._items.append(known)
         else:
             self._items[self._oldest] = known
-            self._oldest = (self._oldest + 1) % self._size
+            self._oldest = (self._oldest + 1) % _REMEMBERED
 
     def draw(self, random: Random) -> Known | None:
         return self._items[random.randrange(len(self._items))] if self._items else None
 
-    def draw_recent(self, random: Random, last: int = 200) -> Known | None:
-        """Any of the `last` ones (roughly: once it is full, their place goes round)."""
+    def draw_recent(self, random: Random) -> Known | None:
+        """Any of the last few hundred (roughly: once it is full, their place goes round)."""
         count = len(self._items)
         if not count:
             return None
-        newest = (self._oldest - 1) % count if count == self._size else count - 1
-        return self._items[(newest - random.randrange(min(last, count))) % count]
+        newest = (self._oldest - 1) % count if count == _REMEMBERED else count - 1
+        return self._items[(newest - random.randrange(min(_RECENT, count))) % count]
 
 
 INSTANTS = frozenset(

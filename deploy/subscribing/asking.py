@@ -11,6 +11,8 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from schemas.connectors.quotas import wait_told
+
 TIMEOUT_SECONDS = 20.0
 _TRIES = 4
 _LONGEST_WAIT = 30.0
@@ -67,9 +69,12 @@ class Asker:
             if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and answer.status_code < 500:
                 break
             if attempt < _TRIES:
-                self._sleep(min(_wait(answer, attempt), _LONGEST_WAIT))
+                told = wait_told(answer.headers, time.time_ns() // 1000)
+                self._sleep(min(2.0**attempt if told is None else told, _LONGEST_WAIT))
         if answer.is_error:
-            msg = f"{method} {path}: {_WORDS.get(answer.status_code, 'refused')} ({answer.status_code})"
+            # A form is what tokens are asked for by: RFC 6749 refuses a client with 400.
+            code = 401 if form is not None and answer.status_code == httpx.codes.BAD_REQUEST else answer.status_code
+            msg = f"{method} {path}: {_WORDS.get(code, 'refused')} ({answer.status_code})"
             raise OnlineError(msg, is_away=answer.status_code >= 500)
         if not answer.content:
             return None
@@ -83,7 +88,7 @@ class Asker:
         try:
             return self._client.request(method, path, json=json, data=form)
         except httpx.HTTPError as error:
-            msg = f"{method} {path}: cannot be reached ({type(error).__name__})"
+            msg = f"{method} {path}: {self._client.base_url.host} cannot be reached ({type(error).__name__})"
             raise OnlineError(msg, is_away=True) from None
 
 
@@ -94,11 +99,6 @@ _WORDS = {
     404: "there is no such thing",
     429: "asked too much",
 }
-
-
-def _wait(answer: httpx.Response, attempt: int) -> float:
-    told = answer.headers.get("retry-after", "")
-    return float(told) if told.isascii() and told.isdigit() else float(2**attempt)
 
 
 def members(answer: Any, *path: str) -> list[dict[str, Any]]:

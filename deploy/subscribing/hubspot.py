@@ -4,10 +4,10 @@ Owns these requests. HubSpot has no API that tells a private app's token of its 
 https://developers.hubspot.com/docs/api-reference/latest/account/account-information
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from deploy.subscribing.asking import Asker, OnlineError
+from deploy.subscribing.asking import Asker, OnlineError, members
 from schemas.connectors.hubspot.api import ADDRESS, VERSION
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.quotas import limits_told
@@ -16,6 +16,7 @@ _CONTACTS, _LEADS = "contacts", "leads"
 _OBJECTS = (_CONTACTS, "deals", "calls", "emails", "meetings")
 """What is read of every account, each by a scope of its own or by that of contacts."""
 _OWNERS = f"/crm/owners/{VERSION}"
+_OWNERS_A_PAGE = 500
 
 
 class Seen(NamedTuple):
@@ -56,6 +57,26 @@ class HubSpotSetup:
         else:
             yield Seen("the portal has Lead objects" if leads else "the portal has no Lead objects")
         yield Seen("webhooks: HubSpot does not tell of them; the last delivery does")
+
+    def aliases(self, ids: Collection[str]) -> Iterator[Seen]:
+        """Which of these ids of people are no owner's. Of one person HubSpot has an owner and a user, by other ids."""
+        if not ids:
+            return
+        users: dict[str, str] = {}
+        owners: set[str] = set()
+        for archived in ("false", "true"):
+            after: Any = 0
+            while after is not None:
+                said = self._api.ask("GET", f"{_OWNERS}?limit={_OWNERS_A_PAGE}&archived={archived}&after={after}")
+                for owner in members(said, "results"):
+                    owners.add(str(owner.get("id")))
+                    users[str(owner.get("userId") or owner.get("userIdIncludingInactive"))] = str(owner.get("id"))
+                following = said.get("paging", {}).get("next", {}).get("after")
+                after = None if following == after else following
+        for id in sorted(set(ids) - owners):
+            own = users.get(id)
+            what = "of nobody in the portal" if own is None else f"of a user: the same person's owner is {own}"
+            yield Seen(f"aliases take ids of owners, and {id} is {what}", is_wrong=own is not None)
 
     def _first(self, path: str) -> Sequence[Any] | None:
         """The first of a list; None: there is no right to it."""

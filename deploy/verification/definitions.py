@@ -6,6 +6,7 @@ where they are used (`conditions`, `measures`, `formulas`). Shares nothing with 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -148,3 +149,23 @@ def mentions(where: Any, field_name: str) -> bool:
     if isinstance(where, Mapping):
         return any(name == field_name or mentions(value, field_name) for name, value in where.items())
     return isinstance(where, list | tuple) and any(mentions(one, field_name) for one in where)
+
+
+def is_sum(definitions: Definitions, metric: str, *, with_levels: bool = False) -> bool:
+    """Whether a metric is a count or a sum (or a level), or made of such by + - and *."""
+    entry = definitions.metrics[metric]
+    version = (entry.get("versions") or [{}])[0]
+    kind, stat = (entry.get(key, version.get(key)) for key in ("type", "stat"))
+    match kind:
+        case "simple":
+            return True
+        case "level":
+            return with_levels and bool(stat != "kept")
+        case "duration":
+            return bool(stat == "sum")
+        case "response":
+            return stat in ("due", "answered", "missed")
+        case "derived" if "/" not in str(entry["expr"]):
+            named = {node.id for node in ast.walk(ast.parse(str(entry["expr"]).strip())) if isinstance(node, ast.Name)}
+            return all(is_sum(definitions, one, with_levels=with_levels) for one in named)
+    return False

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from deploy.verification.conversions import Conversion
@@ -22,6 +22,8 @@ from deploy.verification.leads import LeadRules
 from deploy.verification.levels import Level
 from deploy.verification.measures import Exact, Measure, Simple
 from deploy.verification.responses import Response
+from deploy.verification.shapes import Row
+from deploy.verification.spans import Span
 from deploy.verification.terms import Terms
 
 ValueOf = Callable[["Leaf"], Exact]
@@ -153,6 +155,17 @@ class Formulas:
             measure: first for measure, leaf in self.leaf_of.items() for first in leaf.ways if first.way == measure.way
         }
         """What is counted -> the first of those with which it is summed up."""
+        self.of_nothing: dict[Span, Row] = {}
+        """The rows of those who did nothing, where one was asked for."""
+        self.made_of = cache(self._made_of)
+        """The metrics that something of these measures belongs to."""
+
+    def _made_of(self, measures: frozenset[Measure]) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, formula in self.by_name.items()
+            if any(not measures.isdisjoint(leaf.ways) for leaf in formula.leaves())
+        )
 
     def _read(
         self, entry: Entry, *, name: str = "", since: date = date.min, until: date = date.max, where: Any = None

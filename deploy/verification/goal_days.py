@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deploy.verification.books import BoundDefinitions
-from deploy.verification.comparisons import is_sum
+from deploy.verification.definitions import is_sum
 from deploy.verification.records import Record
 from deploy.verification.shapes import DAY
 
@@ -142,11 +142,6 @@ class GoalDays:
             kind, starts = kind.removeprefix("fiscal_"), self._config.fiscal.year_starts
         month, first = map(int, starts.split("-"))
         return day.day == first and (day.month - month) % _MONTHS[kind] == 0
-
-    def days_of_window(self, window: str, first: date, today: date) -> Dates:
-        """The days that a window of days means to goals, those to come included; `first`: its first one."""
-        kind = OF_WINDOWS.get(window)
-        return Dates(first, today) if kind is None else self.period_of(kind, today)
 
     def _calendar(self, name: str, team: str | None) -> Calendar:
         return None if self.goals[name].elapsed == "calendar" else self.terms.calendar_of(team)

@@ -114,25 +114,14 @@ def recount_in_pieces(
     asked: Sequence[Asked],
     leads_at: int,
     definitions: Definitions | None = None,
-) -> tuple[list[Rows], dict[str, LeadClock]]:
-    """Give the rows of every window, and the clocks of the leads that wait at `leads_at`.
-
-    By the metrics that are shipped, unless others are given.
-    """
-    rows, waiting, _ = recount_with_lists(kept, config, asked, leads_at, definitions)
-    return rows, waiting
-
-
-def recount_with_lists(
-    kept: KeptChanges,
-    config: Config,
-    asked: Sequence[Asked],
-    leads_at: int,
-    definitions: Definitions | None = None,
     *,
     lists_at: int | None = None,
 ) -> tuple[list[Rows], dict[str, LeadClock], Lists | None]:
-    """Give the same, with goals and lists of what is open, if an instant is said as of which goals are asked for."""
+    """Give the rows of every window, and the clocks of the leads that wait at `leads_at`.
+
+    And goals and lists of what is open, if an instant is said as of which goals are asked for. By the metrics that are
+    shipped, unless others are given.
+    """
     newest = kept.newest_at
     people = kept.people()
     reading = BoundDefinitions(config, fold(left_of(people, config, newest).records), definitions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 
@@ -36,12 +37,21 @@ class Tally:
         return self._formulas.by_name[metric].value(self._value_of)
 
     def row(self) -> Row:
-        """What has been added, as it is served."""
+        """What has been added, as it is served: metrics of which nothing was are what they are of nothing."""
+        blank = self._formulas.of_nothing.get(self._span)
+        if blank is None:
+            blank = self._formulas.of_nothing[self._span] = Tally(self._formulas, self._span)._row_of(
+                self._formulas.by_name
+            )
+        made = self._row_of(self._formulas.made_of(frozenset(self._sums)))
+        return {"metrics": blank["metrics"] | made["metrics"], "bounds": blank["bounds"] | made["bounds"]}
+
+    def _row_of(self, names: Iterable[str]) -> Row:
         bounds: dict[str, float] = {}
         metrics: dict[str, Shown] = {}
         value_of = cache(self._value_of)  # several metrics are made of the same leaves
-        for name, formula in self._formulas.by_name.items():
-            entry = self._formulas.definitions.metrics[name]
+        for name in names:
+            formula, entry = self._formulas.by_name[name], self._formulas.definitions.metrics[name]
             metrics[name] = shown(formula.value(value_of), entry, self._formulas.terms.currency)
             bound = self._bound_of(formula) if isinstance(formula, Leaf) else None
             if bound is not None:

@@ -8,7 +8,7 @@ recount.py, which shares no code with the stream; only the connectors, which rea
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,26 +19,26 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
-from deploy.verification.pieces import Asked, recount_with_lists
+from deploy.verification.pieces import Asked, recount_in_pieces
 from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.number_key import read_numbers
-from processor.transport.reaching import what_failed
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
+from schemas.kafka_refusals import what_failed
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
 from schemas.records import RecordChange
@@ -212,9 +212,9 @@ async def wait_for_stages(
     async def refresh() -> None:
         state.update(await fetch_freshness(client))
 
-    async def ends(topic: Topic) -> Mapping[int, int]:
+    async def ends(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
         await refresh()
-        return await follower.ends(topic.full_name(prefix, generation))
+        return [await follower.ends(topic.full_name(prefix, generation)) for topic in topics]
 
     def done(stage: str) -> Mapping[int, int]:
         return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}
@@ -252,7 +252,7 @@ async def _compare(
     asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     rows, clocks, recounted = await asyncio.to_thread(
-        recount_with_lists, kept, config, asked, parse_instant(as_of), definitions,
+        recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions,
         lists_at=None if lists is None else lists.goals_at,
     )  # fmt: skip
     found = [

@@ -39,6 +39,7 @@ class LedgerShard(StageShard):
     stage: ClassVar[str] = "ledger"
     source: ClassVar[Topic] = RECORD_CHANGES
     owned: ClassVar[Sequence[Topic]] = LEDGER_TOPICS
+    kept: ClassVar[Sequence[Topic]] = LEDGER_TOPICS
 
     def __init__(self, partition: int, deployment: Deployment) -> None:
         super().__init__(partition, deployment)

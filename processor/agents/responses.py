@@ -13,12 +13,15 @@ import msgspec
 import structlog
 
 from processor.agents.outputs import GROUP_TOPICS, by_loudness, group_messages
+from processor.agents.restoring import Published, Since
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
+from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
+from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_alert, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter
@@ -59,6 +62,7 @@ class ResponsesShard(StageShard):
     stage: ClassVar[str] = "responses"
     source: ClassVar[Topic] = ENGAGEMENTS
     owned: ClassVar[Sequence[Topic]] = (*GROUP_TOPICS, ALERTS)
+    kept: ClassVar[Sequence[Topic]] = (PANES,)
 
     def __init__(
         self,
@@ -82,8 +86,8 @@ class ResponsesShard(StageShard):
 
     async def load(self) -> None:
         """Read the groups back, derive, and publish where what was published differs."""
-        published = await self.recover()
         name = self.deployment.topic
+        published = self._published(await self.recover_since(published_of))
         no_groups = await self.put_back(published, GROUPS, self._restore)
         no_alerts = await self.put_back(published, ALERTS, lambda _key, row: self.book.restore(row))
         self.groups.horizon.restore(self.progress.kept_from)
@@ -121,6 +125,25 @@ class ResponsesShard(StageShard):
         )
         self._horizon.begin()
         self._has_begun = True
+
+    def _published(self, found: Published | Since[dict[bytes, bytes]]) -> Published:
+        """The same, whether panes come from a checkpoint or from among all those of the partition."""
+        if not isinstance(found, Since):
+            return found
+        panes = self.deployment.topic(PANES)
+        return {
+            topic: {
+                key: value
+                for key, value in ({**found.kept.state, **news} if topic == panes else news).items()
+                if value is not None
+            }
+            for topic, news in found.news.items()
+        }
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """The panes alone: what else is here lies in topics of its own."""
+        panes = self.groups.panes
+        return self.take_down(lambda: PublishedPanes(self.origin, panes.held()), len(panes), is_last=is_last)
 
     def _restore(self, key: bytes, row: bytes) -> None:
         quiet = read_quiet_key(key)

@@ -4,7 +4,7 @@ Owns what is read of its topics and whether a checkpoint is used, and the writin
 stage's.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -44,7 +44,7 @@ News = dict[str, dict[bytes, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Since(Generic[T]):
-    """What an earlier owner held once, and what was published since."""
+    """What an earlier owner held once, and what was published since; of what it did not hold, all there is."""
 
     kept: Checkpoint[T]
     news: News
@@ -54,14 +54,18 @@ class Restoring:
     """That of one shard."""
 
     def __init__(
-        self, name: str, bootstrap: Address, *, beginnings: Mapping[str, bytes], wanted: Wanted,
+        self, name: str, bootstrap: Address, *, beginnings: Mapping[str, bytes], wanted: Wanted, kept: Collection[str],
         checkpoints: Checkpoints | None,
     ) -> None:  # fmt: skip
-        """`name`: its owner's. `beginnings`: of the keys that are its own in topics that it shares."""
+        """`name`: its owner's. `beginnings`: of the keys that are its own in topics that it shares.
+
+        `kept`: the topics of which a checkpoint holds what was published; the others are read as a whole.
+        """
         self.read = 0
         """Records that were read back so far."""
         self._bootstrap = bootstrap
         self._beginnings = beginnings
+        self._kept = kept
         self._checkpoints = checkpoints
         self._derived_at = 0
         """When all that is held was last derived from the log (microseconds)."""
@@ -92,7 +96,8 @@ class Restoring:
             return None
         try:
             reading = partial(self._checkpoints.read, state_of=state_of)
-            kept = await self._file.find(reading, self._wanted, dict.fromkeys(fences, 0))
+            begins = {place: 0 for place in fences if place[0] in self._kept}
+            kept = await self._file.find(reading, self._wanted, begins)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("snapshot.not_proved", error=type(error).__name__)
             return None

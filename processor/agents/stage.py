@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import structlog
 
+from processor.agents.newer_rows import refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
@@ -121,6 +122,8 @@ class StageShard:
     """What it reads."""
     owned: ClassVar[Sequence[Topic]]
     """Topics in whose partition of our number nobody else writes under our keys; `progress` is added."""
+    kept: ClassVar[Sequence[Topic]] = ()
+    """Those of them of which a checkpoint holds what was published; `progress` is added."""
 
     def __init__(self, partition: int, deployment: Deployment) -> None:
         self.partition = partition
@@ -160,6 +163,7 @@ class StageShard:
                 deployment.generation,
                 {deployment.topic(topic): deployment.partitions_of(topic) for topic in (*self.owned, PROGRESS)},
             ),
+            kept=[deployment.topic(topic) for topic in (*self.kept, PROGRESS)],
             checkpoints=deployment.checkpoints,
         )
 
@@ -255,6 +259,7 @@ class StageShard:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, self._key)])
+        refuse_newer_rows(self.progress, f"{self.deployment.topic(self.source)}[{self.partition}]")
         await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
@@ -277,7 +282,7 @@ class StageShard:
 
     def take_down(self, held: Callable[[], Held], size: int, *, is_last: bool) -> Capture | None:
         """What writes a checkpoint of what `held` gives, of `size` rows and panes, if it is time; for `capture`."""
-        topics = [self.deployment.topic(topic) for topic in (*self.owned, PROGRESS)]
+        topics = [self.deployment.topic(topic) for topic in (*self.kept, PROGRESS)]
         positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
         return self._restoring.capture(positions, self.owner.proved_at, self._settled, held, size, is_last=is_last)
 

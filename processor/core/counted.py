@@ -47,13 +47,14 @@ def row_contributions(kind: str, row: bytes, values: Mapping[str, Any], definiti
 
 
 def _deal(deal: Record, definitions: Definitions, pasts: Collection[str] | None) -> list[Contribution]:
-    counting, said = definitions.counting, deal_row(deal)
+    counting, joined = definitions.counting, joined_stays(deal)
+    said = deal_row(deal, joined)
     found = counting.of_record("deal", said.get)
     wanted = counting.pasts if pasts is None else pasts
     if not wanted or deal.is_deleted or deal.get(MERGED) is not None:
         return found
     # Once for all of its rows: a deal may have as many stays as a history keeps.
-    row, joined = definitions.with_people(said), joined_stays(deal)
+    row = definitions.with_people(said)
     if "deal.stays" in wanted:
         for stay in stays(row, joined):
             found += counting.of_row("deal.stays", stay.get)

@@ -33,10 +33,14 @@ def closed_at(deal: Record) -> int | None:
     return became_at
 
 
-def deal_row(deal: Record) -> Row:
-    """Its fields by name, and what is made of them."""
+def deal_row(deal: Record, joined: Sequence[tuple[int, str | None]]) -> Row:
+    """Its fields by name, and what is made of them: it is in the stage that it entered last, since it entered that.
+
+    `joined`: as `joined_stays` gives them.
+    """
     at = closed_at(deal)
-    return {**deal.values(), "closed_at": at, "ended_at": at}
+    entered_at, stage = joined[-1] if joined else (deal.get("entered_stage_at"), deal.get("stage"))
+    return {**deal.values(), "closed_at": at, "ended_at": at, "stage": stage, "entered_stage_at": entered_at}
 
 
 def joined_stays(deal: Record) -> list[tuple[int, str | None]]:

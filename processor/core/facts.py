@@ -34,7 +34,8 @@ class Known:
         """Of a deal, as `joined_stays` gives them."""
         if self.kind == "deal" and values:
             deal = decode_record(row)
-            self.values, self.stays = deal_row(deal), joined_stays(deal)
+            self.stays = joined_stays(deal)
+            self.values = deal_row(deal, self.stays)
         self.get: Callable[[str], Any] = self.values.get
         """Current value of a field; None where it was never set or was cleared."""
         self.is_deleted = values.get(DELETED) is True

@@ -48,19 +48,19 @@ class LedgerState:
         """
         left = self.rows
         for day, keys in sorted(self.filed.items()):
-            for part in _parts(keys):
+            for part in parts_of(keys):
                 # One that is filed twice is looked at on the earlier day.
                 rows = {key: left.pop(key) for key in part if key in left}
                 if rows:
                     yield "rows", day, _encode(rows)
-        for items in _parts(left.items()):
+        for items in parts_of(left.items()):
             yield "unfiled", 0, _encode(dict(items))
         yield "spared", 0, _encode(self.spared)
         yield "quietly won", 0, _encode(self.quietly_won)
         places = {rep: place for place, rep in enumerate({rep for panes in self.panes.values() for rep in panes})}
         yield "people", 0, _encode(list(places))
         for window, panes in self.panes.items():
-            for held in _parts(panes.items()):
+            for held in parts_of(panes.items()):
                 yield "panes", window, _encode(([places[rep] for rep, _ in held], [pane for _, pane in held]))
 
 
@@ -105,7 +105,8 @@ def state_of(pieces: Iterable[Piece]) -> LedgerState:
     return LedgerState(rows, filed, spared, quietly_won, panes)
 
 
-def _parts(items: Iterable[T]) -> Iterator[list[T]]:
+def parts_of(items: Iterable[T]) -> Iterator[list[T]]:
+    """So many of them at a time as are one piece."""
     left = iter(items)
     while part := list(islice(left, AT_ONCE)):
         yield part

@@ -15,7 +15,7 @@ from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.currency import InCurrency
 from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, REQUEST, SOURCE, Delivery, decode_delivery
+from schemas.deliveries import ASKED, BROUGHT_BY, FILE, QUIET, REQUEST, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
@@ -76,10 +76,10 @@ def normalise(
             parsed = parse_delivery(delivery, connectors)
             parsed.changes = numbers.hidden(delivery.connection, parsed.changes)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
-        if delivery.headers.get(SOURCE) in QUIET_SOURCES:
+        if delivery.headers.get(BROUGHT_BY) in QUIET:
             output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
-        if SOURCE not in delivery.headers:
+        if BROUGHT_BY not in delivery.headers:
             leads = (record_key(LEAD, change.id) for change in parsed.changes if change.kind == LEAD)
             output.requests.update(dict.fromkeys(leads, delivery.headers.get(REQUEST, "")))
         if parsed.problems:
@@ -102,7 +102,7 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
     if connector is None:
         return Parsed(problems=[Problem("unknown_connection", "connection: is not in floorcast.yaml any more")])
     try:
-        is_of_file = delivery.headers.get(SOURCE) == FILE
+        is_of_file = delivery.headers.get(BROUGHT_BY) == FILE
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         if isinstance(connector, InCurrency):
             parsed.changes = connector.complete(parsed.changes)
@@ -126,7 +126,7 @@ class _Counts:
 
     def add(self, delivery: Delivery, parsed: Parsed) -> None:
         # What was asked for says nothing of whether the CRM still tells anything by itself.
-        name = "" if delivery.headers.get(SOURCE) in ASKED else delivery.connection
+        name = "" if delivery.headers.get(BROUGHT_BY) in ASKED else delivery.connection
         heard = self._heard.get(name)
         if heard is None:
             heard = self._heard[name] = ([], [])

@@ -100,14 +100,6 @@ class Evaluator:
 Function = Callable[[Get, Mapping[str, str]], list[Contribution]]
 
 
-def condition_function(condition: Condition) -> Callable[[Get], bool]:
-    """Whether a condition holds for a row, as a plan would say it."""
-    source = _Source()
-    holds = source.condition(condition)
-    made: Callable[[Get], bool] = source.function("get", [*source.lines, f"return {holds}"])
-    return made
-
-
 @lru_cache(256)  # Configurations have most of their programs in common.
 def _compiled(program: Program) -> Function:
     source = _Source()
@@ -281,9 +273,12 @@ class _Source:
                 rates = "None" if money.currency is None else self.constant(dict(money.rates))
                 instants = f"{self.register(over_at)}, {self.register(until)}"
                 return [f"found += waiting({cell}, {sign}, {rates}, {held}, {at}, {instants})"]
-            case Form.ID, Ids(names, are_people):
-                aliases = "aliases" if are_people else "None"
-                return [f"found += ids({cell}, {sign}, ({self.choices(names)}), {aliases})"]
+            case Form.ID, Ids() as wanted:
+                held = "".join(
+                    f"people(({self.choices((name,))}), aliases, ()), " if is_person else self.choices((name,))
+                    for name, is_person in wanted.by_field
+                )
+                return [f"found += ids({cell}, {sign}, ({held}))"]
         msg = f"there is no value for {line}"
         raise ValueError(msg)
 
@@ -358,19 +353,16 @@ def _chosen(held: Iterable[Any]) -> list[str]:
     return []
 
 
-def _people(held: Iterable[Any], aliases: Mapping[str, str]) -> Iterable[str | None]:
+def _people(
+    held: Iterable[Any], aliases: Mapping[str, str], nobody: tuple[str | None, ...] = (None,)
+) -> Sequence[str | None]:
     """Each of them once, as they are served; nobody in particular where there is none."""
-    return dict.fromkeys(aliases.get(who, who) for who in _chosen(held)) or (None,)
+    return tuple(dict.fromkeys(aliases.get(who, who) for who in _chosen(held))) or nobody
 
 
-def _ids(
-    cell: int, sign: int, held: Iterable[Any], aliases: Mapping[str, str] | None
-) -> list[tuple[int, bytes, int]]:  # fmt: skip
-    """Each id once; persons (with `aliases`) as they are served."""
-    found = _chosen(held)
-    if aliases is not None:
-        found = [aliases.get(who, who) for who in found]
-    return [(cell, digest_of_id(text), sign) for text in dict.fromkeys(found)]
+def _ids(cell: int, sign: int, held: Iterable[Any]) -> list[tuple[int, bytes, int]]:
+    """Each id once."""
+    return [(cell, digest_of_id(text), sign) for text in dict.fromkeys(_chosen(held))]
 
 
 @lru_cache(1 << 16)

@@ -58,7 +58,7 @@ cdef struct Line:
     uint32_t cell
     int register           # of ids: where their fields begin among the numbers
     int ids                # how many numbers those are
-    bint are_people
+    int people_in
 
 cdef struct Name:
     const uint8_t *text    # UTF-8, in the row or an alias; NULL: nobody
@@ -93,7 +93,7 @@ cdef class CompiledPlan:
     cdef int *keeps        # for how many days a cell is kept; 0: as long as records. NULL: none is kept shorter
 
     cdef int evaluate(self, const Row *row, Entries *out) except -2
-    cdef int _chosen(self, const Row *row, int first, int numbers, bint are_people, Name *found) except -2
+    cdef int _chosen(self, const Row *row, int first, int numbers, int people_in, Name *found) except -2
     cdef int _resolve(self, Name *name) except -1
     cdef int _identify(self, const Name *name, Entry *entry) except -1
     cdef int find(self, uint64_t name, int first) noexcept

@@ -40,6 +40,7 @@ cdef enum:
     ALL = 7
     LIMB = 40
     DIGESTS = 65536  # of ids, remembered
+    EVERY = -1  # all fields hold people
 
 cdef int _DELETED = FIELD_CODES[DELETED]
 
@@ -121,8 +122,8 @@ cdef class CompiledPlan:
         for place, text in enumerate(tables.texts):
             self._held.append(text)
             self._texts[place] = Text(<const uint8_t *>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        for place, (when, form, cell, register, ids, are_people) in enumerate(tables.lines):
-            self._lines[place] = Line(when, form, cell, register, ids, are_people)
+        for place, (when, form, cell, register, ids, people_in) in enumerate(tables.lines):
+            self._lines[place] = Line(when, form, cell, register, ids, people_in)
         for place, (at, credit, credits, line, lines) in enumerate(tables.sites):
             self._sites[place] = Site(at, credit, credits, line, lines)
 
@@ -208,7 +209,7 @@ cdef class CompiledPlan:
                 if reference != ALWAYS and not (holds[reference] if reference >= 0 else not holds[~reference]):
                     continue
                 if count < 0:
-                    count = self._chosen(row, site.credit, site.credits, True, people)
+                    count = self._chosen(row, site.credit, site.credits, EVERY, people)
                     if count < 0:
                         return -1
                     if not count:
@@ -216,7 +217,7 @@ cdef class CompiledPlan:
                 entry.line = <uint32_t>other
                 entry.cell = line.cell
                 if line.form == ID:
-                    reference = self._chosen(row, line.register, line.ids, line.are_people, names)
+                    reference = self._chosen(row, line.register, line.ids, line.people_in, names)
                     if reference < 0:
                         return -1
                 for person in range(count):
@@ -237,15 +238,17 @@ cdef class CompiledPlan:
                             _append_parts(out, &entry, values[line.register])
         return 0
 
-    cdef int _chosen(self, const Row *row, int first, int numbers, bint are_people, Name *found) except -2:
+    cdef int _chosen(self, const Row *row, int first, int numbers, int people_in, Name *found) except -2:
         """What the first of these fields that is set holds, each once; how many, or -1: that is for Python to say.
 
-        A number below 0 says how many fields follow of which all count together. Persons: as they are served.
+        A number below 0 says how many fields follow of which all count together. Persons, of which `people_in` has the
+        bits: as they are served.
         """
-        cdef int place = first, count = 0, known = 0, other, code, fields
+        cdef int place = first, count = 0, known = 0, choice = -1, other, code, fields
         while place < first + numbers and not count:
             code = self._numbers[place]
             place += 1
+            choice += 1
             if code >= 0:
                 count = _texts_of(row, code, found, 0)
                 continue
@@ -257,7 +260,7 @@ cdef class CompiledPlan:
         if count < 0:
             return -1
         for place in range(count):
-            if are_people and self._aliases:
+            if (people_in == EVERY or people_in >> choice & 1) and self._aliases:
                 self._resolve(&found[place])
             for other in range(known):
                 if found[other].size == found[place].size and (

@@ -31,6 +31,8 @@ from schemas.records import DELETED, FIELD_CODES
 FIRST, GAP, OTHERWISE, IS, FLAG, IS_SET, AT_LEAST, ALL = range(8)
 REGISTERS, CONDITIONS = 256, 2048
 """Of one program, at most."""
+MOST_CHOICES = 31
+"""Fields of which the first that is set says an id: a bit each."""
 ALWAYS = 0x7FFFFFFF
 """The condition of a line that has none."""
 NUMBERED = (FIRST, GAP, OTHERWISE, IS, FLAG, IS_SET, AT_LEAST, ALL, REGISTERS, CONDITIONS, ALWAYS)
@@ -40,8 +42,8 @@ Op = tuple[int, int, int, int]
 """How a register or a condition is made: the operation, and what it is made of."""
 
 
-Line = tuple[int, int, int, int, int, bool]
-"""Condition, form, cell, register or the first field of ids, how many fields, whether they are people."""
+Line = tuple[int, int, int, int, int, int]
+"""Condition, form, cell, register or the first field of ids, how many numbers, a bit for each field that has people."""
 
 Site = tuple[int, int, int, int, int]
 """Register, where the fields of the credit begin among the numbers, how many numbers those are, the first line, how
@@ -81,18 +83,21 @@ class Tables:
             credit = self._pooled(people)
             first = len(self.lines) + len(lines)
             for line in site.lines:
-                register, ids, are_people = -1, 0, False
+                register, ids, people_in = -1, 0, 0
                 if line.sign != 1:
                     raise TooMuchError
                 if isinstance(line.value, Ids):
                     codes = _codes(line.value.fields)
-                    register, ids, are_people = self._pooled(codes), len(codes), line.value.are_people
+                    if len(line.value.fields) > MOST_CHOICES:
+                        raise TooMuchError
+                    register, ids = self._pooled(codes), len(codes)
+                    people_in = sum(is_person << place for place, (_, is_person) in enumerate(line.value.by_field))
                 elif line.form in {Form.NUMBER, Form.SAMPLE} and isinstance(line.value, tuple):
                     register = self._register(line.value[0])
                 elif line.form is not Form.COUNT:
                     raise TooMuchError
                 when = ALWAYS if line.when is True else self._reference(line.when)
-                lines.append((when, line.form.value, self._cell_of[line.cell], register, ids, are_people))
+                lines.append((when, line.form.value, self._cell_of[line.cell], register, ids, people_in))
             sites.append((at, credit, len(people), first, len(site.lines)))
         if len(self._register_ops) > REGISTERS or len(self._condition_ops) > CONDITIONS:
             raise TooMuchError

@@ -33,6 +33,7 @@ from processor.transport.owner import Owner
 from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.alerts import channel_partition, decode_alert, decode_frame
+from schemas.definitions import ROWS
 from schemas.frames import partition_of
 from schemas.generations import SERVED, Handover, Served, encode_served, group_name
 from schemas.instants import SECOND
@@ -318,6 +319,7 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress], stood
                     held.count(name, amount)
     for name, progress in found.items():
         progress.replayed_at = stood_at if name.startswith("responses|") else 0
+        progress.rows = ROWS
         progress.marks = {}  # of other topics, or of a log that this replay has read as it is
     return found
 

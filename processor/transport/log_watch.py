@@ -6,10 +6,9 @@ owner is not taken in by what happened while nobody lived.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -17,9 +16,7 @@ from aiokafka.errors import KafkaError
 from processor.transport.fail_stop import FAILED, Die, die
 from schemas.log_marks import (
     REPLAY,
-    Asked,
-    Described,
-    EpochEnd,
+    Asking,
     Loss,
     Mark,
     Place,
@@ -33,21 +30,10 @@ from schemas.log_marks import (
 )
 
 LOOK_SECONDS = 2.0
-BEGIN_SECONDS = 60.0
 _BETWEEN_TRIES_SECONDS = 0.5
 PUBLISHED_ANEW = "this worker publishes it anew at its next start"
 
 log = structlog.get_logger(__name__)
-
-
-class Asking(Protocol):
-    """Who asks Kafka: see schemas/kafka_facts.py."""
-
-    async def topics(self, names: Collection[str]) -> Described: ...
-
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -120,20 +106,18 @@ class LogWatch:
     async def begin(self, followed: Collection[Followed], left: Mapping[Place, Mark]) -> None:
         """Follow these from now on, unless Kafka contradicts what an earlier owner left: its marks, or how far it was.
 
-        Each has a mark afterwards: what happens before the next look is seen. Raises KafkaError, OSError, TimeoutError
-        where Kafka does not answer for so long.
+        Each has a mark afterwards: what happens before the next look is seen. Waits for as long as Kafka does not
+        answer: a worker that gets nowhere is ended by who watches its progress (`FLOORCAST_STALL`).
         """
         marks = {each.place: left.get(each.place, Mark()) for each in followed}
-        deadline = time.monotonic() + BEGIN_SECONDS
         while True:
             try:
                 offsets = {each.place: each.offset() for each in followed}
                 facts = await self._asking.topics(sorted({topic for topic, _ in marks}))
                 ends = await self._asking.ends(asked_of(marks, facts))
                 break
-            except (KafkaError, OSError, TimeoutError):
-                if time.monotonic() > deadline:
-                    raise
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.info("log_watch.waiting", error=type(error).__name__)
             await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
         found = [loss_at(place, mark, facts, ends) for place, mark in marks.items()]
         found += [beyond_end(place, offset, facts, ends) for place, offset in offsets.items()]

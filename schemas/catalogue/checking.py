@@ -31,12 +31,18 @@ _SOMEWHEN = First(("at",))
 
 def problems_of(entry: Entry) -> Iterator[EntryError]:
     """What is wrong with what an entry says of facts and fields, each with its place in the entry."""
+    for place, part in parts_of(entry):
+        yield from _counting(part, place)
+
+
+def parts_of(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
+    """Each version and what stands in place there, with its place in the entry."""
     for place, version in _versions(entry):
-        yield from _counting(version, place)
+        yield place, version
         for setting in ("numerator", "denominator", "base"):
             part = getattr(version, setting, None)
             if isinstance(part, Inner):
-                yield from _counting(part, (*place, setting))
+                yield (*place, setting), part
 
 
 def _versions(entry: Entry) -> Iterator[tuple[Place, Entry]]:

@@ -17,6 +17,7 @@ from schemas.catalogue.facts import (
     ROWS,
     UNIONS,
     UNWRITTEN_FACTS,
+    WRITTEN,
     expanded,
     fields_of_fact,
 )
@@ -74,8 +75,8 @@ def credit_of(fact: str, all_facts: Names, names: Names) -> Credit:
 def ids_of(fact: str, all_facts: Names, names: Names) -> Ids | None:
     """The ids that `of` names; None where this fact has none of them. Raises EntryError."""
     found = _people_fields(fact, all_facts, names, "of", _IDS)
-    are_people = all(name.rpartition(".")[2] in PEOPLE or _is_union(all_facts, name) for name in listed(names))
-    return Ids(found, are_people) if found else None
+    are_people = tuple(not isinstance(name, str) or name.rpartition(".")[2] in PEOPLE for name in found)
+    return Ids(found, are_people[0] if len({*are_people}) == 1 else are_people) if found else None
 
 
 _IDS = frozenset(
@@ -105,9 +106,9 @@ def _fields(
 ) -> tuple[str, ...]:
     facts = facts_of(all_facts)
     for name in listed(names):
-        types = {FACTS[each].get(name) for each in facts} - {None}
+        types = {WRITTEN[each].get(name) for each in facts} - {None}
         if not types:
-            fields = sorted({field for each in facts for field, kind in FACTS[each].items() if kind in kinds})
+            fields = sorted({field for each in facts for field, kind in WRITTEN[each].items() if kind in kinds})
             raise EntryError((setting,), f"{' or '.join(facts)} has no field {name}{suggestion(name, fields)}")
         if not types <= kinds:
             raise EntryError((setting,), f"{name} is not {wanted}")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, stored_facts
+from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, listed, stored_facts
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.where import EntryError
@@ -58,6 +58,8 @@ class Duration(Entry):
             parts.append(Part(fact, when, at, credit, Form.SAMPLE, (took,)))
             both = IsSet(start.fields), IsSet(end.fields), opposite(AtLeast(gap, 0))
             negative.append(Part(fact, every([condition, *both]), at, credit, Form.COUNT))
+        if not parts:
+            raise EntryError(("from",), f"none of {', '.join(listed(self.from_))} has a start, an end and an at")
         measure = Measure(tuple(parts))
         return DurationReader(self.unit, self.stat, measure, Measure(tuple(negative)), measure.name)
 

@@ -5,8 +5,9 @@ of a fact, in the words of a condition. What the lead clocks need of a call stan
 plain Python of the same meaning.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from schemas.catalogue.conditions import (
@@ -104,6 +105,14 @@ _OF_READER: Mapping[str, Mapping[str, FieldType]] = {
 FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS, **_OF_READER, **JOINED_FACTS, **CLOCK_FACTS}
 """Fact -> its own fields."""
 
+_UNWRITTEN = frozenset({"due_at", "within_sla", "coming_at"})
+"""Fields of a lead by which its clock is read: they are true of one SLA, and nobody writes them."""
+WRITTEN: Mapping[str, Mapping[str, FieldType]] = {
+    fact: {name: held for name, held in fields.items() if name.removeprefix("lead.") not in _UNWRITTEN}
+    for fact, fields in FACTS.items()
+}
+"""The same, as far as an entry may name them."""
+
 FIRST_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("call", "happened_at"): ("ended_at", "dialed_at"),
     ("email", "happened_at"): ("sent_at",),
@@ -176,14 +185,14 @@ CLOSED = some([Is("status", "won"), Is("status", "lost")])
 
 def has_field(fact: str, name: str) -> bool:
     """Whether a fact has this field, its own or a derived one."""
-    place = (fact, name)
-    return name in FACTS[fact] or is_attribute(fact, name) or place in FLAGS or place in NUMBERS or place in MONEY_FLAGS
+    return is_attribute(fact, name) or name in fields_of_fact(fact)
 
 
-def fields_of_fact(fact: str) -> list[str]:
+@cache
+def fields_of_fact(fact: str) -> Sequence[str]:
     """All of them, by name."""
     tables = (FLAGS, NUMBERS, MONEY_FLAGS)
-    return sorted({*FACTS[fact], *(name for table in tables for owner, name in table if owner == fact)})
+    return sorted({*WRITTEN[fact], *(name for table in tables for owner, name in table if owner == fact)})
 
 
 def flag_of(fact: str, name: str, rules: Rules, at: Register) -> Condition | None:
@@ -199,8 +208,8 @@ def flag_of(fact: str, name: str, rules: Rules, at: Register) -> Condition | Non
 
 def is_attribute(fact: str, name: str) -> bool:
     """Whether it is a text of the organisation's own, `attributes.NAME`."""
-    head, found, _ = name.rpartition("attributes.")
-    return bool(found) and FACTS[fact].get(f"{head}attributes") is FieldType.ATTRIBUTES
+    head, found, inner = name.rpartition("attributes.")
+    return bool(found and inner) and FACTS[fact].get(f"{head}attributes") is FieldType.ATTRIBUTES
 
 
 def type_of(fact: str, name: str) -> FieldType | None:

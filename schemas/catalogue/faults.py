@@ -9,12 +9,12 @@ from typing import Any
 
 from schemas.catalogue.base import Entry, LacksDimensionError
 from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError, Place
-from schemas.catalogue.checking import names_in
+from schemas.catalogue.checking import names_in, parts_of
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.dimensions import ALWAYS
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.rules import Rules
-from schemas.catalogue.simple import Inner
+from schemas.catalogue.simple import Inner, reader_of
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -24,8 +24,8 @@ _COUNTED: Mapping[str, Any] = {"agg": "count", "value": None, "of": None, "unit"
 _NOTHING: Mapping[str, tuple[Any, ...]] = {
     "where": ({},), "to": ({},), "failed": (None,), "credit": ([],), "keep": (None,), "at_least": (None,),
     "steps": ([],), "pipeline": (None,), "numerator": (_PART,), "denominator": (_PART,), "expr": ("0",),
-    "within": ("sla", "1d"), "stat": ("end",), "unit": ("count", "number", "ratio", "seconds"), "value": (None,),
-    "of": (None, "rep"),
+    "within": ("sla", "1d"), "stat": ("end",), "unit": ("count", "number", "ratio", "seconds"),
+    "value": ("value", None), "of": (None, "rep"),
 }  # fmt: skip
 """Setting -> what it may hold where nothing is asked of it."""
 
@@ -133,17 +133,23 @@ def _without(entry: Model, path: Place) -> Iterator[Any]:
 
 def _of_dimensions(name: str, entry: Entry, binding: Binding, catalogue: Catalogue) -> Iterator[EntryError]:
     """What is wrong with the dimensions that it names and that there are, in all its versions."""
-    entries = entry.entries if isinstance(entry, Versioned) else (entry,)
-    for by in dict.fromkeys(by for held in entries for by in getattr(held, "by", ())):
-        held = catalogue.dimensions.get(by)
-        if held is None or held.is_of_person or by == ALWAYS:
-            continue
-        label = next(iter(held.labels), NO_LABEL)
-        try:
-            binding.narrowed(Narrowing(name=by, dimension=held, label=label)).bound(name, entry)
-        except LacksDimensionError:
-            continue  # of a part: it is not told apart then
-        except BrokenPartError:
-            continue
-        except EntryError as error:
-            yield error
+    told: set[str] = set()
+    for place, part in parts_of(entry):
+        for by in dict.fromkeys(getattr(part, "by", ())):
+            held = catalogue.dimensions.get(by)
+            if held is None or held.is_of_person or by == ALWAYS:
+                continue
+            label = next(iter(held.labels), NO_LABEL)
+            narrowed = binding.narrowed(Narrowing(name=by, dimension=held, label=label))
+            try:
+                if isinstance(part, Inner):
+                    reader_of(part, part.unit, narrowed)
+                elif by not in told:
+                    told.add(by)
+                    narrowed.bound(name, entry)
+            except LacksDimensionError:
+                continue  # of a part: it is not told apart then
+            except BrokenPartError:
+                continue
+            except EntryError as error:
+                yield EntryError((*place, *error.path), error.reason) if isinstance(part, Inner) else error

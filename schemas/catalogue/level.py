@@ -59,8 +59,10 @@ class Level(Entry):
     def bind(self, catalogue: References) -> "LevelReader":
         """Raises EntryError."""
         for setting, agg in (("value", "sum"), ("of", "distinct")):
-            if (getattr(self, setting) is not None) != (self.agg == agg):
-                raise EntryError((setting,), f"belongs to agg {agg}, and to no other")
+            if getattr(self, setting) is None and self.agg == agg:
+                raise EntryError((setting,), f"is missing: agg {agg} needs it")
+            if getattr(self, setting) is not None and self.agg != agg:
+                raise EntryError((setting,), f"is only for agg {agg}")
         if self.stat == "kept":
             if self.agg != "distinct":
                 raise EntryError(("stat",), "kept needs agg distinct")

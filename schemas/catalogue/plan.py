@@ -48,8 +48,14 @@ class Ids:
 
     fields: tuple["str | tuple[str, ...]", ...]
     """Of several in a tuple: those of all of them."""
-    are_people: bool = False
-    """Whether they are persons, who may be called by several ids."""
+    are_people: bool | tuple[bool, ...] = False
+    """Whether they are persons, who may be called by several ids; of each field, where only some of them are."""
+
+    @property
+    def by_field(self) -> tuple[tuple[str | tuple[str, ...], bool], ...]:
+        """Each field, and whether it holds persons."""
+        are = self.are_people
+        return tuple(zip(self.fields, [are] * len(self.fields) if isinstance(are, bool) else are, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from schemas.catalogue import Catalogue, parse_entry
 from schemas.catalogue.base import Entry
-from schemas.catalogue.checking import made_of, problems_of, problems_of_text, unit_problem
+from schemas.catalogue.checking import made_of, parts_of, problems_of, problems_of_text, unit_problem
 from schemas.catalogue.defined import QUIET_AFTER, Defined
 from schemas.catalogue.dimensions import ALWAYS, Dimension
 from schemas.catalogue.dimensions import problems_of as problems_of_dimension
@@ -223,10 +223,11 @@ class _Reading:
             for path, reason in problems_of_dimension(dimension):
                 self._refuse(("dimensions", name, *path), reason)
         for name, entry in defined.metrics.items():
-            for index, by in enumerate(getattr(entry, "by", ())):
-                if by not in {ALWAYS, *defined.dimensions, *self._broken_dimensions}:
-                    reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
-                    self._refuse(("metrics", name, "by", index), reason)
+            for place, part in parts_of(entry):
+                for index, by in enumerate(getattr(part, "by", ())):
+                    if by not in {ALWAYS, *defined.dimensions, *self._broken_dimensions}:
+                        reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
+                        self._refuse(("metrics", name, *place, "by", index), reason)
 
     def _check_entries(self, defined: Defined, own: Mapping[str, Entry]) -> None:
         metrics = defined.metrics

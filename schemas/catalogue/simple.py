@@ -25,7 +25,7 @@ from schemas.catalogue.base import (
     shown,
 )
 from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, value_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, listed, value_of
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, PeopleReader, keep_of
 from schemas.catalogue.facts import FACTS, REP_DAYS, is_list
 from schemas.catalogue.plan import Form, Ids, Kind, Measure, Part
@@ -169,6 +169,8 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
         counted.append(Part(fact, every([when, where]), at, credit, form, value))
         if isinstance(value, Decimals) and value.currency is not None:
             left_out.append(Part(fact, every([when, opposite(where)]), at, credit, Form.COUNT))
+    if not counted:
+        raise EntryError(("from",), f"none of {', '.join(listed(counting.from_))} has what at and of name")
     if len({part.form for part in counted}) != 1:
         raise EntryError(("value",), "is not the same kind of number in all of from")
     if _are_those_credited(counting, counted):
@@ -208,7 +210,7 @@ def _are_those_credited(counting: Counting, counted: Sequence[Part]) -> bool:
         and counting.from_ not in (REP_DAYS, [REP_DAYS])
         and all(
             isinstance(part.value, Ids)
-            and part.value.are_people
+            and part.value.are_people is True
             and part.value.fields == part.credit
             and not any(not isinstance(name, str) or is_list(part.fact, name) for name in part.credit)
             for part in counted

@@ -29,8 +29,9 @@ from schemas.catalogue.facts import FACTS
 from schemas.catalogue.plan import Form, Measure, Part, Waiting
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
+from schemas.documents.errors import suggestion
 from schemas.panes import Pane
-from schemas.records import FieldType
+from schemas.records import FIELDS, FieldType
 
 _START = First(("started_at",))
 _COMING = First(("coming_at",))
@@ -68,7 +69,8 @@ def in_time_reader(
         )
         return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
     if FACTS[fact].get(value) is not FieldType.DECIMAL:
-        raise EntryError(("value",), f"lead has no number {value}")
+        numbers = [name for name, held in FIELDS["lead"].items() if held is FieldType.DECIMAL]
+        raise EntryError(("value",), f"lead has no number {value}{suggestion(value, numbers)}")
     money = Decimals(value, None, "currency", rules.rates) if unit == "money" else Decimals(value)
     rated = Rated("currency", _START, rules.rates) if unit == "money" else True
     # One that waits for a time is missed once that is over, whether or not it is answered then.

@@ -45,6 +45,7 @@ _NO_TEXT: Mapping[FieldType | None, str] = {
     FieldType.SECONDS: _A_DURATION,
     None: _A_DURATION,
 }
+_COMPARISONS = ("at_least", "below", "is_set")
 _COUNTED = frozenset({FieldType.NUMBER, FieldType.DECIMAL})
 _LEAST = Decimal("0.000001")
 """No number of a record has more digits behind the point."""
@@ -126,8 +127,11 @@ class Wording:
         return every([AtLeast(register, number), opposite(AtLeast(register, number + 1))])
 
     def _compared(self, name: str, wanted: Mapping[str, Any], path: Where) -> Condition:
-        if not wanted or not wanted.keys() <= {"at_least", "below", "is_set"}:
-            raise EntryError(path, "must be one of at_least, below, is_set")
+        unknown = next((str(how) for how in wanted if how not in _COMPARISONS), None)
+        if not wanted or unknown is not None:
+            hint = suggestion(unknown or "", _COMPARISONS)
+            reason = "must be one of at_least, below, is_set"
+            raise EntryError(path, f"{reason}{hint if 'did you mean' in hint else ''}")
         return every(self._comparison(name, how, limit, path) for how, limit in wanted.items())
 
     def _comparison(self, name: str, how: str, limit: Any, path: Where) -> Condition:
@@ -135,13 +139,15 @@ class Wording:
             names = expanded(self._fact, [name])
             holds = IsSet(names) if type_of(self._fact, name) is not None else has_field(self._fact, name)
             return holds if _claim(limit, (*path, how)) else opposite(holds)
-        if any(type_of(fact, name) is FieldType.DECIMAL for fact in self._facts):
+        kinds = {type_of(fact, name) for fact in self._facts if has_field(fact, name)}
+        if kinds <= _TEXTS:
+            raise EntryError(path, "is a text: of it can be asked which it is, or is_set")
+        if FieldType.DECIMAL in kinds:
             if type_of(self._fact, name) is not FieldType.DECIMAL:
                 return False
             enough = AmountAtLeast(name, *_amount(limit, (*path, how)))
             return enough if how == "at_least" else every([IsSet((name,)), opposite(enough)])
-        is_plain = any(FACTS[fact].get(name) is FieldType.NUMBER for fact in self._facts)
-        number = _whole(limit, (*path, how)) if is_plain else _number(limit, (*path, how))
+        number = (_whole if FieldType.NUMBER in kinds else _number)(limit, (*path, how))
         derived = NUMBERS.get((self._fact, name))
         if derived is not None:
             # It is never below 0, and 0 where nothing else is said.

@@ -7,10 +7,12 @@ import re
 from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from schemas.config.windows import known_window
+from schemas.config.windows import WindowName
+from schemas.connectors.standard_webhooks import SigningSecret
 from schemas.documents.values import Duration, Model, Name, Number, TimeZone
 from schemas.instants import HOUR
 from schemas.naming import Names
@@ -51,18 +53,36 @@ class _Channel(Model):
     """What it is told of people, as `privacy.names` of screens. Left out: the strictest of the screens, else `full`."""
 
 
+def _port_of(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        msg = "the port is not one"
+        raise ValueError(msg) from None
+
+
 class _HttpChannel(_Channel):
-    url: SecretStr
-    """Some services know their callers by the address alone, so it is kept like a secret."""
     allow_private: bool = False
     """Whether it may lead into a private network or to this machine."""
+    url: SecretStr
+    """Some services know their callers by the address alone, so it is kept like a secret."""
     quiet: QuietHours | None = None
 
     @field_validator("url")
     @classmethod
-    def _web_address(cls, url: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"https?://[^\s/@?#]+(:\d+)?([/?][^\s#]*)?", url.get_secret_value()):
+    def _web_address(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = url.get_secret_value()
+        if not re.fullmatch(r"https?://[^\s/@?#]+(:\d+)?([/?][^\s#]*)?", text):
             msg = "must be an http or https address without user name and fragment"
+            raise ValueError(msg)
+        port = _port_of(text)
+        if info.data.get("allow_private", True):
+            return url
+        if not text.startswith("https:"):
+            msg = "must be https (allow_private: true permits http inside your own network)"
+            raise ValueError(msg)
+        if port is not None and port != 443 and port < 1024:
+            msg = f"port {port} belongs to another service (allow_private: true permits it)"
             raise ValueError(msg)
         return url
 
@@ -71,7 +91,7 @@ class WebhookChannel(_HttpChannel):
     """Alerts as JSON to any address, signed as Standard Webhooks if there is a secret."""
 
     kind: Literal["webhook"]
-    secret: SecretStr | None = Field(default=None, min_length=8)
+    secret: SigningSecret | None = None
 
 
 class SlackChannel(_HttpChannel):
@@ -103,6 +123,13 @@ class EmailChannel(_Channel):
     kind: Literal["email"]
     url: str = Field(pattern=r"^smtps?://[^\s/@?#:]+(:\d{1,5})?/?$")
     """`smtps://host:465` (TLS from the start) or `smtp://host:587` (STARTTLS where the server offers it)."""
+
+    @field_validator("url")
+    @classmethod
+    def _has_port(cls, url: str) -> str:
+        _port_of(url)
+        return url
+
     username: str | None = Field(default=None, min_length=1, max_length=320)
     secret: SecretStr | None = Field(default=None, min_length=1)
     """The password of `username`."""
@@ -167,7 +194,7 @@ class Threshold(Model):
     """Whose numbers: those of each active person of the roster, of each team that has one, or all together."""
     teams: list[str] | None = Field(default=None, min_length=1)
     """Only these teams, or reps of these teams."""
-    window: str = "today"
+    window: WindowName = "today"
     """Any window but `yesterday`. In `today`, `week`, `month`, `quarter` and `year` an alert is told once a period."""
     below: Number | None = None
     """Raised while the metric is less. Money is written in the organisation's currency."""
@@ -190,7 +217,6 @@ class Threshold(Model):
     @field_validator("window")
     @classmethod
     def _crossable(cls, window: str) -> str:
-        known_window(window)
         if window == "yesterday":
             msg = "yesterday is over: nothing can cross a limit in it"
             raise ValueError(msg)

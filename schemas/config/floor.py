@@ -4,12 +4,13 @@ Owns what each of them says alone; what one says of another is checked in whole.
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.calendars import BusinessCalendar, parse_week, public_holidays
+from schemas.config.hours import Weekdays, WorkSpan
 from schemas.documents.values import Currency, DateOrInstant, Model, Name, TimeZone
 from schemas.media import is_media_name
 
@@ -44,21 +45,29 @@ class Holidays(Model):
     """Of the country, such as BE for Berlin in DE."""
     extra: list[date] = Field(default_factory=list, max_length=1000)
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.country is None and self.subdivision is not None:
-            msg = "subdivision needs a country"
-            raise ValueError(msg)
-        if self.country is not None:
-            public_holidays(self.country, self.subdivision)
-        return self
+    @field_validator("country")
+    @classmethod
+    def _known(cls, country: str | None) -> str | None:
+        if country is not None:
+            public_holidays(country, None)
+        return country
+
+    @field_validator("subdivision")
+    @classmethod
+    def _of_the_country(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
+        if subdivision is not None and "country" in info.data:
+            if info.data["country"] is None:
+                msg = "needs a country"
+                raise ValueError(msg)
+            public_holidays(info.data["country"], subdivision)
+        return subdivision
 
 
 class BusinessHours(Model):
     """An entry of `calendars`: when those work who go by it."""
 
     timezone: TimeZone
-    hours: dict[str, Annotated[list[str], Field(max_length=24)]] = Field(max_length=7)
+    hours: dict[Weekdays, Annotated[list[WorkSpan], Field(max_length=24)]] = Field(max_length=7)
     """By weekdays (`mon-fri`, `sat`, `mon,wed`): spans such as `09:00-18:00`. Days not named are free."""
     holidays: Holidays = Holidays()
 

@@ -6,9 +6,9 @@ Owns how they are written. Whether a moment lies in them is for whoever shows so
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
-from schemas.calendars import weekdays_of
+from schemas.calendars import parse_span, weekdays_of
 from schemas.documents.errors import wrong
 
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)\Z", re.ASCII)
@@ -71,6 +71,13 @@ def _month_days(value: Any) -> Any:
     return value
 
 
+def _work_span(text: str) -> str:
+    parse_span(text)
+    return text
+
+
+WorkSpan = Annotated[str, AfterValidator(_work_span)]
+"""`09:00-18:00`; to the end of the day is `18:00-24:00`."""
 DaySpan = Annotated[str, BeforeValidator(_span)]
 """`08:00-12:00`; one that goes over midnight is written `18:00-08:00`."""
 Weekdays = Annotated[str, BeforeValidator(_weekdays)]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from schemas.documents.values import Duration, Model, Real
+from schemas.documents.values import Duration, DurationText, Model, Real
 from schemas.instants import DAY, HOUR, MINUTE, parse_duration
 
 
@@ -69,7 +69,7 @@ class LeadResponse(Model):
     """After the start, on the rule's clock; never before the lead is due."""
     missed_after: Duration = 7 * DAY
     """So long after its start a lead without an answer is missed, whatever comes later."""
-    response_bands: list[str] | None = Field(default=None, min_length=1, max_length=50)
+    response_bands: list[DurationText] | None = Field(default=None, min_length=1, max_length=50)
     """The dimension `response_band` of the metrics that are shipped: 5m, 15m, 1h unless said."""
     rules: list[SlaRule] = Field(default_factory=list, max_length=200)
 

@@ -88,11 +88,12 @@ class _Unread:
 
 def _text(path: Path) -> "str | _Unread":
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except OSError as error:
         return _Unread(f"{path}: cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        return _Unread(f"{path}: is not UTF-8 text")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return _Unread(f"{path}:{line}: is not UTF-8 text")
 
 
 def metrics_path(config: Path, named: str | None) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from schemas.config.alerts import time_of_day
 from schemas.config.goals import Amount, Goal
@@ -41,7 +41,7 @@ def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
-MediaFile = Annotated[str, Field(min_length=1, max_length=200)]
+MediaFile = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_media_file)]
 
 
 class Privacy(Model):
@@ -109,11 +109,6 @@ class Sound(Model):
     quiet: Annotated[list[DaySpanOrWeekdays], Field(max_length=50)] = Field(default_factory=list)
     files: dict[Cause, MediaFile] = Field(default_factory=dict)
     """By cause: files below `media/` beside the configuration, of at most 1 MiB and 10 s."""
-
-    @field_validator("files")
-    @classmethod
-    def _below_media(cls, files: dict[Cause, str]) -> dict[Cause, str]:
-        return {cause: _media_file(name) for cause, name in files.items()}
 
 
 class ScreenConfig(Model):

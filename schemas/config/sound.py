@@ -14,14 +14,21 @@ from pydantic_core import ErrorDetails
 
 from schemas.documents.text import Path
 
-_UNKNOWN = re.compile(r"there is no [a-z]+ '([^']*)'|(\w+) is switched off")
+_TRUE_OF_THE_REST = re.compile(
+    r"there is no [a-z]+ '([^']*)'|(\w+) is switched off|is (?:a secret of connection|already an alias of) '([^']*)'"
+)
+_STAND_IN = "stand-in"
 _STAND_INS = {
     "organisation": {"name": "-", "timezone": "UTC", "currency": "USD"},
-    "connections": {"-": {"kind": "file"}},
+    "connections": {_STAND_IN: {"kind": "file"}},
     "name": "-",
     "timezone": "UTC",
     "currency": "USD",
     "sla": "1h",
+    "hours": {"mon-sun": ["00:00-24:00"]},
+    "period": "month",
+    "at": "00:00",
+    "scenes": [{"name": "-", "tiles": [{"kind": "leads"}]}],
 }
 """What has to be there, so that the rest can be looked at."""
 _MOST_ATTEMPTS = 20
@@ -34,8 +41,7 @@ def unknown_names(
     rest = _Rest(deepcopy(data))
     for _ in range(_MOST_ATTEMPTS):
         # From the back, so that places within one list stay what they are.
-        for problem in sorted(wrong, key=lambda each: [str(part).zfill(9) for part in each["loc"]], reverse=True):
-            rest.mend(problem)
+        rest.mend(sorted(wrong, key=lambda each: [str(part).zfill(9) for part in each["loc"]], reverse=True))
         try:
             validate(rest.data)
         except ValidationError as error:
@@ -43,11 +49,12 @@ def unknown_names(
         else:
             return []
         if wrong[0]["type"] == "references":
-            told = [(tuple(place), reason, _UNKNOWN.match(reason)) for place, reason in wrong[0]["ctx"]["problems"]]
+            found = wrong[0]["ctx"]["problems"]
+            told = [(tuple(place), reason, _TRUE_OF_THE_REST.match(reason)) for place, reason in found]
             return [
                 (rest.as_written(place), reason)
                 for place, reason, named in told
-                if named and named[named.lastindex or 0] not in rest.left_out
+                if named and named[named.lastindex or 0] not in rest.left_out and _STAND_IN not in reason
             ]
     return []
 
@@ -62,13 +69,23 @@ class _Rest:
         self._gone: list[Path] = []
         """Places within lists, each as it was when it was left out."""
 
-    def mend(self, problem: ErrorDetails) -> None:
-        """Leave out what is wrong, as near to its place as there is something, or put in what is missing."""
-        self.left_out |= {part for part in problem["loc"] if isinstance(part, str)}
+    def mend(self, problems: Sequence[ErrorDetails]) -> None:
+        """Leave out what is wrong, as near to its place as there is something, or put in what is missing.
+
+        What was wrong within something that is gone by now is gone with it.
+        """
+        gone: set[Path] = set()
+        for problem in problems:
+            self.left_out |= {part for part in problem["loc"] if isinstance(part, str)}
+            self._mend(problem, gone)
+
+    def _mend(self, problem: ErrorDetails, gone: set[Path]) -> None:
         path: Path = ()
         holders: list[Any] = [self.data]
         for part in problem["loc"]:  # without the marks that pydantic sets between
             holder = holders[-1]
+            if (*path, part) in gone:
+                return
             if part in holder if isinstance(holder, dict) else isinstance(holder, list) and part in range(len(holder)):
                 path = (*path, part)
                 holders.append(holder[part])
@@ -79,6 +96,8 @@ class _Rest:
             del holders[-2][path[-1]]
             if isinstance(path[-1], int):
                 self._gone.append(path)
+            else:
+                gone.add(path)
 
     def as_written(self, place: Path) -> Path:
         """Where something stands in the file that stands here in the rest."""

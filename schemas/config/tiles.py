@@ -6,9 +6,9 @@ the page's (api/static/tiles).
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from schemas.config.windows import known_window
+from schemas.config.windows import WindowName
 from schemas.documents.values import Model, Name, Whole
 
 MetricName = Annotated[str, Field(min_length=1, max_length=64)]
@@ -25,13 +25,7 @@ class _Tile(Model):
 
 
 class _Windowed(_Tile):
-    window: str = "today"
-
-    @field_validator("window")
-    @classmethod
-    def _known(cls, window: str) -> str:
-        known_window(window)
-        return window
+    window: WindowName = "today"
 
 
 class FiguresTile(_Windowed):
@@ -75,7 +69,7 @@ class FunnelTile(_Windowed):
 
     kind: Literal["funnel"]
     metric: MetricName
-    window: str = "month"
+    window: WindowName = "month"
     pipeline: str | None = Field(default=None, min_length=1, max_length=256)
 
 
@@ -84,7 +78,7 @@ class TrendTile(_Windowed):
 
     kind: Literal["trend"]
     metric: MetricName
-    window: str = "30d"
+    window: WindowName = "30d"
 
     @model_validator(mode="after")
     def _has_days(self) -> Self:

@@ -22,7 +22,7 @@ from schemas.config.leads import Conversation, LeadResponse, RuleCondition
 from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
-from schemas.config.windows import known_window
+from schemas.config.windows import WindowName
 from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name, Whole
@@ -40,19 +40,12 @@ class TopReps(Model):
 class PrometheusExport(Model):
     """Which windows are exported, and of whom."""
 
-    windows: list[str] = Field(default=["today", "1h"], max_length=13)
+    windows: list[WindowName] = Field(default=["today", "1h"], max_length=13)
     reps: Literal["all", "none"] | TopReps = Field(
         default="all",
         description="Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`). "
         "Where not all have, teams have series of their own, without the label `rep`.",
     )
-
-    @field_validator("windows")
-    @classmethod
-    def _known(cls, windows: list[str]) -> list[str]:
-        for window in windows:
-            known_window(window)
-        return windows
 
 
 class Retention(Model):
@@ -61,15 +54,21 @@ class Retention(Model):
     minutes: Duration = 48 * HOUR
     records: Duration = 400 * DAY
 
-    @model_validator(mode="after")
-    def _windows_fit(self) -> Self:
-        if self.minutes < 25 * HOUR:
-            msg = "minutes must be at least 25h: the 24h window is merged from minute panes"
+    @field_validator("minutes")
+    @classmethod
+    def _holds_a_day(cls, minutes: int) -> int:
+        if minutes < 25 * HOUR:
+            msg = "must be at least 25h: the 24h window is merged from minute panes"
             raise ValueError(msg)
-        if self.records < 2 * DAY:
-            msg = "records must be at least 2d"
+        return minutes
+
+    @field_validator("records")
+    @classmethod
+    def _holds_two_days(cls, records: int) -> int:
+        if records < 2 * DAY:
+            msg = "must be at least 2d"
             raise ValueError(msg)
-        return self
+        return records
 
 
 PipelineName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -175,7 +174,7 @@ class Config(Model):
     def remarks(self) -> list[str]:
         """What is allowed but perhaps not meant, one line each, naming the field."""
         found = []
-        if self.lead_response.needs_calendars:
+        if self.lead_response.needs_calendars and self.organisation.calendar is None:
             found += [
                 f"teams.{team}.calendar: is not set, so rules of clock business run on elapsed time for this team"
                 for team, entry in self.teams.items()
@@ -186,7 +185,7 @@ class Config(Model):
             currency = connection.currency
             if currency is not None and currency not in {self.organisation.currency, *self.currency_rates}:
                 found.append(f"connections.{name}.currency: there is no rate for {currency} under currency_rates")
-        used = {entry.calendar for entry in self.teams.values()}
+        used = {self.organisation.calendar, *(entry.calendar for entry in self.teams.values())}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
         found += [remark for name, entry in self.alerts.thresholds.items() for remark in self._remarks_on(name, entry)]
@@ -222,7 +221,7 @@ class Config(Model):
             found.append(f"{field}.level: no entry of alerts.routes takes {level} of these, so no channel is told")
         if threshold.comparison == "below" and threshold.window.endswith(("m", "h")) and threshold.during is None:
             found.append(f"{field}.during: is not set, so {threshold.window} without work at night is below too")
-        if threshold.during is not None and threshold.calendar is None:
+        if threshold.during is not None and threshold.calendar is None and self.organisation.calendar is None:
             found += [
                 f"{field}.during: teams.{team}.calendar is not set, so this team is looked at day and night"
                 for team, entry in self.teams.items()

@@ -3,6 +3,10 @@
 Owns the names. What a window spans is in `schemas.windows`.
 """
 
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 from schemas.documents.errors import suggestion
 
 WINDOW_NAMES = (
@@ -12,8 +16,12 @@ PERIODS = ("today", "week", "month", "quarter", "year")
 """Windows that begin anew; the others roll on."""
 
 
-def known_window(window: str) -> None:
-    """ValueError: it is none of `WINDOW_NAMES`."""
+def _known(window: str) -> str:
     if window not in WINDOW_NAMES:
         msg = f"{window!r} is not a window{suggestion(window, WINDOW_NAMES)}"
         raise ValueError(msg)
+    return window
+
+
+WindowName = Annotated[str, AfterValidator(_known)]
+"""One of `WINDOW_NAMES`."""

@@ -81,5 +81,13 @@ class Reconcile(Model):
 class Lookups(Model):
     """How records are asked for that a webhook only names."""
 
-    wait: Annotated[Duration, Field(le=MINUTE)] = SECOND
+    wait: Duration = SECOND
     """How long ids are gathered before one request, at most 1m."""
+
+    @field_validator("wait")
+    @classmethod
+    def _not_too_long(cls, wait: int) -> int:
+        if wait > MINUTE:
+            msg = "must be at most 1m"
+            raise wrong(msg)
+        return wait

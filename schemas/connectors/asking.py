@@ -126,6 +126,24 @@ decode_envelope = msgspec.json.Decoder(Envelope).decode
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which of the lists of an object, asked for one after the other, a page is of: of one in the order of time."""
+
+    number: int = 0
+    """How many lists are before it."""
+    of: int = 1
+    is_newest_first: bool = False
+
+    def covered(self, found: Sequence[tuple[str, int]], since: int, until: int) -> float:
+        """The part of all the lists, from 0 to 1, that is read with a page of these."""
+        if not found:
+            return self.number / self.of
+        at = (min if self.is_newest_first else max)(at for _, at in found)
+        share = min(max((at - since) / max(1, until - since), 0.0), 1.0)
+        return (self.number + (1.0 - share if self.is_newest_first else share)) / self.of
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """A page of what has changed."""
 
@@ -137,6 +155,8 @@ class Changed:
     """How many there are from this page on, where the vendor tells."""
     records: Sequence[dict[str, Any]] = ()
     """The same, whole, where the list has them so: they need not be read, and are compared in each round."""
+    stretch: Stretch | None = None
+    """For who wants to know how far this is, where no total says it; None: its list has no order in time."""
     is_due: bool = False
     """Whether nobody has changed them, but an instant has passed, which stands in place of their modification."""
 
@@ -213,9 +233,9 @@ class Source(ABC):
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What an answer says of the limits."""
 
-    @abstractmethod
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
-        """How long a refusal for asking too much says to wait, in seconds; None: it does not say."""
+        """How long a refusal says to wait that has no `Retry-After`, in seconds; None: it does not say."""
+        return None
 
     def exhausted(self, headers: Mapping[str, str]) -> float | None:
         """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
@@ -265,14 +285,6 @@ def member(data: Any, name: str, kind: type[_T]) -> _T:
         msg = f"{name}: is missing or of another type than documented"
         raise BadAnswerError(msg)
     return found
-
-
-def beyond(cursor: str | None, following: str | None) -> str | None:
-    """Where a list goes on, that was read from `cursor` on; None: nowhere. Raises BadAnswerError: at the same place."""
-    if cursor is not None and following == cursor:
-        msg = "a list goes on where it was read from already"
-        raise BadAnswerError(msg)
-    return following
 
 
 def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:

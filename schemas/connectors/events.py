@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.base import MAX_EVENTS, Parsed, runs_ahead
-from schemas.connectors.fields import FieldError, read_change
+from schemas.connectors.fields import FieldError, count_of, read_change
 from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.deliveries import Delivery
 from schemas.instants import checked, parse_instant
@@ -152,11 +152,12 @@ def own_id(value: Any, name: str) -> str:
 
 def whole_number(value: Any, name: str, *, per_second: int) -> int:
     """A version that is counted from 1970, in microseconds. Raises ShapeError."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+    number = count_of(value)
+    if number is None:
         msg = f"{name}: is missing or not a whole number"
         raise ShapeError(msg)
     try:
-        return checked(value * 1_000_000 // per_second)
+        return checked(number * 1_000_000 // per_second)
     except ValueError as error:
         msg = f"{name}: {error}"
         raise ShapeError(msg) from None

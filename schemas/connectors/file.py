@@ -58,7 +58,7 @@ class File:
 
 
 def read_file_events(delivery: Delivery, namespace: str) -> Parsed:
-    """What lines of a file say, in a delivery whose `SOURCE` is `FILE`, of a connection of any kind."""
+    """What lines of a file say, in a delivery whose `BROUGHT_BY` is `FILE`, of a connection of any kind."""
     return read_events(delivery, _statements, namespace=namespace, clock="changed_at")
 
 

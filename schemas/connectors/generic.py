@@ -6,12 +6,12 @@ redelivery is the change itself (its digest), so `webhook-id` is kept for people
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from schemas.connectors import cloud_events
-from schemas.connectors.base import MAX_EVENTS, Parsed, SecretError, SignedRequest
+from schemas.connectors.base import MAX_EVENTS, Parsed, SignedRequest
 from schemas.connectors.cloud_events import open_body
 from schemas.connectors.connection import Connection
 from schemas.connectors.content import JSON, check_content
@@ -19,28 +19,19 @@ from schemas.connectors.fields import FieldError, read_change, read_instant
 from schemas.connectors.json_text import Unreadable
 from schemas.connectors.kinds import Kind
 from schemas.connectors.plain import NotPlainError, read_plain
-from schemas.connectors.standard_webhooks import check_signature, read_key
+from schemas.connectors.standard_webhooks import SigningSecret, check_signature, read_key
 from schemas.deliveries import Delivery
-from schemas.documents.errors import wrong
 from schemas.records import DELETED, FIELDS
 
 CONTENT_TYPES = frozenset({JSON, cloud_events.STRUCTURED, cloud_events.BATCHED})
 _MEMBERS = frozenset({"record", "id", "changed_at", "fields", DELETED})
 
 
-def _secret(secret: SecretStr) -> SecretStr:
-    try:
-        read_key(secret.get_secret_value(), "")
-    except SecretError as error:
-        raise wrong(error.problem) from None
-    return secret
-
-
 class GenericConnection(Connection):
     """Any system that posts floorcast's own events to `/webhooks/{name}`, signed by Standard Webhooks."""
 
     kind: Literal["generic"]
-    secrets: list[Annotated[SecretStr, AfterValidator(_secret)]] = Field(min_length=1, max_length=8)
+    secrets: list[SigningSecret] = Field(min_length=1, max_length=8)
     """Keys of Standard Webhooks: `whsec_` and 24 to 64 random bytes in base64."""
 
 

@@ -1,4 +1,4 @@
-"""How much of what may be asked a vendor says is used: read off the headers of its answers.
+"""How much of what may be asked a vendor says is used, and how long to wait: read off the headers of its answers.
 
 Owns the names of those headers. What a plan has in all is told by few; what is not told is not made up: where an answer
 only says what is left of a day, the settings may say how much a day has.
@@ -7,9 +7,10 @@ only says what is left of a day, the settings may say how much a day has.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from schemas.connection_states import Limits
-from schemas.instants import SECOND
+from schemas.instants import DAY, SECOND
 
 _SALESFORCE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 _CLOSE = re.compile(r"limit=(\d{1,9}), *remaining=(\d{1,9}), *reset=(\d{1,6}(?:\.\d{1,6})?)")
@@ -33,14 +34,14 @@ class Day:
 def day_told(headers: Mapping[str, str]) -> Day | None:
     """By the headers of an answer, in lower case; None: they say nothing of a day."""
     # https://developers.hubspot.com/docs/api/usage-details
-    of, left = _count(headers, "x-hubspot-ratelimit-daily"), _count(headers, "x-hubspot-ratelimit-daily-remaining")
+    of, left = count_in(headers, "x-hubspot-ratelimit-daily"), count_in(headers, "x-hubspot-ratelimit-daily-remaining")
     if of is not None and left is not None:
         return Day(left, of)
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm: of 24 hours.
     found = _SALESFORCE.search(headers.get("sforce-limit-info", ""))
     if found is not None:
         return Day(max(0, int(found[2]) - int(found[1])), int(found[2]))
-    lefts = (_count(headers, name) for name in _LEFT_OF_A_DAY)
+    lefts = (count_in(headers, name) for name in _LEFT_OF_A_DAY)
     left = next((left for left in lefts if left is not None), None)
     return None if left is None else Day(left, None)
 
@@ -60,13 +61,13 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
             headers, vendor.format("limit"), vendor.format("remaining")
         )
         if told is not None:
-            reset = _count(headers, vendor.format("reset"))
+            reset = count_in(headers, vendor.format("reset"))
             ends = None if reset is None or reset > _LONGEST_RESET else now + reset * SECOND
             return Limits(*told, ends)
     # https://developer.aircall.io/api-references/#rate-limiting: of a minute, which ends at an instant (unix seconds).
     told = _of_a_moment(headers, "x-aircallapi-limit", "x-aircallapi-remaining")
     if told is not None:
-        reset = _count(headers, "x-aircallapi-reset")
+        reset = count_in(headers, "x-aircallapi-reset")
         return Limits(*told, None if reset is None else reset * SECOND)
     # https://developer.close.com/topics/rate-limits/
     found = _CLOSE.search(headers.get("ratelimit", ""))
@@ -76,12 +77,34 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
     return None
 
 
+def wait_told(headers: Mapping[str, str], now: int) -> float | None:
+    """How many seconds `Retry-After` says to wait, a day at most; None: it says nothing that can be read.
+
+    It is a number, or an instant by the clock of whoever answers.
+    """
+    told = headers.get("retry-after", "").strip()
+    seconds = float(told) if _COUNT.fullmatch(told) else None
+    if seconds is None and (until := instant_of_date(told)) is not None:
+        said_at = instant_of_date(headers.get("date", ""))
+        seconds = max(0.0, until - (now / SECOND if said_at is None else said_at))
+    return None if seconds is None else min(seconds, DAY / SECOND)
+
+
+def instant_of_date(text: str) -> float | None:
+    """Unix seconds of a date as HTTP writes one; None: it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def _of_a_moment(headers: Mapping[str, str], most: str, remaining: str) -> tuple[int, int] | None:
     """(Used, of)."""
-    of, left = _count(headers, most), _count(headers, remaining)
+    of, left = count_in(headers, most), count_in(headers, remaining)
     return None if of is None or left is None else (max(0, of - left), of)
 
 
-def _count(headers: Mapping[str, str], name: str) -> int | None:
+def count_in(headers: Mapping[str, str], name: str) -> int | None:
+    """The number that a header is; None: it is none."""
     text = headers.get(name, "").strip()
     return int(text) if _COUNT.fullmatch(text) else None

@@ -10,8 +10,12 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
 
 from schemas.connectors.base import SecretError, SignatureError
+from schemas.documents.errors import wrong
 from schemas.instants import MINUTE, SECOND
 
 TOLERANCE = 5 * MINUTE
@@ -38,6 +42,18 @@ def read_key(secret: str, setting: str) -> bytes:
     if len(key) < MIN_KEY:
         raise SecretError(setting, f"must hold at least {MIN_KEY} bytes after {PREFIX} (the standard: 24 to 64)")
     return key
+
+
+def _key_of(secret: SecretStr) -> SecretStr:
+    try:
+        read_key(secret.get_secret_value(), "")
+    except SecretError as error:
+        raise wrong(error.problem) from None
+    return secret
+
+
+SigningSecret = Annotated[SecretStr, AfterValidator(_key_of)]
+"""`whsec_` and 24 to 64 random bytes in base64."""
 
 
 def sign(key: bytes, *, message_id: str, timestamp: str, body: bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.base import Parsed
-from schemas.connectors.fields import FieldError
+from schemas.connectors.fields import FieldError, count_of
 from schemas.connectors.words import Meanings, Words
 from schemas.instants import SECOND, checked, format_instant
 from schemas.records import CHOICES, FIELDS
@@ -102,9 +102,9 @@ def instant_row(source: str, name: str, note: str = "") -> Row:
     return Row(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
 
 
-def id_row(source: str, name: str, note: str = "") -> Row:
+def id_row(source: str, name: str) -> Row:
     """A member that is a pointer: an id, or an object that has one."""
-    return Row(source, (name,), lambda value, _said: {name: id_of(value)}, note)
+    return Row(source, (name,), lambda value, _said: {name: id_of(value)})
 
 
 def id_of(value: Any) -> Any:
@@ -141,10 +141,11 @@ def epoch_text(value: Any, *, per_second: int) -> str | None:
     """An instant that is counted from 1970, in seconds (`per_second` 1) or milliseconds (1000)."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+    number = count_of(value)
+    if number is None:
         msg = "must be a whole number of seconds" if per_second == 1 else "must be a whole number of milliseconds"
         raise ValueError(msg)
-    return format_instant(checked(value * (1_000_000 // per_second)))
+    return format_instant(checked(number * (1_000_000 // per_second)))
 
 
 def second_text(at: int) -> str:

@@ -12,39 +12,52 @@ from schemas.documents.errors import suggestion
 from schemas.documents.known import known_at
 from schemas.documents.text import Document, Path
 
+_SHAPES = {
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be a mapping"),
+}
+_TOLD = {
+    **_SHAPES,
+    "missing": "is missing",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(
+        ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
+        "must be a date such as 2026-03-18",
+    ),
+}
+
 
 def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], place: Path = ()) -> tuple[Path, str]:
     """Where a problem stands and what it is. `root` is the model of what stands at `place` of the document."""
     context = problem.get("ctx", {})
     path = _path_of(problem, document, place)
-    message = problem["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     match problem["type"]:
         case "extra_forbidden":
             message = f"is not a setting here{suggestion(str(path[-1]), known_at(root, problem['loc'][:-1]))}"
-        case "missing":
-            message = "is missing"
         case "union_tag_not_found":
             path, message = (*path, "kind"), "is missing"
         case "union_tag_invalid":
             known = [word.strip("' ") for word in context["expected_tags"].split(",")]
             path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
-        case "string_type" | "list_type" | "dict_type" if problem["input"] is None:
+        case kind if kind in _SHAPES and problem["input"] is None:
             message = "is empty"
-        case "list_type":
-            message = "must be a list"
-        case "dict_type" | "model_type":
-            message = "must be a mapping"
-        case "string_type":
-            message = "must be a text"
         case "string_too_short" | "too_short":
-            message = "must not be empty"
+            least = context.get("min_length", 1)
+            message = "must not be empty" if least == 1 else f"must be at least {least} long"
+        case "string_too_long" | "too_long":
+            most = context["max_length"]
+            message = f"must be at most {most} long" if most else "must be empty"
+        case "string_pattern_mismatch":
+            message = f"must be written like {context['pattern']}"
         case "literal_error":
             known = re.findall(r"'([^']*)'", context["expected"])
             message = f"must be one of {', '.join(known)}"
             if isinstance(problem["input"], str) and "did you mean" in suggestion(problem["input"], known):
                 message += suggestion(problem["input"], known)
-        case _:
-            pass
+        case kind:
+            message = _TOLD.get(kind, message)
     return path, message
 
 

@@ -59,6 +59,8 @@ class FakeZoho(FakeServer):
         self.at_once = at_once
         self.tells_entry = tells_entry
         self.has_history = True
+        self.shown: dict[str, str] = {}
+        """Stage -> what it is shown as, where that was changed."""
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in ("Leads", "Deals", "Calls", "Events")}
         self.users: list[dict[str, Any]] = []
         self.mails: dict[str, list[dict[str, Any]]] = {}
@@ -266,8 +268,8 @@ class FakeZoho(FakeServer):
 
     def _fields(self) -> Response:
         values = [
-            {"display_value": name, "actual_value": name, "forecast_type": kind, "probability": 50}
-            for name, kind in STAGES.items()
+            {"display_value": shown, "actual_value": name, "forecast_type": STAGES[name], "probability": 50}
+            for name, shown in ({name: name for name in STAGES} | self.shown).items()
         ]
         return Response(200, {"fields": [{"api_name": "Amount"}, {"api_name": "Stage", "pick_list_values": values}]})
 

@@ -92,7 +92,7 @@ class Node:
     def start(self) -> None:
         """Start its process; whether it serves is not waited for."""
         assert not self.alive, f"node {self.number} runs already"
-        self._process = launch(self._folder, _classpath(), die_with_parent=True, short_lived=True)
+        self._process = launch(self._folder, _classpath(), die_with_parent=True, short_lived=True, is_recorded=False)
 
     def send(self, number: signal.Signals) -> None:
         """SIGSTOP and SIGCONT freeze and thaw it."""

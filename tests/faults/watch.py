@@ -110,7 +110,8 @@ class Watch:
 
     async def until_taken(self) -> None:
         """Wait until the api takes deliveries."""
-        await until(lambda: bool(self.health) and self.health[-1].ingest_ready == 200, "deliveries are taken")
+        seconds = RECOVERY_SECONDS * self.slowness
+        await until(lambda: bool(self.health) and self.health[-1].ingest_ready == 200, "deliveries are taken", seconds)
 
     async def until_ready(self) -> None:
         """Wait until the api and all workers say that they are ready."""
@@ -119,7 +120,7 @@ class Watch:
             last = self.health[-1] if self.health else None
             return last is not None and last.api_ready == 200 and set(last.workers_ready.values()) == {200}
 
-        await until(is_ready, "ready")
+        await until(is_ready, "ready", RECOVERY_SECONDS * self.slowness)
 
     async def well(self, since: float) -> float:
         """Wait until all has been well for a while; how long after `since` that began."""

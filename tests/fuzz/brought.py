@@ -18,7 +18,7 @@ from schemas.connectors.asking import HISTORY, Envelope, encode_envelope
 from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deals import DealCard, decode_deal, encode_deal
-from schemas.deliveries import ASKED_AT, BACKFILL, FILE, SOURCE, Delivery
+from schemas.deliveries import ASKED_AT, BACKFILL, BROUGHT_BY, FILE, Delivery
 from schemas.frames import change_frames, decode_changes
 from schemas.generations import decode_served
 from schemas.late import decode_late
@@ -41,7 +41,7 @@ FILES = FIXTURES / "files"
 def an_answer_gives_changes_or_dead_letters(data: bytes) -> None:
     """As any connection takes it, asked for or out of a file; each connector reads it without a fault of its own."""
     for source in (BACKFILL, FILE):
-        headers = {"content-type": "application/json", SOURCE: source, ASKED_AT: str(NOW)}
+        headers = {"content-type": "application/json", BROUGHT_BY: source, ASKED_AT: str(NOW)}
         for name in CONNECTIONS:
             parsed = parse_delivery(Delivery(name, NOW, headers, data), CONNECTIONS)
             assert not any(problem.reason == "unreadable" for problem in parsed.problems), parsed.problems

@@ -13,11 +13,11 @@ import pytest
 
 from api.read.comparison import COMPARISONS, OF_REPS
 from deploy.verification.books import Books
-from deploy.verification.comparisons import Comparing, changed, is_sum
-from deploy.verification.definitions import Definitions
+from deploy.verification.definitions import Definitions, is_sum
 from deploy.verification.measures import Exact
 from deploy.verification.rows import shown
 from schemas.instants import parse_instant, to_datetime
+from tests.comparing import Comparing, changed
 from tests.integration.served import Reader
 
 SPLITS: tuple[tuple[str, dict[str, Any]], ...] = (

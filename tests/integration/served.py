@@ -89,9 +89,9 @@ async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = 
         async def look() -> None:
             state.update(await reader.get("/v1/freshness"))
 
-        async def ends(topic: Topic) -> Mapping[int, int]:
+        async def ends(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
             await look()
-            return await follower.ends(topic.full_name(prefix, 1))
+            return [await follower.ends(topic.full_name(prefix, 1)) for topic in topics]
 
         def done(stage: str) -> Mapping[int, int]:
             return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}

@@ -1,9 +1,11 @@
 """What `floorcast.yaml` says of calendars, teams, SLA rules and alerts, and how its faults are named."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.catalogue.rules import EVER
-from schemas.config import Config, ConfigError, SlaRule, parse_config
+from schemas.config import Config, ConfigError, SlaRule, load_config, parse_config
 from schemas.config.rules import rules_of
 from schemas.instants import HOUR, MINUTE
 from tests.builders import instant, make_config
@@ -42,7 +44,7 @@ lead_response:
     - {sla: 1h, clock: elapsed}
 alerts:
   channels:
-    floor: {kind: webhook, url: "https://example.com/hook", secret: "whsec_abcdefgh", allow_private: false}
+    floor: {kind: webhook, url: "https://example.com/hook", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
     chat: {kind: slack, url: "${env:HOOK}"}
     mail: {kind: email, url: "smtps://mail.example.com", sender: floor@example.com, recipients: [lead@example.com]}
   routes:
@@ -87,10 +89,33 @@ def test_the_organisation_may_have_a_calendar_and_alerts_an_age() -> None:
 
 def test_without_routes_everything_goes_to_all_channels() -> None:
     config = parsed(
-        "alerts: {channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'http://y'}}}"
+        "alerts: {channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'https://y'}}}"
     )
 
     assert config.alerts.channels_for("warn", None) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [
+        ("{kind: webhook, url: 'http://example.com/'}", "url: must be https (allow_private: true permits http"),
+        ("{kind: slack, url: 'https://example.com:25/'}", "url: port 25 belongs to another service"),
+        ("{kind: teams, url: 'https://example.com:99999/'}", "url: the port is not one"),
+        ("{kind: email, url: 'smtp://h:99999', sender: a@b.c, recipients: [a@b.c]}", "url: the port is not one"),
+        ("{kind: webhook, url: 'https://e.com/', secret: whsec_abc}", "secret: must hold at least 16 bytes"),
+        ("{kind: webhook, url: 'https://e.com/', secret: not-a-key}", "secret: must begin with whsec_"),
+        ("{kind: webhook, url: 'https://e.com:9443/', allow_private: perhaps}", "allow_private: must be true or false"),
+    ],
+)
+def test_a_channel_that_cannot_work_is_told_with_its_line_and_whatever_else_is_wrong(
+    channel: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(f"alerts:\n  channels:\n    floor: {channel}\n  quiet_after: 60\n")
+
+    told = caught.value.problems
+    assert [line.partition(": ")[0] for line in told] == ["floorcast.yaml:6", "floorcast.yaml:7"]
+    assert told[0].startswith(f"floorcast.yaml:6: alerts.channels.floor.{expected}")
 
 
 def test_a_share_of_the_sla_is_exact() -> None:
@@ -102,13 +127,14 @@ def test_a_share_of_the_sla_is_exact() -> None:
     [
         (
             'calendars:\n  office: {timezone: UTC, hours: {mon-fri: ["22:00-06:00"]}}',
-            ["5: calendars.office.hours: mon-fri: 22:00-06:00 ends before it begins; work past midnight is written "
+            ["5: calendars.office.hours.mon-fri.0: 22:00-06:00 ends before it begins; work past midnight is written "
              "22:00-24:00 and, on the day after, 00:00-06:00"],
         ),
         (
             'calendars:\n  office:\n    timezone: UTC\n    hours:\n      mon: ["09:00-10:00"]\n'
-            "    holidays: {country: DE, subdivision: XX}",
-            ["9: calendars.office.holidays: Entity `DE` does not have subdivision XX"],
+            "    holidays: {country: AT, subdivision: XX}",
+            ["9: calendars.office.holidays.subdivision: holidays of 'XX' in AT are not known; there are "
+             "1, 2, 3, 4, 5, 6, 7, 8, 9"],
         ),
         (
             "teams:\n  north: {calendar: office}",
@@ -125,7 +151,7 @@ def test_a_share_of_the_sla_is_exact() -> None:
             [
                 "6: alerts.channels.a.url: is missing",
                 "7: alerts.channels.b.url: must be an http or https address without user name and fragment",
-                "7: alerts.channels.b.colour: is not a setting here; there are names, url, allow_private, quiet, kind",
+                "7: alerts.channels.b.colour: is not a setting here; there are names, allow_private, url, quiet, kind",
             ],
         ),
         (
@@ -155,6 +181,24 @@ def test_what_may_not_be_meant_is_remarked() -> None:
         "calendars.spare: no team goes by it",
         "lead_response.rules.0: matches every lead, so no rule after it ever does",
     ]
+
+
+def test_the_calendar_of_the_organisation_is_used_and_is_that_of_teams_without_one() -> None:
+    config = make_config(
+        calendar="office",
+        calendars={"office": {"timezone": "UTC", "hours": {"mon": ["09:00-10:00"]}}},
+        teams={"south": {}},
+        lead_response={"rules": [{"sla": "1h", "clock": "business"}]},
+        alerts={
+            "thresholds": {
+                "few": {
+                    "metric": "calls_made", "per": "team", "below": 3, "window": "1h", "during": "business hours",
+                }
+            }
+        },
+    )  # fmt: skip
+
+    assert config.remarks() == []
 
 
 def threshold(fields: str, rest: str = "") -> str:
@@ -475,7 +519,7 @@ def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
          "5: currency_rates.EUR: must be in the order"),
         ('{EUR: [{rate: "1"}, {rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
         ("{EUR: [{since: soon, rate: 1}]}", "5: currency_rates.EUR.0.since: must be a date such as 2026-03-18"),
-        ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),
+        ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: must be greater than 0"),
         ("{EUR: [{since: 2026-01-01}]}", "5: currency_rates.EUR.0.rate: is missing"),
         ("{EUR: dear}", "5: currency_rates.EUR: must be a number"),
         ("{EUR: []}", "5: currency_rates.EUR: must not be empty"),
@@ -574,6 +618,85 @@ alerts:
         "14 alerts.routes.0.levels.0: must be one of warn, breach, escalate",
         "14 alerts.routes.0.to: there is no channel 'flor' under alerts.channels",
     ]
+
+
+def test_a_fault_hides_no_other() -> None:
+    """Neither one of the same setting, nor one of another, nor a name that what is wrong by itself stands beside."""
+    found = problems(
+        """\
+organisation: {name: Acme, timezone: Berlinn, currency: EUR, calendar: ofice}
+connections:
+  i: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+  h: {kind: hubspot}
+  j: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+calendars:
+  office: {timezone: UTC, hours: {mon-fry: [09:00-18:00], sat: [18:00-09:00], sun: [9-12, 13-14]},
+    holidays: {country: XX, extra: [2026-02-30, 24.12.2026]}}
+teams: {south: {calendar: offic}}
+reps: {r: {team: suoth, active: maybe}}
+prometheus: {windows: [todayy, 90s]}
+retention: {minutes: 1m, records: 0d}
+goals: {g: {metric: calls_mad, per: month}}
+screens: {s: {teams: [suoth], rotat: 5s}}
+"""
+    )
+
+    told = [line.partition(": ") for line in found]
+    assert [f"{line} {rest.partition(':')[0]}" for line, _, rest in told] == [
+        "1 organisation.timezone", "1 organisation.calendar",
+        "4 connections.h.secrets", "4 connections.h.public_url", "5 connections.j.secrets.0",
+        "7 calendars.office.hours.mon-fry", "7 calendars.office.hours.sat.0",
+        "7 calendars.office.hours.sun.0", "7 calendars.office.hours.sun.1",
+        "8 calendars.office.holidays.country", "8 calendars.office.holidays.extra.0",
+        "8 calendars.office.holidays.extra.1",
+        "9 teams.south.calendar", "10 reps.r.active", "10 reps.r.team",
+        "11 prometheus.windows.0", "11 prometheus.windows.1",
+        "12 retention.minutes", "12 retention.records",
+        "13 goals.g.period", "13 goals.g.per", "13 goals.g.metric",
+        "14 screens.s.scenes", "14 screens.s.rotat", "14 screens.s.teams",
+    ]  # fmt: skip
+    assert any("'ofice' under calendars; did you mean 'office'?" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("teams:\nalerts:\n", ["4: teams: is empty", "5: alerts: is empty"]),
+        ("  crm:\n  dialler: 5\n", ["4: connections.crm: is empty", "5: connections.dialler: must be a mapping"]),
+        ("  files: {kind: file, secrets: [x]}\n", ["4: connections.files.secrets: must be empty"]),
+        (
+            "  clo: {kind: close, secrets: [00112233445566778899aabbccddeeff], lookups: {wait: 2m}}\n",
+            ["4: connections.clo.lookups.wait: must be at most 1m"],
+        ),
+        (
+            "lead_response: {response_bands: [5m, x, 300]}\n",
+            [
+                "4: lead_response.response_bands.1: must be a duration such as 30s, 5m, 1h or 2d",
+                "4: lead_response.response_bands.2: must be a duration such as 30s, 5m, 1h or 2d: 300 has no unit; "
+                "did you mean 300s?",
+            ],
+        ),
+        (
+            "digest: {at: 25:00, to: [x], metrics: [calls_mad]}\n",
+            [
+                '4: digest.at: must be a time of day such as "11:00"',
+                "4: digest.to: there is no channel 'x' under alerts.channels",
+                "4: digest.metrics: there is no metric 'calls_mad'; did you mean 'calls_made'?",
+            ],
+        ),
+    ],
+    ids=["sections", "connections", "secrets", "wait", "bands", "digest"],
+)
+def test_what_is_wrong_is_told_in_words_of_the_file(text: str, told: list[str]) -> None:
+    assert problems(BASE + text) == told
+
+
+def test_a_file_in_another_encoding_is_named_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "floorcast.yaml"
+    path.write_bytes("organisation:\n  name: Brück".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"floorcast\.yaml:2: is not UTF-8 text"):
+        load_config(path, {})
 
 
 @pytest.mark.parametrize(

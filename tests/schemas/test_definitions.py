@@ -9,12 +9,13 @@ import pytest
 from api.read.view import View
 from schemas.alerts import Acknowledgement, Alert, AlertFrame
 from schemas.deals import DealCard
-from schemas.definitions import FORM, digest_of
+from schemas.definitions import FORM, ROWS, digest_of
 from schemas.leads import LeadClock
 from schemas.panes import Pane, encode_pane
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.records import Value, fold_all, make_change
+from schemas.records import FIELDS, Value, fold_all, make_change
 from schemas.topics import PROGRESS
+from schemas.voices import LEFT, VOICES
 from tests.builders import make_config
 
 _FEED = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
@@ -40,8 +41,12 @@ def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     "sections",
-    [{"prometheus": {"windows": ["7d"]}}, {"connections": {"feed": _OTHER_SECRET}}],
-    ids=["exported windows", "rotated secret"],
+    [
+        {"prometheus": {"windows": ["7d"]}},
+        {"connections": {"feed": _OTHER_SECRET}},
+        {"lead_response": {"responder": "anyone"}, "retention": {"records": "400d"}},
+    ],
+    ids=["exported windows", "rotated secret", "what holds anyway"],
 )
 def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> None:
     assert digest_of(make_config(**sections)) == digest_of(make_config())
@@ -71,7 +76,7 @@ def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     assert {place: progress.offset for place, progress in view.progress.items()} == {("ledger", 1): 9}
 
 
-WRITTEN = {1: "a966050ad2cb1baf"}
+WRITTEN = {1: "3364ea83c26faab4"}
 """Form -> digest of what is written in it."""
 MESSAGES: tuple[type[msgspec.Struct], ...] = (Acknowledgement, Alert, AlertFrame, DealCard, LeadClock, Progress)
 
@@ -95,6 +100,12 @@ def test_another_form_of_what_is_written_has_another_number() -> None:
     """Can a build before yours not read it? Then raise `FORM`. If it can (a further member at the end that has a
     default), write down the new digest."""
     assert {FORM: sha256(written()).hexdigest()[:16]} == WRITTEN
+
+
+def test_what_rows_may_hold_has_a_number() -> None:
+    """A field, kind or voice that is new? A build before yours takes it for damage: raise `ROWS`."""
+    known = repr([{kind: [*fields] for kind, fields in FIELDS.items()}, VOICES, LEFT])
+    assert {ROWS: sha256(known.encode()).hexdigest()[:16]} == {2: "f5958476a880d62a"}
 
 
 def test_another_form_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> None:

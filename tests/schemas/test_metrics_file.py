@@ -334,6 +334,26 @@ FAULTS = {
         "5: metrics.c.within: says nothing of stat mean",
         "7: dimensions.d.of: deal has no field prodct; did you mean 'product'?",
     ],
+    # What stands in place is told apart by what its own fact says.
+    "metrics:\n  a:\n    unit: number\n    type: ratio\n"
+    "    numerator: {from: call, at: dialed_at, agg: count, by: [product, sorce]}\n"
+    "    denominator: {from: meeting, at: starts_at, agg: count, by: [lost_reason]}": [
+        "5: metrics.a.numerator.by.1: there is no dimension 'sorce'; did you mean 'source'?",
+        "5: metrics.a.numerator.by: call does not say product",
+        "6: metrics.a.denominator.by: meeting does not say lost_reason",
+    ],
+    "metrics:\n  a: {unit: seconds, type: duration, from: [call, subscription], start: dialed_at, end: ends_at,"
+    " stat: p50}\n"
+    "  b: {unit: count, type: simple, from: [call, email], at: dialed_at, agg: distinct, of: thread}\n"
+    "  c: {unit: count, type: simple, from: lead, at: due_at, agg: count, where: {within_sla: true}}\n"
+    "  d: {unit: count, type: simple, from: lead.deals, at: closed_at, agg: count,"
+    " where: {lead.coming_at: {is_set: true}}}": [
+        "2: metrics.a.from: none of call, subscription has a start, an end and an at",
+        "3: metrics.b.from: none of call, email has what at and of name",
+        "4: metrics.c.at: lead has no field due_at; did you mean 'deal_at'?",
+        "4: metrics.c.where.within_sla: lead has no field within_sla",
+        "5: metrics.d.where.lead.coming_at: lead.deals has no field lead.coming_at",
+    ],
     "- a": ["1: must be a mapping with metrics, dimensions, cold_sources or quiet_after"],
     "metrics: [": ["1: is not YAML: expected the node content, but found '<stream end>'"],
 }  # fmt: skip

@@ -3,11 +3,12 @@
 An action goes to Kafka, and comes back from there as what was done about the alert: in a moment every api knows it.
 """
 
+import re
 from collections.abc import Awaitable
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
@@ -35,14 +36,26 @@ class ActionLog(Protocol):
         ...
 
 
+_LENGTH = re.compile(r"^[0-9]{1,6}[smhd]$")
+
+
+def _length(value: Any) -> Any:
+    if not isinstance(value, str) or _LENGTH.fullmatch(value) is None:
+        msg = "must be a duration such as 30s, 5m, 1h or 2d"
+        raise ValueError(msg)
+    return value
+
+
 class Snooze(BaseModel):
     """How long nobody is to be told about the alert's lead or limit."""
 
     model_config = ConfigDict(extra="forbid")
 
-    for_: str = Field(
-        alias="for", max_length=20, pattern=r"^[0-9]{1,6}[smhd]$", description="At most 30d.", examples=["1h"]
-    )
+    for_: Annotated[
+        str,
+        BeforeValidator(_length),
+        Field(alias="for", description="At most 30d.", examples=["1h"], json_schema_extra={"pattern": _LENGTH.pattern}),
+    ]
 
 
 def _only_json(request: Request) -> None:
@@ -52,10 +65,22 @@ def _only_json(request: Request) -> None:
         raise ContentTypeRefusedError(msg, field="content-type")
 
 
+def _json_or_no_page(request: Request) -> None:
+    """Likewise where there is nothing to say: a program need not call that JSON.
+
+    No page can show a key in a header without asking first, and a browser names the site with what a page posts.
+    """
+    said = request.headers
+    is_bare = "content-type" not in said and "origin" not in said and "sec-fetch-site" not in said
+    if not is_bare and "authorization" not in said:
+        _only_json(request)
+
+
 OnlyJson = Depends(_only_json)
 _ANYTHING = {
-    "description": "Anything: what it says is not read, but it must be called JSON.",
-    "required": True,
+    "description": "May be left out: it is not read. Without `Authorization`, what comes from a page, or says what it "
+    "is, must be called JSON.",
+    "required": False,
     "content": {"application/json": {"schema": {}, "example": {}}},
 }
 
@@ -88,7 +113,7 @@ async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor 
 
 
 @router.post(
-    "/alerts/{alert:text}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
+    "/alerts/{alert:text}/acknowledge", summary="Acknowledge an alert", dependencies=[Depends(_json_or_no_page)],
     openapi_extra={"requestBody": _ANYTHING},
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip

@@ -5,12 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processor.agents.channels.alertmanager import AlertmanagerChannel
-from processor.agents.channels.base import Channel, ChannelSettingError
+from processor.agents.channels.base import Channel
 from processor.agents.channels.email import EmailChannel
 from processor.agents.channels.slack import SlackChannel
 from processor.agents.channels.teams import TeamsChannel
 from processor.agents.channels.webhook import WebhookChannel
-from schemas.config import Config, ConfigError
+from schemas.config import Config
 
 _Make = Callable[[str, Any, ZoneInfo], Channel]
 
@@ -24,14 +24,8 @@ _KINDS: Mapping[str, _Make] = {
 
 
 def build_channels(config: Config) -> dict[str, Channel]:
-    """Every channel of the configuration; nothing is connected yet. Raises ConfigError naming each wrong setting."""
-    channels: dict[str, Channel] = {}
-    problems: list[str] = []
-    for name, settings in config.alerts.channels.items():
-        try:
-            channels[name] = _KINDS[settings.kind](name, settings, config.organisation.zone)
-        except ChannelSettingError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError(problems)
-    return channels
+    """Every channel of the configuration; nothing is connected yet."""
+    return {
+        name: _KINDS[settings.kind](name, settings, config.organisation.zone)
+        for name, settings in config.alerts.channels.items()
+    }

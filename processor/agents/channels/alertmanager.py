@@ -38,10 +38,7 @@ class AlertmanagerChannel:
             {} if settings.secret is None else {"authorization": f"Bearer {settings.secret.get_secret_value()}"}
         )
         url = settings.url.get_secret_value().rstrip("/")
-        self._poster = Poster(
-            f"{url}/api/v2/alerts", f"alerts.channels.{name}.url",
-            allow_private=settings.allow_private, parallel=self.parallel,
-        )  # fmt: skip
+        self._poster = Poster(f"{url}/api/v2/alerts", allow_private=settings.allow_private, parallel=self.parallel)
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post them as they are now."""

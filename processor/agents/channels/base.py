@@ -31,10 +31,6 @@ class RefusedError(ChannelError):
     """The receiver does not take this; others may still go."""
 
 
-class ChannelSettingError(Exception):
-    """A channel's configuration cannot be used; names the setting."""
-
-
 class Channel(Protocol):
     """Where alerts go."""
 

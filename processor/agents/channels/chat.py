@@ -25,9 +25,8 @@ class ChatChannel(ABC):
     def __init__(self, name: str, settings: SlackChannel | TeamsChannel, zone: ZoneInfo) -> None:
         self._zone = zone
         self._poster = Poster(
-            settings.url.get_secret_value(), f"alerts.channels.{name}.url",
-            allow_private=settings.allow_private, parallel=self.parallel,
-        )  # fmt: skip
+            settings.url.get_secret_value(), allow_private=settings.allow_private, parallel=self.parallel
+        )
 
     @abstractmethod
     def body(self, headline: str, lines: Sequence[str]) -> dict[str, object]:

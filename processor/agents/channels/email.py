@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from processor.agents.channels.announcing import joined
-from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError, idempotency_key
+from processor.agents.channels.base import RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
 from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
@@ -42,14 +42,7 @@ class EmailChannel:
 
     def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
         parts = urlsplit(settings.url)
-        if parts.hostname is None or parts.scheme not in _PORTS:
-            msg = f"alerts.channels.{name}.url: must be smtp://host:port or smtps://host:port"
-            raise ChannelSettingError(msg)
-        try:
-            self._port = parts.port or _PORTS[parts.scheme]
-        except ValueError:
-            msg = f"alerts.channels.{name}.url: the port is not one"
-            raise ChannelSettingError(msg) from None
+        self._port = parts.port or _PORTS[parts.scheme]
         self._name = name
         self._settings = settings
         self._zone = zone

@@ -24,7 +24,7 @@ class TeamsChannel(ChatChannel):
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
-            "fallbackText": headline,
+            "fallbackText": escape(headline),
             "body": [
                 {"type": "TextBlock", "text": escape(headline), "weight": "Bolder", "size": "Medium", "wrap": True},
                 *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines),

@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from processor.agents.channels.announcing import notices_of
-from processor.agents.channels.base import ChannelSettingError, idempotency_key
+from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import LISTED
 from schemas.alerts import LEAD_RESPONSE, LEVELS, Alert, crossing_fields
 from schemas.config import WebhookChannel as Settings
-from schemas.connectors.base import SecretError
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.instants import SECOND, format_instant
 from schemas.notices import Notice, notice_lines
@@ -30,18 +29,11 @@ class WebhookChannel:
     repeat_seconds = None
 
     def __init__(self, name: str, settings: Settings) -> None:
-        setting = f"alerts.channels.{name}"
         self._name = name
-        try:
-            self._key = (
-                None if settings.secret is None else read_key(settings.secret.get_secret_value(), f"{setting}.secret")
-            )
-        except SecretError as error:
-            raise ChannelSettingError(str(error)) from None
+        self._key = None if settings.secret is None else read_key(settings.secret.get_secret_value(), "secret")
         self._poster = Poster(
-            settings.url.get_secret_value(), f"{setting}.url",
-            allow_private=settings.allow_private, parallel=self.parallel,
-        )  # fmt: skip
+            settings.url.get_secret_value(), allow_private=settings.allow_private, parallel=self.parallel
+        )
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post each of them."""

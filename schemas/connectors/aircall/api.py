@@ -8,7 +8,6 @@ https://developer.aircall.io/api-references/#list-all-calls
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from schemas.connectors.asking import (
@@ -26,6 +25,8 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
 )
+from schemas.connectors.lists import walked
+from schemas.connectors.quotas import count_in, instant_of_date
 from schemas.instants import DAY, MINUTE, SECOND
 
 ADDRESS = "https://api.aircall.io"
@@ -59,19 +60,16 @@ class AircallSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Of the minute."""
-        most = headers.get("x-aircallapi-limit", "")
-        return {"": Pace(int(most), MINUTE)} if most.isdigit() and int(most) else {}
+        most = count_in(headers, "x-aircallapi-limit")
+        return {"": Pace(most, MINUTE)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """Until the instant that is named, by the clock of the answer."""
-        reset = headers.get("x-aircallapi-reset", "")
-        if status != 429 or not reset.isdigit():
+        reset = count_in(headers, "x-aircallapi-reset")
+        if status != 429 or reset is None:
             return None
-        try:
-            seconds = int(reset) - parsedate_to_datetime(headers.get("date", "")).timestamp()
-        except ValueError:
-            return 60.0
-        return min(max(seconds, 1.0), _LONGEST)
+        said_at = instant_of_date(headers.get("date", ""))
+        return 60.0 if said_at is None else min(max(reset - said_at, 1.0), _LONGEST)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there."""
@@ -85,8 +83,7 @@ class AircallSource(Source):
         answer = yield Ask("GET", "/v1/calls", query)
         records = list(_rows(answer, CALLS))
         found = [(record["id"], _last(record)) for record in records]
-        meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
-        meta = meta if isinstance(meta, dict) else {}
+        meta = _meta(answer)
         total = meta.get("total")
         following = None
         if meta.get("next_page_link") and records:
@@ -106,24 +103,26 @@ class AircallSource(Source):
 
     def everybody(self) -> Steps[Envelope]:
         """Users. Those who were deleted are not among them."""
-        records: list[dict[str, Any]] = []
-        page, path = 1, "/v2/users"
-        while True:
-            answer = yield Ask("GET", path, {"page": str(page), "per_page": str(_LISTED)}, expected=_UNKNOWN)
-            if answer.status in _UNKNOWN and path != "/v1/users":
-                path = "/v1/users"  # the former one
-                continue
-            users = list(_rows(answer, USERS))
-            records += users
-            meta = answer.data.get("meta")
-            if not users or not isinstance(meta, dict) or not meta.get("next_page_link"):
-                return Envelope(object=USERS, records=records)
-            page += 1
+        users = yield from self._users("/v2/users")
+        # The former list, where there is no other.
+        return Envelope(object=USERS, records=users or (yield from self._users("/v1/users")))
+
+    def _users(self, path: str) -> Steps[list[dict[str, Any]]]:
+        return walked(
+            lambda page: Ask("GET", path, {"page": page or "1", "per_page": str(_LISTED)}, expected=_UNKNOWN),
+            lambda answer: () if answer.status in _UNKNOWN else _rows(answer, USERS),
+            lambda page: str(int(page.cursor or 1) + 1) if _meta(page.answer).get("next_page_link") else None,
+        )
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     record["id"] = str(record.get("id", ""))
     return record
+
+
+def _meta(answer: Answer) -> Mapping[str, Any]:
+    found = answer.data.get("meta") if isinstance(answer.data, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:

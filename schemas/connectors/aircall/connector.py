@@ -27,7 +27,7 @@ from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 
 _LIFE = (
     "created", "ringing_on_agent", "agent_declined", "answered", "transferred", "external_transferred",
@@ -155,7 +155,7 @@ class Aircall:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="timestamp")
 

@@ -12,7 +12,7 @@ https://developer.close.com/api/overview/rate-limits.md
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
@@ -29,11 +29,13 @@ from schemas.connectors.asking import (
     Page,
     Source,
     Steps,
+    Stretch,
     at_once,
     instant_told,
     objects_in,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
+from schemas.connectors.lists import walked
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -120,14 +122,21 @@ class CloseSource(Source):
 
     def _short(self, path: str) -> Steps[list[dict[str, Any]]]:
         """A list that few organisations have a second page of; none: the key may not read it."""
-        rows: list[dict[str, Any]] = []
-        while True:
-            query = {"_limit": str(_FOUND), "_skip": str(len(rows))}
-            answer = yield Ask("GET", f"{_ROOT}{path}", query, expected=_NOT_TOLD)
-            found = [] if answer.status in _NOT_TOLD else list(_rows(answer))
-            rows += found
-            if not found or not _has_more(answer):
-                return rows
+        return self._list(path, lambda answer: () if answer.status in _NOT_TOLD else _rows(answer), expected=_NOT_TOLD)
+
+    def _list(
+        self,
+        path: str,
+        rows: Callable[[Answer], Iterable[dict[str, Any]]],
+        query: Mapping[str, str] | None = None,
+        expected: frozenset[int] = frozenset(),
+    ) -> Steps[list[dict[str, Any]]]:
+        of = {**(query or {}), "_limit": str(_FOUND)}
+        return walked(
+            lambda skip: Ask("GET", f"{_ROOT}{path}", {**of, "_skip": skip or "0"}, expected=expected),
+            rows,
+            lambda page: str(page.count) if _has_more(page.answer) else None,
+        )
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Activities together; leads and opportunities one by one, each with the changes of its status."""
@@ -147,15 +156,12 @@ class CloseSource(Source):
         return Envelope(object=object, records=records, missing=[id for id in ids if id not in found])
 
     def _status_changes(self, object: str, id: str) -> Steps[list[dict[str, Any]]]:
-        name = _STATUS_CHANGES[object]
-        rows: list[dict[str, Any]] = []
-        while True:
-            query = {f"{name}_id": id, "_limit": str(_FOUND), "_skip": str(len(rows))}
-            answer = yield Ask("GET", f"{_ROOT}/activity/status_change/{name}/", query)
-            found = [row for row in _rows(answer) if row.get(f"{name}_id") == id]
-            rows += found
-            if not _has_more(answer) or not found:
-                return rows
+        name = f"{_STATUS_CHANGES[object]}_id"
+        return self._list(
+            f"/activity/status_change/{_STATUS_CHANGES[object]}/",
+            lambda answer: (row for row in _rows(answer) if row.get(name) == id),
+            {name: id},
+        )
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By the event log; then by what the lists tell."""
@@ -166,7 +172,8 @@ class CloseSource(Source):
             found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows)}
             left = actions[actions.index(action) + 1 :]
             after = f"{action} {following}" if following else left[0] if left else _LISTED
-            return Changed(list(found.items()), after)
+            stretch = Stretch(actions.index(action), len(actions) + 1, is_newest_first=True)
+            return Changed(list(found.items()), after, stretch=stretch)
         return (yield from self._made(object, since, cursor.removeprefix(_LISTED)))
 
     def _made(self, object: str, since: int, cursor: str) -> Steps[Changed]:
@@ -184,11 +191,12 @@ class CloseSource(Source):
             msg = f"{object}: more of one instant than Close lists ({until}): what lies before it is lacking"
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, name)) for row in _rows(answer)]
+        stretch = Stretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
         if not found or not _has_more(answer):
-            return Changed(found, None)
+            return Changed(found, None, stretch=stretch)
         last = _written(found[-1][1] + _MILLISECOND)
         same = sum(_written(at + _MILLISECOND) == last for _, at in found) + (int(skip or 0) if last == until else 0)
-        return Changed(found, f"{_LISTED}{last} {same}")
+        return Changed(found, f"{_LISTED}{last} {same}", stretch=stretch)
 
     def _searched(self, since: int, cursor: str) -> Steps[Changed]:
         """Leads by the day of their last update: of those found, what is older is left out."""
@@ -273,14 +281,7 @@ class CloseSource(Source):
 
     def everybody(self) -> Steps[Envelope]:
         """Users of the organisation."""
-        records: list[dict[str, Any]] = []
-        while True:
-            query = {"_limit": str(_FOUND), "_skip": str(len(records))}
-            answer = yield Ask("GET", f"{_ROOT}/user/", query)
-            found = list(_rows(answer))
-            records += found
-            if not _has_more(answer) or not found:
-                return Envelope(object=USERS, records=records)
+        return Envelope(object=USERS, records=(yield from self._list("/user/", _rows)))
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """A record of an answer is, unless it names the one that it was merged into."""

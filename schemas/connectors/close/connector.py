@@ -42,9 +42,9 @@ from schemas.connectors.events import (
 from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
-from schemas.instants import DAY, MINUTE, SECOND, format_instant
+from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.records import MERGED
 
 HASH = "close-sig-hash"
@@ -135,7 +135,7 @@ class Close:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery: Close posts one, its event log has many; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="date_updated")
 
@@ -168,14 +168,14 @@ class Close:
         fields = table.read(said)
         if table is LEAD and self._owner_field is not None:
             fields |= _owner(data, self._owner_field, said)
+        if table is OPPORTUNITY and self._looks_up and said.before is not None and not was_changed(said, "status_id"):
+            # Each note changes an opportunity: so many entries of one stage would push out the true one.
+            fields.pop("stage", None)
         if self._is_outcome_unknown(table, data):
             parsed.want(table.name, id)
             if fields.get("outcome") != "cancelled":
                 fields.pop("outcome", None)
         yield Statement(table.record, id, at, fields)
-        if table is OPPORTUNITY and (action == "created" or was_changed(said, "status_type", "status_id")):
-            closed_at = format_instant(at) if fields.get("status") in ("won", "lost") else None
-            yield Statement("deal", id, at, {"closed_at": closed_at}, yields=DAY)
 
     def _is_outcome_unknown(self, table: Table, data: Mapping[str, Any]) -> bool:
         """Whether only the name of an outcome may say what it means, which no event has."""

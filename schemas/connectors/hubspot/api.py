@@ -28,6 +28,8 @@ from schemas.connectors.asking import (
 )
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER
+from schemas.connectors.lists import standing_still, walked
+from schemas.connectors.quotas import count_in
 from schemas.instants import MINUTE, SECOND, parse_instant
 
 VERSION = "2026-03"
@@ -85,16 +87,12 @@ class HubSpotSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """The rolling limit, by which plans differ and which no token tells beforehand."""
-        most, per = headers.get("x-hubspot-ratelimit-max"), headers.get("x-hubspot-ratelimit-interval-milliseconds")
-        if most is None or not most.isdigit() or not int(most):
-            return {}
-        return {"": Pace(int(most), int(per) * 1000 if per is not None and per.isdigit() else 10 * SECOND)}
+        most = count_in(headers, "x-hubspot-ratelimit-max")
+        per = count_in(headers, "x-hubspot-ratelimit-interval-milliseconds")
+        return {"": Pace(most, per * 1000 if per else 10 * SECOND)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """By the policy that was hurt; of the day's nothing says when it ends."""
-        told = headers.get("retry-after", "")
-        if told.isdigit():
-            return float(told)
         policy = data.get("policyName") if isinstance(data, dict) else None
         named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
         return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
@@ -176,7 +174,10 @@ class HubSpotSource(Source):
                     body={"inputs": asked},
                     expected=frozenset({_MULTI}),
                 )
-                inputs += _take_associations(answer, other, by_id)
+                left = [*_take_associations(answer, other, by_id)]
+                if any(each in asked for each in left):
+                    raise standing_still()
+                inputs += left
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`."""
@@ -224,12 +225,8 @@ class HubSpotSource(Source):
         # https://developers.hubspot.com/docs/api-reference/latest/crm/owners/guide
         records: list[dict[str, Any]] = []
         for archived in ("false", "true"):
-            cursor: str | None = ""
-            while cursor is not None:
-                query = {"limit": str(_OWNERS), "archived": archived, **({"after": cursor} if cursor else {})}
-                answer = yield Ask("GET", f"/crm/owners/{VERSION}", query)
-                records += [{**record, "archived": archived == "true"} for record in _results(answer)]
-                cursor = _next(answer)
+            owners = yield from _owners_of(archived)
+            records += [{**record, "archived": archived == "true"} for record in owners]
         for record in records:
             user = record.get("userId") or record.get("userIdIncludingInactive")
             if user is not None:
@@ -239,6 +236,15 @@ class HubSpotSource(Source):
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """Not archived, and not its associations alone."""
         return record.get("archived") is not True and "properties" in record
+
+
+def _owners_of(archived: str) -> Steps[list[dict[str, Any]]]:
+    of = {"limit": str(_OWNERS), "archived": archived}
+    return walked(
+        lambda after: Ask("GET", f"/crm/owners/{VERSION}", {**of, **({"after": after} if after else {})}),
+        _results,
+        lambda page: _next(page.answer),
+    )
 
 
 def _modified(object: str) -> str:

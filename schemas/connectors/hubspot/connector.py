@@ -16,25 +16,22 @@ from schemas.connectors.asking import Envelope, decode_envelope
 from schemas.connectors.base import Parsed, SignedRequest, runs_ahead
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import events_of
+from schemas.connectors.events import LeftOutError, ShapeError, events_of, whole_number
 from schemas.connectors.fields import FieldError, read_change
 from schemas.connectors.hubspot.answers import said_by
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
     Account,
-    LeftOutError,
-    ShapeError,
     Statement,
     UnknownPropertyError,
-    occurred_at,
     subject_of,
 )
 from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
 from schemas.connectors.hubspot.signatures import check_signature
 from schemas.connectors.kinds import Kind
 from schemas.connectors.words import CrmConnection
-from schemas.deliveries import ASKED_AT, SOURCE, Delivery
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 
 
@@ -107,7 +104,7 @@ class HubSpot:
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery: an array of them, or one alone; or what the API has answered."""
         parsed = Parsed()
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             self._read_answer(delivery, parsed)
             return parsed
         for index, event in events_of(delivery, parsed):
@@ -151,7 +148,7 @@ class HubSpot:
             msg = "event: must be an object"
             raise ShapeError(msg)
         target, action = subject_of(event, self._account)
-        at = occurred_at(event)
+        at = whole_number(event.get("occurredAt"), "occurredAt", per_second=1000)
         return at, STATEMENTS[action](event, target, at, parsed, self._account)
 
     def _take(

@@ -13,10 +13,19 @@ from math import isfinite
 from typing import Any
 
 from schemas.connectors.base import Parsed
+from schemas.connectors.events import LeftOutError, ShapeError
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import DISPOSITION, INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
-from schemas.instants import checked, format_instant
+from schemas.connectors.hubspot.properties import (
+    DISPOSITION,
+    FOLLOWING_YIELDS,
+    INFERRED_YIELDS,
+    NAMES,
+    OTHER_PARTY,
+    REMOVAL_YIELDS,
+    WINNING,
+)
+from schemas.instants import format_instant
 from schemas.records import FIELDS, MERGED
 from schemas.voices import LEFT
 
@@ -43,10 +52,6 @@ class Account:
     """Whether its API can be asked for what events do not tell."""
 
 
-class ShapeError(ValueError):
-    """An event that is not what HubSpot documents. The message names the member."""
-
-
 class UnknownPropertyError(Exception):
     """A property that says nothing of a record of ours."""
 
@@ -54,14 +59,6 @@ class UnknownPropertyError(Exception):
         self.record = record
         self.name = name
         super().__init__(name)
-
-
-class LeftOutError(Exception):
-    """An event, or a part of it, that is left out on purpose."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | None, str]:
@@ -92,19 +89,6 @@ def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | Non
     if target is None:
         raise LeftOutError(_UNKNOWN_TYPE)
     return target, action
-
-
-def occurred_at(event: Mapping[str, Any]) -> int:
-    """Read the version of an event, in microseconds. Raises ShapeError."""
-    value = event.get("occurredAt")
-    if isinstance(value, bool) or not isinstance(value, int):
-        msg = "occurredAt: is missing or not in milliseconds"
-        raise ShapeError(msg)
-    try:
-        return checked(value * 1000)
-    except ValueError as error:
-        msg = f"occurredAt: {error}"
-        raise ShapeError(msg) from None
 
 
 def _object_id(value: Any, name: str) -> str:
@@ -161,8 +145,12 @@ def _property_change(
         msg = "propertyName: is missing or not text"
         raise ShapeError(msg)
     reading = target.properties.get(name)
-    if reading is None and target.kind == "call" and name in OTHER_PARTY.values():
-        _want(event.get("objectId"), target, parsed, account)  # whose number it is, the direction says
+    if reading is None and (
+        (target.kind == "call" and name in OTHER_PARTY.values())
+        or (target.name == "contacts" and name in NAMES and account.looks_up)
+    ):
+        # Whose number it is, the direction says; of a name this is a part.
+        _want(event.get("objectId"), target, parsed, account)
         return
     if reading is None:
         raise UnknownPropertyError(target.kind, name)
@@ -184,12 +172,14 @@ def _property_change(
     is_partly_told = name == "dealstage" and facts.said.get("status") is None and not facts.wins
     if is_named or is_partly_told or name == "hs_email_status":
         _want(event.get("objectId"), target, parsed, account)  # what it means, other properties say
-    if facts.said:
-        yield Statement(target.kind, own_id, facts.said)
-    if facts.wins:
-        yield Statement(target.kind, own_id, facts.wins, yields=-WINNING)
-    if facts.inferred:
-        yield Statement(target.kind, own_id, facts.inferred, yields=INFERRED_YIELDS)
+    for fields, yields in (
+        (facts.said, 0),
+        (facts.wins, -WINNING),
+        (facts.inferred, INFERRED_YIELDS),
+        ({} if account.looks_up else facts.follows, FOLLOWING_YIELDS),
+    ):
+        if fields:
+            yield Statement(target.kind, own_id, fields, yields=yields)
 
 
 def _property_text(value: Any) -> str | None:

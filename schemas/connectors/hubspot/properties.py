@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.connectors.fields import read_number
-from schemas.instants import DAY, checked, format_instant
+from schemas.connectors.fields import MAX_TEXT, read_number
+from schemas.instants import DAY, SECOND, checked, format_instant
 from schemas.records import CHOICES
 
 
@@ -23,6 +23,8 @@ class Statement:
     unmapped: bool = False
     wins: Mapping[str, Any] = field(default_factory=dict)
     """Wins over what other properties say of the same instant."""
+    follows: Mapping[str, Any] = field(default_factory=dict)
+    """Yields to what other properties say of the same second; where the API is asked, that tells it better."""
 
 
 PropertyReader = Callable[[str | None, int], Statement]
@@ -31,12 +33,18 @@ PropertyReader = Callable[[str | None, int], Statement]
 INFERRED_YIELDS = DAY
 # A contact taken off a call and another put on it in the same save: the one put on must win.
 REMOVAL_YIELDS = 1
+FOLLOWING_YIELDS = SECOND
 # HubSpot counts in milliseconds: what is to win over all that is said of one of them lies within it.
 WINNING = 500
 
 
 def _as(name: str) -> PropertyReader:
     return lambda value, _at: Statement({name: value})
+
+
+def _shortened(name: str) -> PropertyReader:
+    """Read what people write freely: as much of it as a text may have."""
+    return lambda value, _at: Statement({name: value if value is None else value[:MAX_TEXT]})
 
 
 def _inferring(name: str) -> PropertyReader:
@@ -128,12 +136,17 @@ CALL: Mapping[str, PropertyReader] = {
 # Emails. https://developers.hubspot.com/docs/api/crm/email
 # FORWARDED_EMAIL was forwarded to HubSpot for the record: of either direction, so it counts in neither.
 # A mail that is planned, under way or could not be sent is of no direction, so it counts in neither too. Once it is
-# sent, a look-up says its direction anew. What a sequence, a workflow or a campaign sends is nobody's work.
+# sent, a look-up says its direction anew; where there is no API to ask, it is one that we sent. What a sequence, a
+# workflow or a campaign sends is nobody's work.
 UNSENT = frozenset({"SCHEDULED", "SENDING", "FAILED"})
+SENT = frozenset({"SENT", "BOUNCED"})
 
 
 def _email_status(value: str | None, _at: int) -> Statement:
-    return Statement(wins={"direction": None}) if value is not None and _word(value) in UNSENT else Statement()
+    word = None if value is None else _word(value)
+    if word in UNSENT:
+        return Statement(wins={"direction": None})
+    return Statement(follows={"direction": "outbound"}) if word in SENT else Statement()
 
 
 def _automated(*words: str) -> PropertyReader:
@@ -212,6 +225,8 @@ LEAD: Mapping[str, PropertyReader] = {
     "hs_lead_status": _deciding("status#1", LEAD_STATUS),
     "hs_analytics_source": _as("source"),
     "hs_object_source_label": _inferring("source#1"),
+    "company": _shortened("company"),
+    "hs_lead_name": _shortened("name"),
 }
 
 # Deals. https://developers.hubspot.com/docs/api/crm/deals
@@ -267,6 +282,8 @@ DEAL: Mapping[str, PropertyReader] = {
     "hs_createdate": _instant("created_at#1"),
     "hubspot_owner_id": _as("rep"),
     "dealtype": _deciding("kind", DEAL_KINDS),
+    "dealname": _shortened("name"),
+    "closed_lost_reason": _shortened("lost_reason"),
 }
 
 MAKER = "hs_created_by_user_id"
@@ -274,9 +291,11 @@ MAKER = "hs_created_by_user_id"
 CALLED, CALLING = "hs_call_to_number", "hs_call_from_number"
 OTHER_PARTY: Mapping[str, str] = {"OUTBOUND": CALLED, "INBOUND": CALLING}
 """Direction of a call -> the property with the other party's number: only a look-up sees both together."""
+NAMES = ("firstname", "lastname")
+"""Of a contact: only a look-up sees both together."""
 FURTHER_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "calls": (CALLED, CALLING),
-    "contacts": ("hs_merged_object_ids",),
+    "contacts": ("hs_merged_object_ids", *NAMES),
     "deals": ("hs_merged_object_ids", MAKER),
     "meetings": (MAKER,),
 }

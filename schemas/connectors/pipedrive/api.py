@@ -9,7 +9,7 @@ https://developers.pipedrive.com/docs/api/v1/Deals
 https://developers.pipedrive.com/docs/api/v1/Leads
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
@@ -26,20 +26,22 @@ from schemas.connectors.asking import (
     Page,
     Source,
     Steps,
+    Stretch,
     at_once,
     instant_told,
     member,
     objects_in,
     one_by_one,
 )
+from schemas.connectors.lists import walked
 from schemas.connectors.pipedrive.objects import RECORDS
+from schemas.connectors.quotas import count_in
 from schemas.connectors.tables import second_text
 from schemas.instants import MINUTE, SECOND
 
 DEALS, LEADS, ACTIVITIES, USERS = "deals", "leads", "activities", "users"
 BATCH = 100
 _FOUND = 500
-_CHANGES = 500
 _MISSING = frozenset({404})
 _NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
@@ -48,6 +50,8 @@ _LEAST = 50
 """Of the day's tokens: fewer than the dearest request may need."""
 _DAY_IS_USED, _BLOCKED = 3600.0, 60.0
 _LONGEST_RESET = 120
+_OVERLAP = 50
+"""Rows of a list by places that are read twice: so many may go meanwhile, and each moves up what is behind it."""
 
 
 class PipedriveSource(Source):
@@ -75,36 +79,31 @@ class PipedriveSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What two seconds may hold, by which plans differ."""
-        most = headers.get("x-ratelimit-limit", "")
-        return {"": Pace(int(most), 2 * SECOND)} if most.isdigit() and int(most) else {}
+        most = count_in(headers, "x-ratelimit-limit")
+        return {"": Pace(most, 2 * SECOND)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """Who goes on after refusals is blocked for a while, with a page in place of an answer."""
         if status == 403 and data is None:
             return _BLOCKED
-        left, reset = headers.get("x-daily-requests-left", ""), headers.get("x-ratelimit-reset", "")
-        if status == 429 and left.isdigit() and int(left) < _LEAST:
-            return _DAY_IS_USED
-        return float(reset) if status == 429 and reset.isdigit() and int(reset) <= _LONGEST_RESET else None
+        if status != 429:
+            return None
+        reset = count_in(headers, "x-ratelimit-reset")
+        return self.exhausted(headers) or (float(reset) if reset is not None and reset <= _LONGEST_RESET else None)
 
     def exhausted(self, headers: Mapping[str, str]) -> float | None:
         """The tokens of the day are the whole company's: the last ones are left to others."""
-        left = headers.get("x-daily-requests-left", "")
-        return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
+        left = count_in(headers, "x-daily-requests-left")
+        return _DAY_IS_USED if left is not None and left < _LEAST else None
 
     def words(self) -> Steps[Learned]:
         """What pipelines and their stages are called."""
         # https://developers.pipedrive.com/docs/api/v1/Stages, https://developers.pipedrive.com/docs/api/v1/Pipelines
         labels: dict[str, dict[str, str]] = {}
         for name, of in (("pipelines", "id"), ("stages", "pipeline_id")):
-            cursor: str | None = ""
-            while cursor is not None:
-                query = {"limit": str(_FOUND), **({"cursor": cursor} if cursor else {})}
-                answer = yield Ask("GET", f"/api/v2/{name}", query, expected=_NOT_TOLD)
-                for row in () if answer.status in _NOT_TOLD else _rows(answer):
-                    id = "" if of == "id" else row["id"]
-                    labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
-                cursor = None if answer.status in _NOT_TOLD else _next_cursor(answer)
+            for row in (yield from _all(f"/api/v2/{name}", _NOT_TOLD, _rows)):
+                id = "" if of == "id" else row["id"]
+                labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
         return Learned(labels=labels)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -131,16 +130,7 @@ class PipedriveSource(Source):
 
     def _changelog(self, deal: str) -> Steps[list[dict[str, Any]]]:
         """What was changed in a deal, as Pipedrive gives it: the newest change first."""
-        changes: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"limit": str(_CHANGES), **({"cursor": cursor} if cursor else {})}
-            answer = yield Ask("GET", f"/api/v1/deals/{deal}/changelog", query, expected=_MISSING)
-            if answer.status in _MISSING:
-                break
-            found = answer.data.get("data") if isinstance(answer.data, dict) else None
-            changes += [change for change in found or () if isinstance(change, dict)]
-            cursor = _next_cursor(answer)
+        changes = yield from _all(f"/api/v1/deals/{deal}/changelog", _MISSING, _changes)
         return [change for change in changes if change.get("field_key") in CHANGES]
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
@@ -156,7 +146,8 @@ class PipedriveSource(Source):
             following = (_ARCHIVED if is_archived else "") + following
         elif not is_archived and object != ACTIVITIES:
             following = _ARCHIVED
-        return Changed(found, following)
+        lists = 1 if object == ACTIVITIES else 2
+        return Changed(found, following, stretch=Stretch(int(is_archived), lists, is_newest_first=object == LEADS))
 
     def _updated(
         self, object: str, suffix: str, since: int, cursor: str
@@ -167,7 +158,7 @@ class PipedriveSource(Source):
             f"/api/v2/{object}{suffix}",
             {
                 "updated_since": f"{second_text(since)}Z", "sort_by": "update_time", "sort_direction": "asc",
-                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+                "limit": str(_FOUND), **_from(cursor),
             },
         )  # fmt: skip
         return [(record["id"], updated_at(record)) for record in _rows(answer)], _next_cursor(answer)
@@ -181,7 +172,7 @@ class PipedriveSource(Source):
         paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
         pages = paging.get("pagination") if isinstance(paging, dict) else None
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
-        return found, str(start + _FOUND) if is_more and found else None
+        return found, str(start + max(1, len(all_found) - _OVERLAP)) if is_more and found else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Deals that were deleted in the last 30 days; of other objects nothing tells."""
@@ -192,7 +183,7 @@ class PipedriveSource(Source):
             "/api/v2/deals",
             {
                 "status": "deleted", "updated_since": f"{second_text(since)}Z", "sort_by": "update_time",
-                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+                "limit": str(_FOUND), **_from(cursor),
             },
         )  # fmt: skip
         return Page([_deleted(record) for record in _rows(answer)], _next_cursor(answer))
@@ -239,6 +230,27 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
     if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
         return iter(())
     return map(_row, objects_in(answer.data, "data"))
+
+
+def _changes(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Those of a changelog; of a deal that is gone there are none."""
+    found = answer.data.get("data") if isinstance(answer.data, dict) else None
+    return (change for change in found or () if isinstance(change, dict))
+
+
+def _all(
+    path: str, none: frozenset[int], rows: Callable[[Answer], Iterable[dict[str, Any]]]
+) -> Steps[list[dict[str, Any]]]:
+    """All rows of a short list. `none`: the statuses that stand for an empty one."""
+    return walked(
+        lambda cursor: Ask("GET", path, {"limit": str(_FOUND), **_from(cursor)}, expected=none),
+        lambda answer: () if answer.status in none else rows(answer),
+        lambda page: _next_cursor(page.answer),
+    )
+
+
+def _from(cursor: str | None) -> dict[str, str]:
+    return {"cursor": cursor} if cursor else {}
 
 
 def _alone(answer: Answer) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from schemas.connectors.pipedrive.shapes import Event, read_event
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import check_secret
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 from schemas.records import MERGED
 
@@ -86,7 +86,7 @@ class Pipedrive:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="meta.timestamp")
 
@@ -178,9 +178,8 @@ class Pipedrive:
                 parsed.ignore_unmapped("activity", "type", data["type"])
         else:
             fields = ACTIVITIES_TABLES[record].read(Said(record, data, at, self._words, parsed))
-            is_gone = data.get("is_deleted") is True or data.get("active_flag") is False
             yield Statement(
-                record, id, at, fields, deleted=True if is_gone else False if is_edited else None, place=place
+                record, id, at, fields, deleted=True if _is_gone(data) else False if is_edited else None, place=place
             )
         for other in RECORDS if is_edited else ():
             if other != record:
@@ -200,12 +199,12 @@ class Pipedrive:
         if table is DEAL and is_repeated and self._has_changelog:
             # Each activity of a deal changes the deal: so many entries of one stage would push out the true one.
             fields.pop("stage", None)
-        is_gone = table is not USER and (
-            data.get("is_deleted") is True
-            or data.get("status") == "deleted"
-            or (data.get("active_flag") is False and table.record in RECORDS)
+        if table is USER:
+            return Statement(table.record, event.id, event.at, fields)
+        is_restored = before is not None and _is_gone(before)
+        return Statement(
+            table.record, event.id, event.at, fields, deleted=True if _is_gone(data) else False if is_restored else None
         )
-        return Statement(table.record, event.id, event.at, fields, deleted=True if is_gone else None)
 
 
 _TABLES: Mapping[str, Table] = {"deals": DEAL, "leads": LEAD, "users": USER}
@@ -220,6 +219,11 @@ def _whole(event: Event) -> Mapping[str, Any]:
         msg = "data: is missing"
         raise ShapeError(msg)
     return event.data
+
+
+def _is_gone(data: Mapping[str, Any]) -> bool:
+    """Whether an object is deleted, or was, by what changed members were before. Within 30 days it may be restored."""
+    return data.get("is_deleted") is True or data.get("status") == "deleted" or data.get("active_flag") is False
 
 
 def _gone(table: Table, event: Event) -> Statement:

@@ -43,11 +43,16 @@ def read_event(body: Mapping[str, Any]) -> Event:
 
 def _second(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
     said_at = meta.get("timestamp")
+    at = (  # the guide's table says that it is a number of seconds, its examples and what comes that it is not
+        whole_number(said_at, "meta.timestamp", per_second=1)
+        if isinstance(said_at, int)
+        else instant_member(instant_text(said_at) if isinstance(said_at, str) else None, "meta.timestamp")
+    )
     return Event(
         text_member(meta, "entity"),
         text_member(meta, "action"),
         own_id(meta.get("entity_id"), "meta.entity_id"),
-        instant_member(instant_text(said_at) if isinstance(said_at, str) else None, "meta.timestamp"),
+        at,
         _object(body, "data"),
         _object(body, "previous"),
         meta,

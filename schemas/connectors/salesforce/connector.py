@@ -29,7 +29,7 @@ from schemas.connectors.salesforce.soap import ACK, Notification, SoapError, rea
 from schemas.connectors.tables import instant_text
 from schemas.connectors.tokens import Token, check_secret, token_of
 from schemas.connectors.words import CrmConnection, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
 
@@ -143,7 +143,7 @@ class Salesforce:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every notification of a message; of JSON every change event, or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, partial(said_by, self._reader), kinds=_KINDS, namespace=self.namespace)
         if media_type(delivery.headers) in MEDIA:
             return self._parse_message(delivery)
@@ -174,7 +174,10 @@ class Salesforce:
             table = OBJECTS.get(notification.type)
             if table is not None:
                 yield Statement(table.record, id, at, deleted=True)
-            return
+            if not data.get("MasterRecordId"):  # one that was merged lives on in its root, by what it says here
+                return
+        if data.get("IsDeleted") in ("false", "0") and notification.type in OBJECTS:
+            yield Statement(OBJECTS[notification.type].record, id, at, deleted=False)
         yield from self._reader.statements(notification.type, id, data, at, parsed, type="WHOLE")
 
     def _changed(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:

@@ -7,7 +7,7 @@ either brings the objects.
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.connectors.fields import read_number
+from schemas.connectors.fields import count_of, read_number
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.tables import Read, Row, Said, Table, choice, epoch_text, instant_text, plain_text, row
 from schemas.instants import MINUTE, SECOND, checked, format_instant, parse_instant
@@ -60,7 +60,7 @@ OPEN_TASKS = ("Not Started", "In Progress", "Waiting on someone else", "Deferred
 
 def instant(value: Any) -> str | None:
     """Milliseconds in events, text in messages and answers."""
-    return epoch_text(value, per_second=1000) if isinstance(value, int) else instant_text(value)
+    return instant_text(value) if count_of(value) is None else epoch_text(value, per_second=1000)
 
 
 def flag(value: Any) -> bool | None:
@@ -95,10 +95,10 @@ def _owner(source: str, name: str) -> Row:
     return Row(source, (name,), _pointer(name, USER), "a queue (00G…) is nobody")
 
 
-def _lead_and_deal(*, is_with_deal: bool = True) -> tuple[Row, ...]:
-    lead = Row("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)")
-    deal = Row("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)")
-    return (lead, deal) if is_with_deal else (lead,)
+_LEAD_AND_DEAL = (
+    Row("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
+    Row("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)"),
+)
 
 
 # --- Calls ------------------------------------------------------------------------------------------------------------
@@ -133,6 +133,11 @@ def is_open_task(data: Mapping[str, Any]) -> bool:
     return flag(data.get("IsClosed")) is False or data.get("Status") in OPEN_TASKS
 
 
+def is_done_task(data: Mapping[str, Any]) -> bool:
+    """Whether a call is said to be made, planned or not before."""
+    return not is_open_task(data) and (flag(data.get("IsClosed")) is True or bool(data.get("Status")))
+
+
 def dialed_at(data: Mapping[str, Any], *, is_whole: bool) -> str | None:
     """When the call of a Task began: its duration before it was completed, or else logged. None: it is not told."""
     ended = micros(data.get("CompletedDateTime")) or micros(data.get("CreatedDate"))
@@ -147,7 +152,7 @@ TASK = Table(
     "Task", "call", "https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_objects_task.htm",
     (
         _owner("OwnerId", "rep"),
-        *_lead_and_deal(),
+        *_LEAD_AND_DEAL,
         Row("CallType", ("direction", "internal"), _call_type),
         Row("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
         Row("CallDurationInSeconds", ("talk_seconds",), _seconds),
@@ -228,7 +233,7 @@ EVENT = Table(
     (
         _owner("OwnerId", "rep"),
         _owner("CreatedById", "booked_by"),
-        *_lead_and_deal(),
+        *_LEAD_AND_DEAL,
         Row("Type", ("kind",), lambda value, said: {"kind": said.words.types.get(value) or value if value else None}),
         _instant_row("CreatedDate", "booked_at", "a reschedule books nothing anew"),
         Row("StartDateTime", ("starts_at",), _starts_at, also=("ActivityDateTime",)),

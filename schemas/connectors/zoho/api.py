@@ -29,6 +29,7 @@ from schemas.connectors.asking import (
     instant_told,
     objects_in,
 )
+from schemas.connectors.lists import walked
 from schemas.connectors.tables import Table, second_text
 from schemas.connectors.zoho.objects import CALLS, DEALS, EMAILS, EVENTS, LEADS, USERS
 from schemas.instants import MINUTE
@@ -120,30 +121,30 @@ class ZohoSource(Source):
         """Answers tell what is left of the day's credits, not how many may be under way."""
         return {}
 
-    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
-        """Nothing documented tells how long; where a header does, it is believed."""
-        told = headers.get("retry-after", "")
-        return float(told) if told.isdigit() else None
-
     # Records.
 
     def words(self) -> Steps[Learned]:
-        """Which stages are won and lost, as the pick list of the stages says. A stage is its label here."""
+        """Which stages are won and lost, and how they are shown, as their pick list says.
+
+        A stage is a word, which it keeps when it is shown under another one. Without that scope nothing is learned.
+        """
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
         path = self._path("/settings/fields")
         answer = yield Ask("GET", path, {"module": "Deals"}, expected=frozenset({_NOTHING, *_REFUSED}))
         found: dict[str, str] = {}
-        if answer.status in _REFUSED:  # the token lacks that scope: labels and probabilities say it then
-            return Learned()
-        for each in _rows(answer, "fields"):
-            if each.get("api_name") != "Stage":
+        labels: dict[str, str] = {}
+        stages = [each for each in _rows(answer, "fields") if each.get("api_name") == "Stage"]
+        for value in (value for each in stages for value in each.get("pick_list_values") or ()):
+            name = value.get("actual_value") or value.get("display_value")
+            shown = value.get("display_value") or name
+            if not isinstance(name, str) or not isinstance(shown, str):
                 continue
-            for value in each.get("pick_list_values") or ():
-                status = _FORECASTS.get(str(value.get("forecast_type", "")).casefold())
-                name = value.get("actual_value") or value.get("display_value")
-                if status is not None and isinstance(name, str):
-                    found[name] = status
-        return Learned({DEALS.name: found})
+            labels[name] = shown
+            status = _FORECASTS.get(str(value.get("forecast_type", "")).casefold())
+            if status is not None:
+                # What a value is by itself counts before what another one is shown as.
+                found = {shown: status, **found, name: status}
+        return Learned({DEALS.name: found}, {"": labels} if labels else {})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there; nothing is told of the others."""
@@ -163,28 +164,23 @@ class ZohoSource(Source):
         """Put into each deal its stages, in the order in which Zoho made the entries."""
         by_id: dict[str, list[dict[str, Any]]] = {deal["id"]: [] for deal in deals}
         ids = ", ".join(f"'{id}'" for id in by_id)
-        last = ""
-        while True:
-            beyond = f"(Potential_Name in ({ids}))"
-            answer = yield self._coql(
-                "id, Potential_Name, Stage, Moved_To__s, Modified_Time",
-                "DealHistory",
-                f"({beyond} and id > {last})" if last else beyond,
-                expected=_REFUSED,
-            )
-            if answer.status in _REFUSED:
-                return
-            rows = list(_rows(answer, "data"))
-            for row in rows:
-                deal = row.get("Potential_Name")
-                id = deal.get("id") if isinstance(deal, dict) else deal
-                if id in by_id:
-                    by_id[str(id)].append(row)
-            if not _is_more(answer, rows):
-                break
-            last = rows[-1]["id"]
+        of_these = f"(Potential_Name in ({ids}))"
+        names = "id, Potential_Name, Stage, Moved_To__s, Modified_Time"
+        rows = yield from walked(
+            lambda last: self._coql(
+                names, "DealHistory", f"({of_these} and id > {last})" if last else of_these, expected=_REFUSED
+            ),
+            lambda answer: _rows(answer, "data"),
+            lambda page: page.rows[-1]["id"] if _is_more(page.answer, page.rows) else None,
+        )
+        for row in rows:
+            deal = row.get("Potential_Name")
+            id = deal.get("id") if isinstance(deal, dict) else deal
+            if id in by_id:
+                by_id[str(id)].append(row)
         for deal in deals:
-            deal[HISTORY] = by_id[deal["id"]]
+            if by_id[deal["id"]]:
+                deal[HISTORY] = by_id[deal["id"]]
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`; of leads then those that were converted."""
@@ -205,17 +201,18 @@ class ZohoSource(Source):
         leads, following = yield from self._leads_of_mails(cursor)
         records: list[dict[str, Any]] = []
         for lead in leads:
-            index: str | None = ""
-            while index is not None:
-                query = {"index": index} if index else {}
-                answer = yield Ask(
-                    "GET", self._path(f"/Leads/{lead}/Emails"), query, expected=frozenset({_NOTHING, *_REFUSED})
-                )
-                rows = [] if answer.status in _REFUSED else list(_rows(answer, EMAILS.name))
-                records += [{**row, "id": str(row["message_id"]), LEAD: lead} for row in rows if row.get("message_id")]
-                index = _info(answer).get("next_index") if _is_more(answer, rows) else None
+            rows = yield from self._mails_of(lead)
+            records += [{**row, "id": str(row["message_id"]), LEAD: lead} for row in rows if row.get("message_id")]
         found = [record for record in records if instant_told(record.get("time"), "time") >= since]
         return Changed([(each["id"], instant_told(each["time"], "time")) for each in found], following, records=found)
+
+    def _mails_of(self, lead: str) -> Steps[list[dict[str, Any]]]:
+        path, expected = self._path(f"/Leads/{lead}/Emails"), frozenset({_NOTHING, *_REFUSED})
+        return walked(
+            lambda index: Ask("GET", path, {"index": index} if index else {}, expected=expected),
+            lambda answer: _rows(answer, EMAILS.name),
+            lambda page: _told(page.answer, "next_index", page.rows),
+        )
 
     def _leads_of_mails(self, cursor: str | None) -> Steps[tuple[list[str], str | None]]:
         """The ids of a few leads: whoever is stopped begins again with the first of them."""
@@ -239,7 +236,7 @@ class ZohoSource(Source):
             since, token,
         )  # fmt: skip
         found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
-        following = _next_token(answer, found)
+        following = _told(answer, "next_page_token", found)
         return Changed(found, None if following is None else _CONVERTED + following)
 
     def count(self, object: str, since: int) -> Steps[int | None]:
@@ -276,16 +273,13 @@ class ZohoSource(Source):
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are active no more too."""
         # https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
-        records: list[dict[str, Any]] = []
-        page = 1
-        while True:
-            query = {"type": "AllUsers", "page": str(page), "per_page": str(_LISTED)}
-            answer = yield self._get("/users", query)
-            users = list(_rows(answer, "users"))
-            records += users
-            if not _is_more(answer, users):
-                return Envelope(object=self.people, records=records)
-            page += 1
+        of = {"type": "AllUsers", "per_page": str(_LISTED)}
+        users = yield from walked(
+            lambda page: self._get("/users", {**of, "page": page or "1"}),
+            lambda answer: _rows(answer, "users"),
+            lambda page: str(int(page.cursor or 1) + 1) if _is_more(page.answer, page.rows) else None,
+        )
+        return Envelope(object=self.people, records=users)
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """A record of an answer is."""
@@ -327,8 +321,8 @@ def _modified(record: Mapping[str, Any]) -> int:
 
 
 def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
-    """The objects of an answer, each with its id; an answer without a body has none."""
-    for row in () if answer.data is None else objects_in(answer.data, name):
+    """The objects of an answer, each with its id; one without a body, or that refuses to tell of them, has none."""
+    for row in () if answer.data is None or answer.status in _REFUSED else objects_in(answer.data, name):
         row["id"] = str(row.get("id", ""))
         yield row
 
@@ -343,7 +337,7 @@ def _is_more(answer: Answer, rows: Sequence[object]) -> bool:
     return bool(rows) and _info(answer).get("more_records") is True
 
 
-def _next_token(answer: Answer, rows: Sequence[object]) -> str | None:
-    """Where the list goes on."""
-    token = _info(answer).get("next_page_token") if _is_more(answer, rows) else None
-    return str(token) if token else None
+def _told(answer: Answer, name: str, rows: Sequence[object]) -> str | None:
+    """Where the list goes on, by what is called so."""
+    found = _info(answer).get(name) if _is_more(answer, rows) else None
+    return str(found) if found else None

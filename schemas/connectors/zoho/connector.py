@@ -40,9 +40,10 @@ from schemas.connectors.zoho.objects import (
     LEADS,
     MODULES,
     USERS,
+    is_made,
     status_of,
 )
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.instants import SECOND, format_instant
 
 MAX_IDS = 10_000
@@ -98,7 +99,7 @@ class Zoho:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The notification of the delivery, or every one of an array of them; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="server_time")
 
@@ -122,11 +123,13 @@ class Zoho:
         changed = {name for name in named if isinstance(name, str)} if isinstance(named, list) else set()
         for id in ids:
             said = values.get(id, {})
+            fields = self._fields(table, said, at, parsed, changed=said) if said else {}
             # An insert tells what changed, not all that there is; an update may name more than it tells.
-            if not said or operation != "update" or not changed <= said.keys():
+            is_told = bool(said) and operation == "update" and changed <= said.keys()
+            if not is_told or (fields.get("stage") and "status" not in fields) or is_made(table, said):
                 parsed.want(table.name, id)
             if said:
-                yield Statement(table.record, id, at, self._fields(table, said, at, parsed, changed=said))
+                yield Statement(table.record, id, at, fields)
 
     def _answered(
         self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed

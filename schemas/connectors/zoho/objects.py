@@ -4,6 +4,7 @@ Owns Zoho's words. The values of a notification and the record of a look-up have
 either comes.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,7 @@ STAGES = {
     "closed lost to competition": "lost",
     "closed-lost to competition": "lost",
 }
+_LENGTH = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-5][0-9])\Z")
 PLANNED = ("Scheduled", "Overdue", "Cancelled")
 
 
@@ -82,6 +84,14 @@ def _call_result(value: Any, said: Said) -> Mapping[str, Any]:
     return {"outcome": said.meaning(said.words.calls, "outcome", value)}
 
 
+def _talk(value: Any, said: Said) -> Mapping[str, Any]:
+    """The seconds, else what is written `mm:ss`: whoever edits a call changes that."""
+    length = said.data.get("Call_Duration")
+    if value is None and isinstance(length, str) and (found := _LENGTH.match(length.strip())) is not None:
+        value = int(found[1] or 0) * 3600 + int(found[2]) * 60 + int(found[3])
+    return {"talk_seconds": value}
+
+
 def _number(_value: Any, said: Said) -> Mapping[str, Any]:
     word = str(said.data.get("Call_Type") or "").casefold()
     return {"number": said.data.get("Dialled_Number" if word == "outbound" else "Caller_ID")} if word else {}
@@ -104,7 +114,7 @@ CALLS = Table(
         Row("Call_Type", ("direction", "outcome"), _call_type, "Missed: inbound and no_answer"),
         Row("Call_Start_Time", ("dialed_at",), _call_start),
         Row("Outgoing_Call_Status", ("direction", "dialed_at"), _planned, "Scheduled, Overdue, Cancelled: not made"),
-        row("Call_Duration_in_seconds", "talk_seconds"),
+        Row("Call_Duration_in_seconds", ("talk_seconds",), _talk, "else `Call_Duration`", ("Call_Duration",)),
         Row("Dialled_Number", ("number",), _number, "outbound; else `Caller_ID`", ("Caller_ID",)),
         Row("Call_Result", ("outcome",), _call_result, "by `outcomes`"),
         Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
@@ -113,6 +123,14 @@ CALLS = Table(
         id_row("Created_By", "logged_by"),
     ),
 )  # fmt: skip
+
+
+def is_made(table: Table, said: Mapping[str, Any]) -> bool:
+    """Whether a call was made that may have been planned: then it had no direction, and an update says none again."""
+    status = said.get("Outgoing_Call_Status")
+    return table is CALLS and bool(status) and status not in PLANNED and "Call_Type" not in said
+
+
 EVENTS = Table(
     "Events", "meeting", "https://www.zoho.com/crm/developer/docs/api/v8/events-module.html",
     (
@@ -180,6 +198,8 @@ def status_of(stage: Any, said: Said, stages: Mapping[str, str], chance: Any = N
 
 def _stage(value: Any, said: Said) -> Mapping[str, Any]:
     status = status_of(value, said, said.learned, said.data.get("Probability"))
+    if status is None and value and said.before is not None:
+        return {"stage": value}  # what it was stays, until the look-up says what the stage means
     return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
 
 

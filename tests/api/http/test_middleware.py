@@ -152,6 +152,8 @@ class TestOtherSites:
 
         assert "access-control-allow-origin" not in answer.headers
         assert asked.status_code == 400
+        assert asked.headers["content-type"] == "application/problem+json"
+        assert asked.json()["detail"] == "Disallowed CORS origin"
 
     async def test_where_none_is_named_nobody_is_told_anything(self, tmp_path: Path) -> None:
         answer = await ask(Floor(tmp_path / "other"), "GET", "/v1/reps", origin="https://wiki.example.com")

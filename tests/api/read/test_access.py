@@ -13,7 +13,7 @@ from api.read.access import AccessReader, are_keys_missing
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from deploy.cli import keys as command
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.transport.administration import ensure_topics
 from schemas.devices import AccessBook
 from schemas.instants import DAY

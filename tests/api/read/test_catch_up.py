@@ -1,6 +1,6 @@
 """When everything has been passed on: the questions are asked stage by stage, and no later message is waited for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from api.read.catch_up import MERGES, CatchUp
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, PROGRESS, RECORD_CHANGES, Topic
@@ -19,9 +19,9 @@ class FakeKafka:
         self.applied_of: dict[str, dict[int, int]] = {PANES.name: {}, PROGRESS.name: {}}
         self.asked: list[str] = []
 
-    async def ends(self, topic: Topic) -> Mapping[int, int]:
-        self.asked.append(topic.name)
-        return dict(self.at_end[topic.name])
+    async def ends(self, topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
+        self.asked += [topic.name for topic in topics]
+        return [dict(self.at_end[topic.name]) for topic in topics]
 
     def done(self, stage: str) -> Mapping[int, int]:
         return self.done_of[stage]
@@ -108,10 +108,10 @@ async def test_a_stage_whose_input_never_ends_is_not_waited_for_without_end() ->
     kafka.applied_of = {PANES.name: {0: 2}, PROGRESS.name: {0: 2}}
     rounds = 0
 
-    async def growing(topic: Topic) -> Mapping[int, int]:
-        ends = await kafka.ends(topic)
-        if topic is ENGAGEMENTS:  # somebody's deliveries, all the time
-            kafka.at_end[topic.name] = {0: ends[0] + 3}
+    async def growing(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
+        ends = await kafka.ends(topics)
+        if topics == [ENGAGEMENTS]:  # somebody's deliveries, all the time
+            kafka.at_end[ENGAGEMENTS.name] = {0: ends[0][0] + 3}
         return ends
 
     async for _ in CatchUp(growing, kafka.done, kafka.applied).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from api.read.comparison import COMPARISONS, OF_REPS
 from api.read.metric_rows import MetricRows
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
-from deploy.verification.comparisons import Comparing, changed, is_sum
-from deploy.verification.definitions import Definitions, shipped
+from deploy.verification.definitions import Definitions, is_sum, shipped
 from deploy.verification.recount import recount
 from deploy.verification.rows import shown
 from schemas.config import Config
@@ -20,6 +19,7 @@ from schemas.records import RecordChange
 from schemas.windows import WINDOWS, span_between, span_of
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change
+from tests.comparing import Comparing, changed
 from tests.strategies import NOW, changes
 
 REPS = {

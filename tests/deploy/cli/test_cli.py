@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app, common
 from deploy.cli.program import COMMANDS
-from deploy.local import ports, up
+from deploy.local import ports, target, up
 from deploy.settings import SettingsError, load_settings, read_environment
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
@@ -125,7 +125,7 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["simulate", "--url", "http://127.0.0.1:1", "--connection", "crm"], "--connection"),
         (["simulate"], "--url"),
         (["simulate", "--url", "http://127.0.0.1:1", "--duplicates", "0.9", "--late", "0.9"], "shares"),
-        (["simulate", "--url", "http://127.0.0.1:1", "--since", "yesterday"], "duration"),
+        (["simulate", "--url", "http://127.0.0.1:1", "--since", "yesterday"], "--since: 'yesterday' is not a duration"),
         (["simulate", "--url", "http://127.0.0.1:1", "--truth", "nowhere/truth.json"], "--truth"),
         (["topics"], "--broker"),
         (["verify"], "--broker"),
@@ -137,7 +137,11 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["dead-letters", "replay", "0-1", "--all"], "--all"),
         (["dead-letters", "list", "--limit", "0"], "--limit"),
         (["up", "--port", "99999"], "--port"),
-        (["up", "--broker", "kafka"], "HOST:PORT"),
+        (["up", "--broker", "kafka"], "--broker: 'kafka' is not HOST:PORT"),
+        (["api", "--broker", "kafka:9092,other"], "--broker: 'other' is not HOST:PORT"),
+        (["worker", "--broker", ""], "--broker: '' is not HOST:PORT"),
+        (["worker", "--broker", "kafka:99999"], "--broker: 'kafka:99999' is not HOST:PORT"),
+        (["worker", "--host", ""], "--host: "),
         (["dance"], "dance"),
     ],
 )
@@ -180,8 +184,11 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert (settings.port, settings.host) == (9001, "localhost")
 
 
-def test_settings_are_refused_by_their_names() -> None:
-    with pytest.raises(SettingsError, match="FLOORCAST_PARTITIONS"):
+def test_settings_are_refused_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOORCAST_PARTITIONS", "0")
+    with pytest.raises(SettingsError, match="FLOORCAST_PARTITIONS: "):
+        load_settings(port=9001)
+    with pytest.raises(SettingsError, match=r"^--partitions: "):
         load_settings(partitions=0)
 
 
@@ -234,30 +241,30 @@ def test_only_this_machine_is_loopback(host: str, is_so: bool) -> None:
 def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    gone = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", ended.pid, "floorcast.", "floorcast.yaml")
+    gone = target.Running("http://127.0.0.1:8080", "127.0.0.1:9092", ended.pid, "floorcast.", "floorcast.yaml")
     (folder / "up.json").write_bytes(msgspec.json.encode(gone))
 
-    assert up.find_running(folder) is None
+    assert target.find_running(folder) is None
 
 
 def test_commands_find_the_demo_where_no_up_runs(folder: Path) -> None:
     (folder / "demo").mkdir()
-    demo = up.Running("http://127.0.0.1:8081", "127.0.0.1:9093", os.getpid(), "floorcast.", "demo.yaml")
+    demo = target.Running("http://127.0.0.1:8081", "127.0.0.1:9093", os.getpid(), "floorcast.", "demo.yaml")
     (folder / "demo" / "up.json").write_bytes(msgspec.json.encode(demo))
-    found = up.find_running(folder)
+    found = target.find_running(folder)
     assert found is not None
     assert found.url == "http://127.0.0.1:8081"
 
     own = msgspec.structs.replace(demo, url="http://127.0.0.1:8080")
     (folder / "up.json").write_bytes(msgspec.json.encode(own))
 
-    found = up.find_running(folder)
+    found = target.find_running(folder)
     assert found is not None
     assert found.url == "http://127.0.0.1:8080"
 
 
-def running_up(folder: Path, **changes: object) -> up.Running:
-    found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
+def running_up(folder: Path, **changes: object) -> target.Running:
+    found = target.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
     found = msgspec.structs.replace(found, **changes)
     (folder / "up.json").write_bytes(msgspec.json.encode(found))
     return found
@@ -266,9 +273,9 @@ def running_up(folder: Path, **changes: object) -> up.Running:
 def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     running_up(folder)
 
-    target = up.find_target(load_settings(data=folder))
+    found = target.find_target(load_settings(data=folder))
 
-    assert target == up.Target(
+    assert found == target.Target(
         broker=Kafka("127.0.0.1:9092"),
         prefix="acme.",
         config=Path("/etc/floorcast.yaml"),
@@ -280,18 +287,18 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     running_up(folder)
     monkeypatch.setenv("FLOORCAST_PREFIX", "other.")
 
-    target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
+    found = target.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
-    assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
-    assert target.broker == Kafka("127.0.0.1:9092")
+    assert (found.prefix, found.config, found.url) == ("other.", Path("mine.yaml"), "https://floor.example")
+    assert found.broker == Kafka("127.0.0.1:9092")
 
 
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     running_up(folder)
 
-    target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
+    found = target.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
-    assert target == up.Target(
+    assert found == target.Target(
         broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 

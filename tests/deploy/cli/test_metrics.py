@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
-from deploy.local import up
+from deploy.local import target
 from schemas.catalogue import TYPES
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.versions import WITHOUT
@@ -292,7 +292,9 @@ class TestReload:
 
     def run_up(self, folder: Path) -> None:
         (folder / ".floorcast").mkdir()
-        running = up.Running("http://x", "localhost:1", os.getpid(), "floorcast.", str(folder / "floorcast.yaml"), True)
+        running = target.Running(
+            "http://x", "localhost:1", os.getpid(), "floorcast.", str(folder / "floorcast.yaml"), True
+        )
         (folder / ".floorcast/up.json").write_bytes(msgspec.json.encode(running))
 
     def test_the_up_of_the_folder_is_told(self, folder: Path, heard: list[int]) -> None:
@@ -312,6 +314,15 @@ class TestReload:
 
         assert (result.exit_code, heard) == (2, [])
         assert "metrics.yaml:" in result.stderr
+
+    def test_another_file_than_its_own_is_refused(self, folder: Path, heard: list[int]) -> None:
+        self.run_up(folder)
+
+        assert floorcast("reload", "--config", "floorcast.yaml").exit_code == 0
+        result = floorcast("reload", "--config", "other.yaml")
+
+        assert (result.exit_code, heard) == (2, [signal.SIGHUP])
+        assert result.stderr.startswith("--config: the floorcast up on .floorcast goes by ")
 
     def test_without_one_there_is_nobody_to_tell(self) -> None:
         result = floorcast("reload")

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.files.cells import read_amount
 from deploy.files.stages import Stages
 from tests.builders import instant
 from tests.deploy.files.imports import AS_OF, CONFIG, Imports, Log, calls, folded, write
@@ -358,3 +359,63 @@ def test_a_serial_with_another_decimal_sign_is_refused(
     imports.run(["files", name, "--record", "call", *told, *AS_OF], tmp_path)
 
     assert imports.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("calls.xlsx", b"PK\x03\x04\x14\x00\x06\x00", "workbook (.xlsx)"),
+        ("calls.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(64), "workbook (.xls)"),
+        ("calls.csv.gz", b"\x1f\x8b\x08\x00", "gzip"),
+        ("calls.csv", calls("1").encode("utf-16-le"), "--encoding utf-16-le"),
+        ("calls.json", b'\n[{"id": "1"}]\n', "line 2: begins an array of JSON"),
+        ("calls.json", b'{\n "id": "1"\n}\n', "line 1: begins an object over several lines"),
+    ],
+)
+def test_what_is_no_text_or_no_object_a_line_is_named_as_what_it_is(
+    name: str, content: bytes, named: str, imports: Imports, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    outcome = imports.run(["files", name, "--record", "call", *AS_OF], tmp_path)
+
+    assert outcome is None
+    assert named in "\n".join(imports.terminal.lines)
+
+
+def test_a_cell_may_hold_a_whole_mail_and_a_zero_byte_costs_its_line(imports: Imports, tmp_path: Path) -> None:
+    """What stands in a long cell is no line of the file, and one faulty byte makes the file no other encoding."""
+    inside = calls("x").splitlines()[1] + ",\n"
+    header, one, two, three = calls("1", "2", "3").splitlines()
+    lines = [f"{header},note", f'{one},"{inside * 4000}"', f"{two},\0", f"{three},"]
+
+    outcome = imports.run(["files", write(tmp_path, "\n".join(lines)), "--record", "call", *AS_OF], tmp_path)
+
+    assert outcome is not None
+    assert (outcome.lines["taken"], outcome.lines["refused"]) == (2, 1)
+    assert [refusal.why for refusal in outcome.checked.refusals.values()] == ["holds a zero byte"]
+    assert folded(imports.changes()).keys() == {("call", "1"), ("call", "3")}
+
+
+def test_an_error_of_a_spreadsheet_is_no_id(imports: Imports, tmp_path: Path) -> None:
+    outcome = imports.run(["files", write(tmp_path, calls("1", "#REF!")), "--record", "call", *AS_OF], tmp_path)
+
+    assert outcome is not None
+    assert {number: refusal.field for number, refusal in outcome.checked.refusals.items()} == {3: "id"}
+
+
+@pytest.mark.parametrize(
+    "text", ["($5.00)", "$(5.00)", "$ (5.00)", "(5.00) $", "(5.00 $)", "-$5.00", "$-5.00", "5.00- $"]
+)
+def test_what_is_owed_is_negative_wherever_the_sign_of_its_currency_stands(text: str) -> None:
+    assert read_amount(text, ".", {"$": "USD"}) == ("-5.00", "USD")
+
+
+def test_who_tells_a_wrong_encoding_of_utf_8_is_told_that_it_is(imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, calls("Ä", *map(str, range(3000))))
+
+    assert imports.run(["files", name, "--record", "call", "--encoding", "ascii", *AS_OF], tmp_path) is None
+    assert imports.terminal.lines[-2:] == [
+        f"{tmp_path / name}: line 2: is not ascii",
+        "say --encoding; it could be utf-8",
+    ]

@@ -1,6 +1,5 @@
 """Aircall's API over its fake: the minute's limit, lists that are cut, edits that nothing dates, what is kept."""
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -59,7 +58,7 @@ async def test_the_limit_of_the_minute_is_kept(world: AircallWorld) -> None:
 
 async def test_a_refusal_is_waited_for_until_the_instant_that_it_names(world: AircallWorld) -> None:
     begun = world.clock()
-    reset = int(time.time()) + 46  # by the clock of the answer, which the server has from the machine
+    reset = int(world.crm.clock()) + 46
     world.crm.faults.append(Response(429, {"error": "Too many requests"}, {"X-AircallApi-Reset": str(reset)}))
     await world.client.run(world.client.source.everybody())
 

@@ -1,5 +1,6 @@
 """Requests to an API: token, limits and back-off, against a real server on loopback in simulated time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from schemas.connectors.asking import Ask, Envelope, Steps, decode_envelope, enc
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from tests.deploy.lookups.world import Clock
-from tests.fakes.http import Response
+from tests.fakes.http import Request, Response
 from tests.fakes.hubspot import FakeHubSpot
 
 pytestmark = pytest.mark.asyncio
@@ -102,6 +103,66 @@ async def test_a_refusal_for_asking_too_much_waits_as_long_as_it_says(account: A
         await client.run(account.source.listed("deals", None))
 
     assert account.slept == [10.0, 7.0]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("told", "date", "waited"),
+    [
+        ("Wed, 18 Mar 2026 09:00:20 GMT", "Wed, 18 Mar 2026 09:00:13 GMT", 7.0),
+        ("Wed, 18 Mar 2026 09:00:13 GMT", "Wed, 18 Mar 2026 09:00:20 GMT", 1.0),
+        ("soon", None, 1.0),
+        ("\u00b2", None, 1.0),
+    ],
+    ids=["an instant", "an instant that is over", "a word", "no digit"],
+)
+async def test_a_wait_may_be_told_as_an_instant_by_the_clock_of_the_crm(
+    account: Account, status: int, told: str, date: str | None, waited: float
+) -> None:
+    account.crm.faults.append(Response(status, {}, {"Retry-After": told, **({"Date": date} if date else {})}))
+    async with account.client() as client:
+        await client.run(account.source.listed("deals", None))
+
+    assert account.slept == [waited]
+
+
+async def test_a_wait_of_years_is_a_day(account: Account) -> None:
+    account.crm.faults.append(Response(429, {}, {"Retry-After": "999999999999"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.listed("deals", None))
+
+    assert (caught.value.reason, caught.value.wait) == ("limit", 86400.0)
+
+
+@pytest.mark.parametrize("raw", [b"<html>Just a moment</html>", b'{"results": [{"id": "1"'], ids=["a page", "cut off"])
+async def test_what_is_not_json_is_asked_again(account: Account, raw: bytes) -> None:
+    account.crm.faults += [Response(200, raw=raw)] * 2
+    async with account.client() as client:
+        assert await client.run(account.source.listed("deals", None))
+
+    assert client.requests == 3
+
+
+async def test_what_is_never_json_is_given_up_and_not_repeated_in_the_error(account: Account) -> None:
+    account.crm.faults += [Response(200, raw=b"<html>Ana Lim</html>")] * ATTEMPTS
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.listed("deals", None))
+
+    assert caught.value.reason == "unreachable"
+    assert "answered what is not JSON" in str(caught.value)
+    assert "Ana" not in str(caught.value)
+
+
+async def test_an_api_that_lies_elsewhere_is_said_and_no_token_goes_there(account: Account) -> None:
+    account.crm.faults.append(Response(302, {}, {"Location": f"{account.crm.url}/elsewhere"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError, match=r"answered 302: it lies elsewhere; is api.url right") as caught:
+            await client.run(account.source.listed("deals", None))
+
+    assert caught.value.reason == "refused"
+    assert [path for _, path in account.crm.requests if "elsewhere" in path] == []
 
 
 async def test_the_limit_of_the_day_is_told_and_not_waited_for(account: Account) -> None:
@@ -223,6 +284,56 @@ async def test_an_expired_token_is_renewed_once_for_all(account: Account) -> Non
         await client.run(account.source.listed("deals", None))
 
     assert logins == ["login", "login"]
+
+
+class Tokens(HubSpotSource):
+    """An API whose tokens are asked for."""
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        answer = yield Ask("GET", "/token")
+        return {"authorization": f"Bearer {answer.data['token']}"}
+
+
+async def test_a_token_that_expires_under_several_requests_is_renewed_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = account.crm.answer
+
+    def answer(request: Request) -> Response:
+        return Response(200, {"token": min(account.crm.tokens)}) if request.path == "/token" else answered(request)
+
+    monkeypatch.setattr(account.crm, "answer", answer)
+    account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
+    account.crm.tokens = {"first"}
+    async with account.client() as client:
+        await client.run(account.source.listed("deals", None))
+        account.crm.tokens = {"second"}
+        await asyncio.gather(*(client.run(account.source.listed("deals", None)) for _ in range(3)))
+
+    assert [path for _, path in account.crm.requests].count("/token") == 2
+
+
+async def test_a_limit_on_tokens_is_waited_for_and_no_loss_of_credentials(account: Account) -> None:
+    account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
+    account.crm.faults += [
+        Response(429, {}, {"Retry-After": "40"}), Response(503), None, Response(200, raw=b"<html>"),
+        Response(200, {"token": TAKEN}),
+    ]  # fmt: skip
+    async with account.client() as client:
+        assert await client.run(account.source.listed("deals", None))
+
+    assert account.slept == [40.0, 2.0, 4.0, 8.0]
+
+
+async def test_who_is_given_no_token_is_not_asked_again(account: Account) -> None:
+    account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
+    account.crm.faults.append(Response(401, {"error": "invalid_client"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError, match="/token: answered 401: no token for api") as caught:
+            await client.run(account.source.listed("deals", None))
+
+    assert caught.value.reason == "credentials"
+    assert len(account.crm.requests) == 1
 
 
 async def test_a_batch_is_read_part_by_part(account: Account) -> None:

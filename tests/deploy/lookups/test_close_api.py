@@ -220,3 +220,18 @@ async def test_deletions_are_told_for_thirty_days(world: CloseWorld) -> None:
     assert all(GONE in each for each in first.records)
     found = await world.client.run(source.read("activity.call", ids[50:]))
     assert found.missing == ids[50:55]
+
+
+async def test_how_far_a_back_fill_is_goes_by_the_time_it_has_covered(world: CloseWorld) -> None:
+    since = world.clock()
+    for _ in range(4):
+        for _ in range(60):
+            call(world)
+        world.clock.now += HOUR
+    await world.backfill(since)
+
+    told = [share for object, _, of, share in world.progressed if object == "activity.call" and of is None]
+    shares = [share for share in told if share is not None]
+    assert shares == sorted(shares)
+    assert len({round(share, 2) for share in shares}) > 5
+    assert told[-1] == 1.0

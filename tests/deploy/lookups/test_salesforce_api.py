@@ -131,7 +131,7 @@ async def test_how_many_there_are_is_told_before_they_are_read(world: Salesforce
     await world.backfill()
 
     assert [told for told in world.progressed if told[0] == "Opportunity"] == [
-        ("Opportunity", 0, 5), ("Opportunity", 5, 5),
+        ("Opportunity", 0, 5, None), ("Opportunity", 5, 5, 1.0),
     ]  # fmt: skip
 
 

@@ -102,7 +102,7 @@ async def test_how_many_there_are_is_told_before_they_are_read(world: ZohoWorld)
     world.clock.now += MINUTE
     await world.backfill()
 
-    assert [told for told in world.progressed if told[0] == "Deals"] == [("Deals", 0, 5), ("Deals", 5, 5)]
+    assert [told for told in world.progressed if told[0] == "Deals"] == [("Deals", 0, 5, None), ("Deals", 5, 5, 1.0)]
 
 
 async def test_converted_leads_are_asked_for_too(world: ZohoWorld) -> None:
@@ -154,6 +154,22 @@ async def test_mails_are_asked_for_record_by_record_and_only_if_they_are_named(w
     assert {mail.fields["direction"] for mail in mails} == {"outbound", "inbound"}
     asked = [path for _, path in world.crm.requests if path.endswith("/Emails")]
     assert len(asked) == 23 * 3 + 22
+
+
+async def test_a_stage_keeps_its_word_when_it_is_shown_under_another_one(world: ZohoWorld) -> None:
+    world.crm.shown = {"Qualification": "First talk", "Verbal yes": "Signed", "Signed": "Paid"}
+
+    learned = await world.client.run(world.client.source.words())
+
+    assert learned.labels[""]["Qualification"] == "First talk"
+    assert learned.labels[""]["Gone elsewhere"] == "Gone elsewhere"
+    deals = learned.words["Deals"]
+    assert [deals[name] for name in ("Signed", "Paid", "First talk", "Gone elsewhere")] == [
+        "won",
+        "won",
+        "open",
+        "lost",
+    ]
 
 
 async def test_a_queue_of_refusals_is_waited_for(world: ZohoWorld) -> None:

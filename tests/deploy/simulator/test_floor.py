@@ -11,6 +11,7 @@ from schemas.connectors.base import Parsed
 from schemas.connectors.generic import Generic
 from schemas.deliveries import Delivery
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
+from schemas.records import FIELDS
 
 START = 1_774_000_000 * SECOND
 CONFIG = parse_config(
@@ -133,6 +134,14 @@ def test_a_day_has_something_of_everything() -> None:
 
     assert {name for name, value in row.items() if not value or value == "0.00"} <= NOT_IN_A_DAY, row
     assert 60 < float(row["lead_response_seconds_p50"] or 0) < 3600
+
+
+def test_every_field_of_every_kind_is_told() -> None:
+    told: dict[str, set[str]] = {kind: set() for kind in FIELDS}
+    for event in events(1, 20_000, START):
+        told[event["record"]] |= {name for name, value in event["fields"].items() if value is not None}
+
+    assert told == {kind: {*fields} for kind, fields in FIELDS.items()}
 
 
 def test_deliveries_hold_the_same_events_one_or_several_at_a_time() -> None:

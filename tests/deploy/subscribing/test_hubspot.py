@@ -2,6 +2,7 @@
 
 from deploy.subscribing.online import Finding, connect, look_online
 from tests.deploy.subscribing.crms import NOW, Crm, Opens
+from tests.fakes.hubspot import Owner
 
 
 def looked(crm: Crm, **more: object) -> list[Finding]:
@@ -52,6 +53,22 @@ def test_a_bad_token_is_told_and_not_shown(crms: Opens) -> None:
     assert [each.is_wrong for each in found] == [True, False]
     assert "credentials are not taken" in found[0].words
     assert "pat-token-1" not in found[0].words
+
+
+def test_an_alias_that_is_the_id_of_a_user_is_told_with_that_of_the_owner(crms: Opens) -> None:
+    crm = crms("hubspot")
+    for place, archived in ((1, False), (2, True)):
+        id = str(place)
+        crm.fake.owners[id] = Owner(id, place + 600, "Ana", "Lim", "a@example.com", None, 0, archived=archived)
+    people = ["1", "601", "2", "602", "77"]
+
+    found = [*look_online("hub", crm.connection(), last_delivery_at=NOW, people=people)]
+
+    assert [(each.words, each.is_wrong) for each in found if "aliases" in each.words] == [
+        ("aliases take ids of owners, and 601 is of a user: the same person's owner is 1", True),
+        ("aliases take ids of owners, and 602 is of a user: the same person's owner is 2", True),
+        ("aliases take ids of owners, and 77 is of nobody in the portal", False),
+    ]
 
 
 def test_nothing_is_subscribed_for_it(crms: Opens) -> None:

@@ -15,7 +15,7 @@ from deploy.verification.differences import What
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import OPEN_LEADS, Lists, ServedLists, list_differences, served_values
 from deploy.verification.looks import Standing
-from deploy.verification.pieces import recount_with_lists
+from deploy.verification.pieces import recount_in_pieces
 from deploy.verification.recount import recount
 from deploy.verification.rounds import LEVELS, Judged
 from deploy.verification.verify import Served, fetch_lists
@@ -77,7 +77,7 @@ async def looked_at(path: Path) -> tuple[Lists, ServedLists]:
     transport = httpx.ASGITransport(floor.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
         served = await fetch_lists(client)
-    *_, lists = recount_with_lists(kept, floor.config, [], NOW, DEFINITIONS, lists_at=served.goals_at)
+    *_, lists = recount_in_pieces(kept, floor.config, [], NOW, DEFINITIONS, lists_at=served.goals_at)
     assert lists is not None
     return lists, served
 

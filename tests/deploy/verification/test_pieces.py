@@ -46,7 +46,7 @@ def compare(log: list[RecordChange], config: Config, now: int) -> None:
     try:
         for _ in range(2):  # as often as it is asked for
             asked = [Asked(window, now, now, {}) for window in WINDOWS]
-            rows, waiting = recount_in_pieces(kept, config, asked, now)
+            rows, waiting, _ = recount_in_pieces(kept, config, asked, now)
             for window, found in zip(WINDOWS, rows, strict=True):
                 assert differences(books.rows(now=now, window=window), found) == [], window
                 whole = books.with_funnels(now=now, window=window)

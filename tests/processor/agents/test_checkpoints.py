@@ -1,26 +1,28 @@
-"""A ledger's shard that begins from a checkpoint, or throws it away: it publishes what it would from the log alone."""
+"""A shard that begins from a checkpoint, or throws it away: it publishes what it would from the log alone."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
 
 from processor.agents import restoring
 from processor.agents.ledger import LedgerShard
+from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.checkpoints import Checkpoints, digest_of_code
 from processor.transport.outgoing import Outgoing
 from processor.transport.reading import Apply, GapError
-from schemas.frames import change_frames
+from schemas.frames import Engagement, change_frames, engagement_frames
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.log_marks import Asked, Described, EpochEnd, Place, TopicFacts
+from schemas.panes import encode_pane
 from schemas.progress import decode_progress, encode_progress, progress_key
-from schemas.records import RecordChange
+from schemas.records import RecordChange, fold_all
 from schemas.topics import DEALS, FENCE, LEDGER, PANES, PROGRESS, ROSTER
 from tests.builders import change, instant, make_config
 
@@ -138,6 +140,21 @@ class Owner:
         """Nothing is open."""
 
 
+class Settled:
+    """Nothing is due."""
+
+    settled_at = 0
+
+    def begin(self) -> None:
+        """Nobody is told."""
+
+    async def end(self) -> None:
+        """Nobody is told."""
+
+
+S = TypeVar("S", LedgerShard, ResponsesShard)
+
+
 @dataclass
 class Floor:
     """One worker's life after the other, on one folder."""
@@ -150,8 +167,17 @@ class Floor:
     offset: int = 0
 
     def shard(self, *, with_folder: bool = True) -> LedgerShard:
+        return self._owned(LedgerShard(0, self._deployment(with_folder=with_folder)))
+
+    def responses(self, *, with_folder: bool = True) -> ResponsesShard:
+        deployment = self._deployment(with_folder=with_folder)
+        return self._owned(ResponsesShard(0, deployment, alerts=CONFIG.alerts, horizon=Settled()))
+
+    def _deployment(self, *, with_folder: bool) -> Deployment:
         kept = Checkpoints(self.folder, self.kafka, lambda: self.now, self.code) if with_folder else None
-        shard = LedgerShard(0, replace(self.deployment, checkpoints=kept))
+        return replace(self.deployment, checkpoints=kept)
+
+    def _owned(self, shard: S) -> S:
         owner: Any = Owner(self.kafka, shard.owner.topics, shard.owner.name, lambda: self.now)
         shard.owner = owner
         self.kafka.read = 0
@@ -179,7 +205,24 @@ class Floor:
         await shard.process(records)
         self.offset += len(records)
 
-    async def write(self, shard: LedgerShard) -> None:
+    async def engage(self, shard: ResponsesShard, *leads: int) -> None:
+        """Leads, each with a touch an hour later."""
+        for lead in leads:
+            at = START + lead * DAY
+            records = [
+                change("lead", f"l{lead}", at, rep="ana", received_at=at, status="new"),
+                change("call", f"c{lead}", at, rep="ana", lead=f"l{lead}", direction="outbound", dialed_at=at + HOUR),
+            ]
+            engaged = [
+                Engagement(f"lead:l{lead}", f"{each.kind}|{each.id}", fold_all(each.kind, [each]).encode())
+                for each in records
+            ]
+            (frame,) = engagement_frames(engaged, at + HOUR, at)
+            held: Any = [Record(self.offset, None, frame, topic="engagements")]
+            await shard.process(held)
+            self.offset += 1
+
+    async def write(self, shard: LedgerShard | ResponsesShard) -> None:
         capture = shard.capture(is_last=True)
         assert capture is not None
         await capture()
@@ -325,6 +368,40 @@ async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: st
     if doubt not in {"definitions", "generation", "no pane", "no row", "no key of a row"}:
         await same_from_the_log(floor, shard)
     await shard.close()
+
+
+@pytest.mark.parametrize("fault", ["none", "half written", "never told", "unreadable"])
+async def test_groups_find_their_panes_without_reading_those_of_others(floor: Floor, fault: str) -> None:
+    """In their partition lie those of the ledger, of which there may be very many more."""
+    shard, panes = floor.responses(), PLACE.topic(PANES)
+    await shard.load()
+    floor.kafka.append(panes, [(f"ledger.0|r{n}|d20500".encode(), b"another's") for n in range(5_000)])
+    await floor.engage(shard, *range(12))
+    await floor.write(shard)
+    await floor.engage(shard, *range(12, 15))
+    await shard.suspend()
+    await shard.close()
+    mine = floor.kafka.log[panes]
+    if fault == "half written":
+        while not (mine[-1].key or b"").startswith(b"responses.0|ana|d"):
+            mine.pop()
+        mine.pop()
+    elif fault == "never told":
+        floor.kafka.append(panes, [(b"responses.0|bob|d20530", encode_pane({1: 1}))])
+    elif fault == "unreadable":
+        (floor.folder / FILE.replace("ledger", "responses")).write_bytes(b"something else")
+    again = floor.responses()
+    await again.load()
+
+    assert (floor.kafka.read < 1_000) is (fault != "unreadable")
+    published = floor.published()
+    assert {key for key in published[panes] if key.startswith(b"responses.0|bob")} == set()
+    other = floor.responses(with_folder=False)
+    await other.load()
+    assert floor.published() == published
+    assert again.groups.panes.held() == other.groups.panes.held() != {}
+    await again.close()
+    await other.close()
 
 
 async def test_a_worker_without_a_folder_that_it_may_write_lives_as_ever(floor: Floor) -> None:

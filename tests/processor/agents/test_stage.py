@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,7 +20,9 @@ from processor.transport.outgoing import Outgoing
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.generic import Generic
 from schemas.dead_letters import DeadLetter
+from schemas.definitions import ROWS
 from schemas.deliveries import Delivery, encode_delivery
+from schemas.exit_codes import ExitCode
 from schemas.frames import Engagement, change_frames, engagement_frames
 from schemas.instants import DAY
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
@@ -233,6 +235,26 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
     await shard.close()
 
 
+async def test_a_worker_writes_nothing_over_rows_of_a_newer_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does not know it would take for damage, and let go."""
+    topics, ends = Topics(), []
+    shard = LedgerShard(0, PLACE)
+    monkeypatch.setattr(shard, "owner", topics)
+
+    def die(code: int, why: str) -> NoReturn:
+        ends.append((code, why))
+        raise KilledError
+
+    monkeypatch.setattr("processor.agents.newer_rows.die", die)
+    with pytest.raises(KilledError):
+        await shard._go_on_with(encode_progress(Progress(7, rows=ROWS + 1)))
+
+    ((code, why),) = ends
+    assert code == ExitCode.WRONG_USE
+    assert f"newer version (form {ROWS + 1} of rows, this one knows {ROWS})" in why
+    assert topics.writes == 0
+
+
 async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writes_any_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -268,10 +290,10 @@ async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writ
         raise KilledError
 
     await loaded(is_killed=True)
-    assert topics.progress[-1] == Progress(7, definitions=BETWEEN, counters={"events": 3})
+    assert topics.progress[-1] == Progress(7, definitions=BETWEEN, counters={"events": 3}, rows=ROWS)
     await loaded(is_killed=True)
     assert (await loaded(is_killed=False)).derived_by == BETWEEN
-    assert topics.progress[-1] == Progress(7, definitions="digest", counters={"events": 3})
+    assert topics.progress[-1] == Progress(7, definitions="digest", counters={"events": 3}, rows=ROWS)
     told = len(topics.progress)
     await loaded(is_killed=False)
     assert [progress.definitions for progress in topics.progress[told:]] == ["digest"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
 from processor.core.counted import pasts_of, record_contributions
-from processor.core.deals import closed_at, deal_row, joined_stays, stays
+from processor.core.deals import Row, closed_at, deal_row, joined_stays, stays
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.plan import Contribution
@@ -40,9 +40,13 @@ def deal(*said: tuple[int, dict[str, Any]]) -> Record:
     return fold_all("deal", [change("deal", "d1", at, **fields) for at, fields in said])
 
 
+def row_of(record: Record) -> Row:
+    return deal_row(record, joined_stays(record))
+
+
 def path(record: Record) -> list[tuple[str, int, int | None]]:
     return [
-        (stay["stage"], stay["entered_at"], stay["left_at"]) for stay in stays(deal_row(record), joined_stays(record))
+        (stay["stage"], stay["entered_at"], stay["left_at"]) for stay in stays(row_of(record), joined_stays(record))
     ]
 
 
@@ -75,7 +79,7 @@ def test_a_deal_closed_when_its_status_became_so_unless_that_was_said(
     for order in itertools.permutations(said):
         record = deal(*order)
         assert closed_at(record) == at
-        assert (deal_row(record).get("closed_at"), deal_row(record).get("ended_at")) == (at, at)
+        assert (row_of(record).get("closed_at"), row_of(record).get("ended_at")) == (at, at)
 
 
 @given(st.lists(changes(("deal",)), max_size=12), st.integers(0, 99))
@@ -106,7 +110,7 @@ def test_a_stay_lasts_until_the_next_stage_is_entered() -> None:
     )
 
     assert path(record) == [("lead", MON - HOUR, TUE), ("offer", TUE, None)]
-    assert next(stays(deal_row(record), joined_stays(record)))["status"] == "won"
+    assert next(stays(row_of(record), joined_stays(record)))["status"] == "won"
 
 
 def test_a_repeated_stage_enters_nothing() -> None:
@@ -269,3 +273,16 @@ def test_a_word_of_which_no_stage_makes_anything_has_none_of_them_counted() -> N
     assert pasts_of(change("deal", "d1", TUE, rep="r2"), definitions) == frozenset(definitions.counting.pasts)
     assert pasts_of(change("deal", "d1", TUE, deleted=True), definitions) == frozenset(definitions.counting.pasts)
     assert pasts_of(change("deal", "d1", TUE, stage="won"), definitions) == frozenset(definitions.counting.pasts)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_it_is_in_the_stage_that_it_entered_last_since_it_entered_that(order: tuple[int, ...]) -> None:
+    said: list[tuple[int, dict[str, Any]]] = [
+        (MON, {"stage": "demo", "entered_stage_at": TUE}),
+        (WED, {"stage": "demo", "entered_stage_at": WED}),  # it was there already
+        (THU, {"stage": "first", "entered_stage_at": MON}),  # what was before is told later
+    ]
+
+    row = row_of(deal(*(said[place] for place in order)))
+
+    assert (row["stage"], row["entered_stage_at"]) == ("demo", TUE)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from processor.core.normalise import normalise
 from schemas.connectors.generic import Generic
-from schemas.deliveries import BACKFILL, FILE, LOOKUP, RECONCILIATION, REQUEST, SOURCE, Delivery, encode_delivery
+from schemas.deliveries import BACKFILL, BROUGHT_BY, FILE, LOOKUP, RECONCILIATION, REQUEST, Delivery, encode_delivery
 from schemas.frames import decode_changes
 from schemas.instants import DAY, format_instant
 from schemas.progress import Progress
@@ -51,7 +51,7 @@ def test_a_batch_says_and_counts_what_its_deliveries_do_one_by_one(log: list[byt
 
 def test_what_no_webhook_brought_goes_into_frames_of_its_own() -> None:
     event = {"record": "call", "id": "1", "changed_at": format_instant(NOW), "fields": {"rep": "r"}}
-    told = [{}, {SOURCE: LOOKUP}, {SOURCE: FILE}, {SOURCE: BACKFILL}, {SOURCE: RECONCILIATION}]
+    told = [{}, {BROUGHT_BY: LOOKUP}, {BROUGHT_BY: FILE}, {BROUGHT_BY: BACKFILL}, {BROUGHT_BY: RECONCILIATION}]
     log = [
         encode_delivery(Delivery("feed", NOW, headers, orjson.dumps(event | {"id": str(place)})))
         for place, headers in enumerate(told)
@@ -99,5 +99,5 @@ def test_the_request_that_told_of_a_lead_last_goes_on_with_it() -> None:
     log = told("lead", **{REQUEST: "a-1"}), told("call", **{REQUEST: "a-2"}), told("lead", **{REQUEST: "a-3"})
     assert requests(*log) == {"lead|5": "a-3"}
     # What was asked for is no webhook; one that says nothing of its request is the last all the same.
-    assert requests(*log, told("lead", **{SOURCE: LOOKUP})) == {"lead|5": "a-3"}
+    assert requests(*log, told("lead", **{BROUGHT_BY: LOOKUP})) == {"lead|5": "a-3"}
     assert requests(*log, told("lead")) == {"lead|5": ""}

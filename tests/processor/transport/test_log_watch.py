@@ -131,7 +131,7 @@ async def test_what_an_earlier_owner_left_is_compared_before_anything_is_believe
 
 async def test_a_beginning_waits_for_kafka() -> None:
     bench = Bench()
-    bench.cluster.failures = 1
+    bench.cluster.failures = 2
 
     await bench.watch.begin([bench.followed()], {})
 

@@ -157,7 +157,7 @@ def test_fixtures_say_fields_of_ours(name: str) -> None:
 @pytest.mark.parametrize(
     ("event", "detail"),
     [
-        (_event("call_created", timestamp="1773154890"), "timestamp: is missing or not a whole number"),
+        (_event("call_created", timestamp="1773154890.5"), "timestamp: is missing or not a whole number"),
         (_event("call_created", event=None), "event: is missing or not text"),
         (_event("call_created", data={"id": None}), "data.id: is missing or not an id"),
         (_event("call_created", data={"started_at": "now"}), "started_at: must be a whole number of seconds"),
@@ -169,3 +169,9 @@ def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> N
     parsed = parse(AIRCALL.connector(), [event], received_at=NOW + 9 * DAY)
 
     assert [problem.detail for problem in parsed.problems] == [detail]
+
+
+def test_a_number_that_a_middleman_wrote_as_text_is_read() -> None:
+    said = _event("call_created", timestamp="1773154890", data={"started_at": "1773154890"})
+
+    assert _record(said).get("dialed_at") == 1773154890 * SECOND

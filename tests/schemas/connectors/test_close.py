@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from processor.core.deals import closed_at
 from schemas.connectors import read_connection
 from schemas.connectors.base import Connector, Parsed, SignatureError, SignedRequest
 from schemas.instants import DAY, parse_instant
@@ -202,8 +203,8 @@ def test_an_opportunity_is_won_with_its_cents_and_by_the_instant_of_its_status_c
     assert {name: record.get(name) for name in ("status", "stage", "amount", "currency", "lead", "rep")} == {
         "status": "won", "stage": "stat_won", "amount": "48500", "currency": "EUR", "lead": LEAD, "rep": REP,
     }  # fmt: skip
-    assert record.get("closed_at") == _at("2026-03-18T16:41:30.400Z")
-    assert _record(won).get("closed_at") == _at("2026-03-18T16:41:30.395Z")
+    assert closed_at(record) == _at("2026-03-18T16:41:30.400Z")
+    assert closed_at(_record(won, later)) == _at("2026-03-18T16:41:30.395Z")
 
 
 @pytest.mark.parametrize(("value", "amount"), [(1, "0.01"), (0, "0"), (4_850_050, "48500.5"), (None, None)])
@@ -240,7 +241,7 @@ def test_an_edit_of_a_won_opportunity_does_not_move_its_closing() -> None:
         "opportunity_won", at="2026-04-02T08:00:00.000000", changed_fields=["note"], previous_data={"note": "x"}
     )
 
-    assert _record(_event("opportunity_won"), renamed).get("closed_at") == _at("2026-03-18T16:41:30.395Z")
+    assert closed_at(_record(_event("opportunity_won"), renamed)) == _at("2026-03-18T16:41:30.395Z")
 
 
 def test_stages_of_the_connection_win_over_the_type_of_the_status() -> None:
@@ -365,3 +366,21 @@ def test_every_fixture_says_something_that_is_a_field_of_ours() -> None:
         for change in _changes(_event(name)):
             assert change.fields
             assert change.fields.keys() <= FIELDS[change.kind].keys()
+
+
+def test_an_opportunity_that_is_noted_ever_so_often_keeps_the_entry_of_its_stage() -> None:
+    """Each note changes it, and repeats its stage without an instant. The API knows when it entered it."""
+    connector = connect("close", [KEY], api={"key": "api_0123456789abcdef"})
+    noted = [
+        _event(
+            "opportunity_won", at=f"2026-04-02T{hour:02}:{minute:02}:00.000000", changed_fields=["note"],
+            previous_data={"note": "x"},
+        )
+        for hour in (8, 9)
+        for minute in range(50)
+    ]  # fmt: skip
+    told = _parse(_event("opportunity_status_change"), *noted, connector=connector).changes
+
+    record = fold_all("deal", [change for change in told if change.kind == "deal"])
+    assert [entry[0] for entry in record.entries("stage")] == [_at("2026-03-18T16:41:30.4Z")]
+    assert record.get("status") == "won"

@@ -10,7 +10,7 @@ import pytest
 from processor.core.normalise import parse_delivery
 from schemas.connectors import build_connector, read_connection
 from schemas.connectors.asking import Envelope, encode_envelope
-from schemas.deliveries import ASKED_AT, FILE, LOOKUP, SOURCE, Delivery
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, FILE, LOOKUP, Delivery
 from schemas.records import Record
 from tests.builders import instant, make_config
 from tests.oracle import differences, recount
@@ -25,7 +25,7 @@ PIPEDRIVE = {"kind": "pipedrive", "secrets": ["user:password"]}
 def delivery(body: Any, *, source: str | None = None) -> Delivery:
     headers = {"content-type": "application/json"}
     if source is not None:
-        headers |= {SOURCE: source, ASKED_AT: str(NOW)}
+        headers |= {BROUGHT_BY: source, ASKED_AT: str(NOW)}
     encoded = encode_envelope(body) if isinstance(body, Envelope) else msgspec.json.encode(body)
     return Delivery("crm", NOW, headers, encoded)
 

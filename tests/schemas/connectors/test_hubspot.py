@@ -364,6 +364,7 @@ def test_the_largest_batch_is_read_whole() -> None:
             "enrich_deal_won",
             DEAL,
             {
+                "name": "Northwind - 120 seats",
                 "amount": "48500",
                 "currency": "EUR",
                 "closed_at": parse_instant("2026-03-18T16:41:30.512Z"),
@@ -450,6 +451,10 @@ def test_the_properties_of_whole_records_are_read_in_any_order(
         (DEAL, "amount", "", {"amount": None}),
         (DEAL, "dealtype", "newbusiness", {"kind": "new"}),
         (DEAL, "dealtype", "existingbusiness", {"kind": "expansion"}),
+        (DEAL, "dealname", " Northwind - 120 seats ", {"name": "Northwind - 120 seats"}),
+        (DEAL, "closed_lost_reason", "x" * 5000, {"lost_reason": "x" * 1024}),
+        (CONTACT, "company", "Northwind", {"company": "Northwind"}),
+        (LEAD, "hs_lead_name", "Northwind", {"name": "Northwind"}),
     ],
 )
 def test_a_property_sets_its_fields_and_no_other(type_id: str, name: str, value: Any, fields: dict[str, Any]) -> None:
@@ -988,3 +993,26 @@ def test_a_signature_older_than_five_minutes_is_of_no_use() -> None:
     CONNECTOR.verify(request, NOW + 5 * MINUTE)
     with pytest.raises(SignatureError):
         CONNECTOR.verify(request, NOW + 5 * MINUTE + 1)
+
+
+@pytest.mark.parametrize(
+    ("direction", "statuses", "counts_as"),
+    [
+        ("EMAIL", ["SENDING", "SENT"], "outbound"),
+        ("EMAIL", ["SCHEDULED", "SENDING", "BOUNCED"], "outbound"),
+        ("EMAIL", ["SCHEDULED", "FAILED"], None),
+        ("EMAIL", ["SENT"], "outbound"),
+        ("EMAIL", [], "outbound"),
+        ("INCOMING_EMAIL", ["SENT"], "inbound"),
+        ("FORWARDED_EMAIL", ["SENT"], None),
+    ],
+)
+def test_a_mail_counts_once_it_is_sent_where_there_is_no_api_to_ask(
+    direction: str, statuses: list[str], counts_as: str | None
+) -> None:
+    """What a mail is made with comes in events of one instant, in any order; what becomes of it comes later."""
+    events = [_set("0-49", "hs_email_direction", direction)]
+    events += [_set("0-49", "hs_email_status", word, at=T + place * 4000) for place, word in enumerate(statuses)]
+
+    for order in itertools.permutations(events):
+        assert _fold([change for event in order for change in _changes(event)]).get("direction") == counts_as

@@ -8,7 +8,7 @@ import pytest
 from schemas.connectors import build_source, read_connection
 from schemas.connectors.asking import Envelope, encode_envelope
 from schemas.connectors.base import Parsed
-from schemas.deliveries import ASKED_AT, LOOKUP, SOURCE
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP
 from schemas.instants import parse_instant
 from schemas.records import Record, fold_all
 from tests.schemas.connectors.cases import HUBSPOT, NOW, connect, fixture, parse
@@ -19,7 +19,7 @@ API = {"token": "pat-token-1"}
 
 def answer(object: str, *records: dict[str, Any], words: dict[str, str] | None = None, **settings: Any) -> Parsed:
     envelope = Envelope(object=object, records=records, words=words or {})
-    headers = {SOURCE: LOOKUP, ASKED_AT: str(NOW)}
+    headers = {BROUGHT_BY: LOOKUP, ASKED_AT: str(NOW)}
     connector = connect("hubspot", SECRET, api=API, **settings)
     return parse(connector, encode_envelope(envelope), headers=headers)
 
@@ -142,14 +142,14 @@ def test_own_words_mean_what_the_file_says() -> None:
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_a_problem_and_no_exception(body: bytes) -> None:
     connector = connect("hubspot", SECRET, api=API)
-    parsed = parse(connector, body, headers={SOURCE: LOOKUP, ASKED_AT: "x" if not body else str(NOW)})
+    parsed = parse(connector, body, headers={BROUGHT_BY: LOOKUP, ASKED_AT: "x" if not body else str(NOW)})
 
     assert parsed.changes == []
     assert parsed.problems
 
 
 def test_who_posts_cannot_pass_for_an_answer() -> None:
-    assert SOURCE not in connect("hubspot", SECRET, api=API).kept_headers
+    assert BROUGHT_BY not in connect("hubspot", SECRET, api=API).kept_headers
 
 
 def test_without_an_api_nothing_is_asked_and_with_one_its_secret_is_never_shown() -> None:
@@ -193,3 +193,26 @@ def test_an_event_of_a_number_is_looked_up_for_only_the_direction_says_whose_it_
 
     assert parse(connect("hubspot", SECRET, api=API), body).lookups == [("calls", "71")]
     assert parse(connect("hubspot", SECRET), body).changes == []
+
+
+def test_a_contact_is_named_by_both_its_names_and_keeps_the_one_that_is_left() -> None:
+    contact = {"id": "51", "createdAt": "2026-03-01T09:00:00Z", "updatedAt": "2026-03-02T09:00:00Z"}
+    first = past("firstname", ("Ana", "2026-03-01T09:00:00Z"))
+    last = past("lastname", ("Li", "2026-03-01T09:00:00Z"), ("Lim", "2026-03-02T09:00:00Z"))
+    cleared = past("lastname", ("Lim", "2026-03-02T09:00:00Z"), ("", "2026-03-03T09:00:00Z"))
+
+    whole = answer("contacts", contact | {"propertiesWithHistory": first | last})
+    half = answer("contacts", contact | {"propertiesWithHistory": first | cleared})
+
+    assert told("lead", whole).get("name") == "Ana Lim"
+    assert fold_all("lead", half.changes + whole.changes).get("name") == "Ana"
+
+
+def test_an_event_of_a_part_of_a_name_is_looked_up() -> None:
+    event = {
+        "eventId": 7, "subscriptionType": "contact.propertyChange", "objectId": 51, "propertyName": "firstname",
+        "propertyValue": "Ana", "occurredAt": NOW // 1000,
+    }  # fmt: skip
+
+    assert parse(connect("hubspot", SECRET, api=API), [event]).lookups == [("contacts", "51")]
+    assert parse(connect("hubspot", SECRET), [event]).unknown == {("lead", "firstname"): 1}

@@ -6,12 +6,22 @@ from typing import Any
 import pytest
 
 from schemas.connectors.aircall.api import AircallSource
-from schemas.connectors.asking import Answer, BadAnswerError, Steps, beyond
+from schemas.connectors.asking import Answer, BadAnswerError, Changed, Page, Steps, Stretch
+from schemas.connectors.close.api import CloseSource
+from schemas.connectors.hubspot.api import HubSpotSource
+from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from schemas.connectors.lists import ALIKE, Walk
+from schemas.connectors.pipedrive.api import PipedriveSource
+from schemas.connectors.salesforce.api import SalesforceSource
 from schemas.connectors.zoho.api import ZohoSource
 
 ZOHO = ZohoSource(region="eu", client={}, address="http://127.0.0.1:1")
 KEY = "key"
 AIRCALL = AircallSource(id=KEY, token=KEY, address="http://127.0.0.1:1")
+CLOSE = CloseSource(key=KEY)
+HUBSPOT = HubSpotSource(address=None, token=KEY, objects=BY_TYPE_ID)
+PIPEDRIVE = PipedriveSource(company="acme", token=KEY)
+SALESFORCE = SalesforceSource(address="http://127.0.0.1:1", client={})
 MOST = 50
 
 
@@ -56,7 +66,104 @@ def test_deletions_of_zoho_go_on_behind_a_page_of_older_ones_and_end_with_none()
     assert run(ZOHO.gone("Deals", since, since, "2"), lambda _: more("data")).cursor is None
 
 
-def test_a_list_that_goes_on_where_it_was_is_no_answer() -> None:
-    assert [beyond(None, "a"), beyond("a", "b"), beyond("a", None), beyond(None, None)] == ["a", "b", None, None]
-    with pytest.raises(BadAnswerError, match="goes on where it was read"):
-        beyond("a", "a")
+def never_on(name: str, **more: Any) -> Answer:
+    """The same page, whatever was asked for, with another one behind it."""
+    row = {"id": "1", "name": "Ana", "Potential_Name": "1", "Modified_Time": "2026-01-01T00:00:00Z"}
+    return Answer(200, {name: [dict(row)], **more})
+
+
+MORE: dict[str, dict[str, Any]] = {
+    "zoho": {"info": {"more_records": True}},
+    "aircall": {"meta": {"next_page_link": "/2"}},
+    "close": {"has_more": True},
+    "hubspot": {"paging": {"next": {"after": "2"}}},
+    "salesforce": {"done": False, "nextRecordsUrl": "/query/2"},
+    "pipedrive": {"additional_data": {"next_cursor": "2"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "name", "vendor"),
+    [
+        (ZOHO.everybody(), "users", "zoho"),
+        (AIRCALL.everybody(), "users", "aircall"),
+        (CLOSE.everybody(), "data", "close"),
+        (CLOSE.words(), "data", "close"),
+        (HUBSPOT.everybody(), "results", "hubspot"),
+        (SALESFORCE._all("SELECT Id FROM User"), "records", "salesforce"),
+        (PIPEDRIVE.words(), "data", "pipedrive"),
+    ],
+    ids=["zoho", "aircall", "close", "close words", "hubspot", "salesforce", "pipedrive"],
+)
+def test_a_list_that_takes_no_notice_of_where_it_is_to_go_on_is_asked_twice(
+    steps: Steps[Any], name: str, vendor: str
+) -> None:
+    asked = 0
+
+    def answer(_number: int) -> Answer:
+        nonlocal asked
+        asked += 1
+        return never_on(name, **MORE[vendor])
+
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(steps, answer)
+
+    assert asked == 2
+
+
+def test_associations_that_take_no_notice_of_where_they_are_to_go_on_are_asked_twice() -> None:
+    result = {"from": {"id": "1"}, "to": [{"toObjectId": "7"}], "paging": {"next": {"after": "2"}}}
+    asked = []
+
+    def answer(number: int) -> Answer:
+        asked.append(number)
+        return Answer(200, {"results": [result]})
+
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(HUBSPOT.links("calls", ["1"]), answer)
+
+    assert len(asked) == 2
+
+
+def test_pages_of_changes_go_on_from_cursor_to_cursor() -> None:
+    walk = Walk()
+
+    assert [walk.goes_on(Changed([], cursor)) for cursor in ("a", "b", None)] == [True, True, False]
+
+
+def test_changes_that_go_on_where_they_were_are_no_answer() -> None:
+    walk = Walk("a")
+
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        walk.goes_on(Changed([("1", 1)], "a"))
+
+
+def test_several_lists_of_an_object_may_begin_alike_and_a_page_that_comes_for_ever_is_no_answer() -> None:
+    """Close tells of a call that was made and ended in one instant in each of the lists of its events."""
+    walk = Walk()
+
+    assert all(walk.goes_on(Changed([("1", 1)], str(place))) for place in range(ALIKE))
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        walk.goes_on(Changed([("1", 1)], "further"))
+
+
+def test_the_last_page_may_be_like_the_one_before() -> None:
+    walk = Walk("a")
+
+    assert [walk.goes_on(Page([{"id": "1"}], cursor)) for cursor in ("b", None)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("stretch", "ats", "covered"),
+    [
+        (Stretch(), [10, 60], 0.5),
+        (Stretch(is_newest_first=True), [90, 60], 0.5),
+        (Stretch(1, 2), [35], 0.625),
+        (Stretch(1, 2), [], 0.5),
+        (Stretch(), [5], 0.0),
+        (Stretch(0, 4, is_newest_first=True), [3], 0.25),
+        (Stretch(), [200], 1.0),
+    ],
+)
+def test_how_far_a_list_is_that_goes_by_time(stretch: Stretch, ats: list[int], covered: float) -> None:
+    assert stretch.covered([("1", at) for at in ats], 10, 110) == covered

@@ -398,3 +398,32 @@ def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> N
     (problem,) = parse(PIPEDRIVE.connector(), [event], received_at=LATER).problems
 
     assert problem.detail.startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "kind"),
+    [
+        ("v2_deal_stage_change", {"is_deleted": True}, "deal"),
+        ("v2_deal_stage_change", {"status": "deleted"}, "deal"),
+        ("v2_activity_call_done", {"active_flag": False}, "call"),
+    ],
+)
+def test_what_is_restored_is_there_again_and_stays_so_when_it_is_edited(
+    name: str, was: dict[str, Any], kind: str
+) -> None:
+    gone = _event(name, action="delete", at="2026-03-19T10:00:00.000Z")
+    gone["data"] = None
+    gone["previous"] = {"type": "call"} if kind == "call" else {}
+    back = _event(name, before=was, data={"is_deleted": False}, at="2026-03-20T10:00:00.000Z")
+    edited = _event(name, before={"subject": "x"}, at="2026-03-21T10:00:00.000Z")
+
+    assert _records(gone)[kind].is_deleted
+    assert not _records(gone, back)[kind].is_deleted
+    assert not _records(gone, back, edited)[kind].is_deleted
+
+
+def test_a_timestamp_in_seconds_is_read_too() -> None:
+    event = _event("v2_deal_won")
+    event["meta"]["timestamp"] = 1773852090
+
+    assert [change.changed_at for change in _parse(event).changes] == [_at("2026-03-18T16:41:30Z")]

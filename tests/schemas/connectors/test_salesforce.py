@@ -1,6 +1,7 @@
 """What proves an Outbound Message, and what messages and change events say of our records."""
 
 import itertools
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -707,3 +708,43 @@ def test_a_name_that_was_cleared_is_cleared() -> None:
     parsed = _person_event("UPDATE", None, changedFields=["0x6"], nulledFields=["0x2"])
 
     assert [dict(change.fields) for change in parsed.changes] == [{"name": None, "email": "ana@example.com"}]
+
+
+def test_a_message_that_says_a_record_is_not_deleted_brings_it_back() -> None:
+    def saying(word: str, modified: str) -> list[RecordChange]:
+        body = _message("opportunity_won", ("</sf:Id>", f"</sf:Id><sf:IsDeleted>{word}</sf:IsDeleted>"))
+        stamped = re.sub(rb"(<sf:LastModifiedDate>)[^<]*", rb"\g<1>" + modified.encode(), body)
+        return _of_message(stamped).changes
+
+    gone, back = saying("true", "2026-03-19T10:00:00.000Z"), saying("false", "2026-03-20T10:00:00.000Z")
+
+    assert _fold(gone).is_deleted
+    assert not _fold([*back, *gone]).is_deleted
+    assert _fold([*back, *gone]).get("status") == "won"
+
+
+def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
+    """It had none while it was planned, and an update says only what has changed."""
+    (created,) = _events("pubsub_task_call_create")
+    header = created["payload"]["ChangeEventHeader"]
+    task = {"Status": "Completed", "CallDurationInSeconds": 60, "CallDisposition": "Connected"}
+
+    def updated(**more: Any) -> list[tuple[str, str]]:
+        return _parse({"payload": {"ChangeEventHeader": header | {"changeType": "UPDATE"}, **task, **more}}).lookups
+
+    assert updated() == [("Task", header["recordIds"][0])]
+    assert updated(CallType="Outbound") == []
+    assert updated(Status="In Progress") == []
+
+
+def test_a_message_of_a_lead_that_was_merged_away_says_into_which_one_though_it_is_deleted() -> None:
+    gone = "<sf:IsDeleted>true</sf:IsDeleted>"
+    merged = f"{gone}<sf:MasterRecordId>00Q5f00000AAAAAEA4</sf:MasterRecordId>"
+
+    def of_lead(said: str) -> list[RecordChange]:
+        named = ("sf:Opportunity", "sf:Lead")
+        return _of_message(_message("opportunity_won", named, ("</sf:Id>", f"</sf:Id>{said}"))).changes
+
+    for said, root in ((gone, None), (merged, "00Q5f00000AAAAAEA4")):
+        record = fold_all("lead", of_lead(said))
+        assert (record.is_deleted, record.get("merged_into")) == (True, root)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.connectors import read_connection
 from schemas.connectors.asking import HISTORY, Envelope, encode_envelope
 from schemas.connectors.base import Connector, Parsed
-from schemas.deliveries import ASKED_AT, LOOKUP, SOURCE, Delivery
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP, Delivery
 from schemas.instants import DAY, HOUR, SECOND, parse_instant
 from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
 from tests.schemas.connectors.cases import NOW, ZOHO, connect, fixture, parse
@@ -55,7 +55,7 @@ def _record(*events: Any, connector: Connector | None = None) -> Record:
 
 
 def _answer(envelope: Envelope, *, connector: Connector | None = None) -> Parsed:
-    headers = {"content-type": "application/json", SOURCE: LOOKUP, ASKED_AT: str(LATER)}
+    headers = {"content-type": "application/json", BROUGHT_BY: LOOKUP, ASKED_AT: str(LATER)}
     parsed = (connector or _connector()).parse(Delivery("crm", LATER, headers, encode_envelope(envelope)))
     assert parsed.problems == []
     return parsed
@@ -245,7 +245,7 @@ def test_of_two_edits_within_a_second_the_later_one_counts_however_often_it_is_r
     modified = _at("2026-03-18T16:41:30Z")
 
     def read(amount: int, asked_at: int) -> list[RecordChange]:
-        headers = {SOURCE: LOOKUP, ASKED_AT: str(asked_at)}
+        headers = {BROUGHT_BY: LOOKUP, ASKED_AT: str(asked_at)}
         body = encode_envelope(Envelope(object="Deals", records=[deal | {"Amount": amount}]))
         return _connector().parse(Delivery("crm", LATER, headers, body)).changes
 
@@ -313,3 +313,43 @@ def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> N
     (problem,) = parse(_connector(), [event], received_at=LATER).problems
 
     assert problem.detail.startswith(detail)
+
+
+def test_a_stage_of_the_accounts_own_is_what_the_look_up_says_whatever_was_told_before() -> None:
+    """The notification comes after the entry that the history tells, so it must not say that nobody knows."""
+    notified = _parse(_values("Deals", {"Stage": "Gewonnen"}))
+    (record,) = fixture("zoho/enrich_deal.json")["data"]
+    history = [
+        {"Stage": "Angebot", "Modified_Time": record["Created_Time"]},
+        {"Stage": "Gewonnen", "Modified_Time": record["Modified_Time"]},
+    ]
+    envelope = Envelope(
+        object="Deals", records=[record | {"Stage": "Gewonnen", HISTORY: history}],
+        words={"Angebot": "open", "Gewonnen": "won"},
+    )  # fmt: skip
+    answered = _answer(envelope)
+
+    for changes in ([*notified.changes, *answered.changes], [*answered.changes, *notified.changes]):
+        record_now = fold_all("deal", changes)
+        assert (record_now.get("stage"), record_now.get("status")) == ("Gewonnen", "won")
+        assert record_now.get("closed_at") == _at("2026-03-18T16:41:30Z")
+    assert notified.lookups == [("Deals", DEAL)]
+
+
+def test_a_duration_that_was_edited_is_read_as_it_is_written() -> None:
+    edited = _record(_values("Calls", {"Call_Duration": "05:30"}))
+    whole = _record(_values("Calls", {"Call_Duration": "05:30", "Call_Duration_in_seconds": 331}))
+    cleared = _record(_values("Calls", {"Call_Duration": None}))
+
+    assert [call.get("talk_seconds") for call in (edited, whole, cleared)] == [330 * SECOND, 331 * SECOND, None]
+
+
+def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
+    """It had none while it was planned, and an update says only what has changed."""
+
+    def lookups(**values: Any) -> list[tuple[str, str]]:
+        return _parse(_values("Calls", values)).lookups
+
+    assert lookups(Outgoing_Call_Status="Completed") == [("Calls", DEAL)]
+    assert lookups(Outgoing_Call_Status="Completed", Call_Type="Outbound") == []
+    assert lookups(Outgoing_Call_Status="Overdue") == []

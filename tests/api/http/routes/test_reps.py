@@ -268,6 +268,8 @@ async def test_day_of_a_clock_change_has_its_real_length(tmp_path: Path, day: st
         ("/v1/organisation/metrics", {"from": "0001-01-01", "to": "0001-01-01"}, (422, "from")),
         ("/v1/organisation/metrics", {"from": "2026-03-18", "to": "9999-12-31"}, (422, "to")),
         ("/v1/organisation/metrics", {"from": "2020-01-01", "to": "2026-03-18"}, (422, "to")),
+        ("/v1/organisation/metrics", {"window": ["today", "1h"]}, (422, "window")),
+        ("/v1/reps/metrics", {"team": ["north", "north"]}, (422, "team")),
     ],
 )
 async def test_what_is_unknown_is_named(

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from deploy.verification.comparisons import Comparing
 from deploy.verification.recount import recount
 from schemas.records import RecordChange
 from tests.api.reading import Floor, floor_config
 from tests.builders import change
+from tests.comparing import Comparing
 
 DAY = "2026-03-18"
 

@@ -1,17 +1,16 @@
 """What rows are compared with, and who stands out: read off the books, a second time and by other means.
 
-Owns which days a window is compared with, found by looking at calendar days one by one; and what counts as a sum.
+Owns which days a window is compared with, found by looking at calendar days one by one.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from deploy.verification.books import Books
-from deploy.verification.definitions import Definitions, Entry
+from deploy.verification.definitions import Entry, is_sum
 from deploy.verification.measures import Exact
 from deploy.verification.shapes import EPOCH, MINUTE, Window
 from deploy.verification.spans import Span
@@ -129,26 +128,6 @@ def changed(value: Exact, compared: Exact, unit: str) -> float | None:
         return None
     difference = Fraction(value) - Fraction(compared)
     return float(difference if unit == "ratio" else difference / Fraction(compared))
-
-
-def is_sum(definitions: Definitions, metric: str, *, with_levels: bool = False) -> bool:
-    """Whether a metric is a count or a sum (or a level), or made of such by + - and *."""
-    entry = definitions.metrics[metric]
-    version = (entry.get("versions") or [{}])[0]
-    kind, stat = (entry.get(key, version.get(key)) for key in ("type", "stat"))
-    match kind:
-        case "simple":
-            return True
-        case "level":
-            return with_levels and bool(stat != "kept")
-        case "duration":
-            return bool(stat == "sum")
-        case "response":
-            return stat in ("due", "answered", "missed")
-        case "derived" if "/" not in str(entry["expr"]):
-            named = {node.id for node in ast.walk(ast.parse(str(entry["expr"]).strip())) if isinstance(node, ast.Name)}
-            return all(is_sum(definitions, one, with_levels=with_levels) for one in named)
-    return False
 
 
 def _days_of(period: Callable[[date], tuple[int, ...]], day: date) -> Iterator[date]:

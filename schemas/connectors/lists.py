@@ -1,0 +1,74 @@
+"""Lists of a CRM's API that come page by page: where each goes on, and when it is over.
+
+Owns the rule, for all vendors. An API that takes no notice of where a list is to go on gives the same page for ever,
+and would be asked for it until the requests of the day are used up: such a list is a wrong answer.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.connectors.asking import Answer, Ask, BadAnswerError, Changed, Page, Steps
+
+ALIKE = 8
+"""Pages one after the other that name the same. Several lists may be asked for one object, and begin alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A page that has come."""
+
+    answer: Answer
+    rows: Sequence[dict[str, Any]]
+    cursor: str
+    """Where it was asked to begin; empty: at the list's begin."""
+    count: int
+    """Of rows so far, its own among them."""
+
+
+def walked(
+    ask: Callable[[str], Ask],
+    rows: Callable[[Answer], Iterable[dict[str, Any]]],
+    following: Callable[[Read], str | None],
+) -> Steps[list[dict[str, Any]]]:
+    """All rows of one list. `following` says where it goes on; None: nowhere, and so it is behind a page without rows.
+
+    Raises BadAnswerError where a page that is not the last one brings the same as the one before.
+    """
+    found: list[dict[str, Any]] = []
+    page: Sequence[dict[str, Any]] = ()
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = yield ask(cursor)
+        before, page = page, [*rows(answer)]
+        found += page
+        after = following(Read(answer, page, cursor, len(found))) if page else None
+        if after is not None and (page == before or after == cursor):
+            raise standing_still()
+        cursor = after
+    return found
+
+
+class Walk:
+    """Pages of what changed, was deleted or is there, as whoever drives their steps reads them."""
+
+    def __init__(self, cursor: str | None = None) -> None:
+        self.cursor = cursor
+        """Where the next page begins; None: at the list's begin, until a page has come."""
+        self._before: Sequence[Any] = ()
+        self._alike = 0
+
+    def goes_on(self, page: Changed | Page) -> bool:
+        """Take a page; whether another one follows. Raises BadAnswerError: the list stands still."""
+        named = page.found if isinstance(page, Changed) else page.records
+        self._alike = self._alike + 1 if named and named == self._before else 0
+        is_same = self.cursor is not None and page.cursor == self.cursor
+        if page.cursor is not None and (is_same or self._alike >= ALIKE):
+            raise standing_still()
+        self._before, self.cursor = named, page.cursor
+        return page.cursor is not None
+
+
+def standing_still() -> BadAnswerError:
+    """Where a list does not go on as it is asked to."""
+    return BadAnswerError("a list gives the same page again, wherever it is asked to go on")
