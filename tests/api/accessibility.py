@@ -1,4 +1,4 @@
-"""What axe finds wrong with a page: only that is fetched from the browser, as nearly all of what it looks at is right."""
+"""What axe finds wrong with a page: only that is fetched from the browser, as most of what it looks at is right."""
 
 from typing import Any
 
