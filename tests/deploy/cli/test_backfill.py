@@ -21,7 +21,7 @@ CONNECTIONS = {
         (["nope"], 2, "nope: is not a connection of the configuration (floor, pd)"),
         (["floor"], 2, "connections.floor: has no api to ask"),
         (["pd", "--records", "deal,sheep"], 2, "--records: sheep: this API has call, deal, email, lead, meeting"),
-        (["pd", "--since", "soon"], 2, "--since: must be a duration such as 30d, or an RFC 3339 instant with an offset"),
+        (["pd", "--since", "soon"], 2, "--since: must be a duration such as 30d, or an RFC 3339 instant"),
         (["pd", "--records", "deal"], 3, "no Kafka answers at"),
     ],
     ids=["name", "no api", "records", "since", "no Kafka"],
