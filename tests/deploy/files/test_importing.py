@@ -409,3 +409,13 @@ def test_an_error_of_a_spreadsheet_is_no_id(imports: Imports, tmp_path: Path) ->
 )
 def test_what_is_owed_is_negative_wherever_the_sign_of_its_currency_stands(text: str) -> None:
     assert read_amount(text, ".", {"$": "USD"}) == ("-5.00", "USD")
+
+
+def test_who_tells_a_wrong_encoding_of_utf_8_is_told_that_it_is(imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, calls("Ä", *map(str, range(3000))))
+
+    assert imports.run(["files", name, "--record", "call", "--encoding", "ascii", *AS_OF], tmp_path) is None
+    assert imports.terminal.lines[-2:] == [
+        f"{tmp_path / name}: line 2: is not ascii",
+        "say --encoding; it could be utf-8",
+    ]
