@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from processor.transport.closing import stop_quietly
+from schemas.kafka_clients import stop_quietly
 
 Message = tuple[bytes | None, bytes | None]
 BATCH_BYTES = 256 * 1024

@@ -14,10 +14,10 @@ from deploy.local.target import Target
 from processor.known_keys import take
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.devices import AccessBook, Entry, key_of
 from schemas.exit_codes import ExitCode
 from schemas.kafka import kafka_options
+from schemas.kafka_refusals import what_failed
 from schemas.topics import ACCESS
 
 _WRITE_SECONDS = 15.0

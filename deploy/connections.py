@@ -16,13 +16,13 @@ from deploy.lookups.owner import read_states
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
-from processor.transport.reaching import what_failed
 from schemas.connection_states import ConnectionState
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
+from schemas.kafka_refusals import what_failed
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import FENCE, PROGRESS
 

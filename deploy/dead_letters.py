@@ -19,11 +19,11 @@ from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
-from processor.transport.reaching import what_failed
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
+from schemas.kafka_refusals import what_failed
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, PROGRESS
 

@@ -159,6 +159,11 @@ class Floor(MergedPanes):
         """The metrics of a merged pane; of a span that reaches further back than ids are kept, none of those."""
         return self._result(pane, now, self._bound.metrics if metrics is None else metrics, None, span)
 
+    def result_on(self, blank: Values, pane: Pane, now: int, span: Span) -> Values:
+        """As `result`, where `blank` is that of an empty pane: most metrics of most people are what they are of it."""
+        names = [name for name in self.metrics_of({}, pane) if name in blank.own]
+        return blank.replaced_by(self.result(pane, now, names, span))
+
     def segment(self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str], span: Span) -> Values:
         """The part of these metrics that has a label of a dimension."""
         return self._result(pane, now, metrics, label, span)

@@ -18,6 +18,9 @@ _MANY = 4
 """Teams that are made of their people alone."""
 _TOGETHER = 512
 """Places whose people, where they are in no team, are one part of the organisation."""
+_FEW = 8
+"""One of so many people: they are looked for, and not all others with them."""
+_PART = "places"
 _EMPTY: Pane = {}
 
 
@@ -57,6 +60,8 @@ class GroupPanes:
     def pane(self, window: Window, scope: Scope) -> Pane:
         """Of that team, or of the organisation, in a window that has panes."""
         held = self._held(window)
+        if scope not in held and self._is_sparse(window):
+            self._begin(window, held, [scope])
         exchanged = self._exchanged.pop(window, None)
         if exchanged:
             self._exchange(held, window, exchanged)
@@ -72,6 +77,8 @@ class GroupPanes:
         Gives how many reps there were; none: all is merged.
         """
         held = self._held(window)
+        if not held.keys() >= {*scopes} and self._is_sparse(window):
+            self._begin(window, held, scopes)
         exchanged = self._exchanged.get(window)
         if exchanged:
             some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
@@ -106,6 +113,18 @@ class GroupPanes:
             held.clear()
             del self._exchanged[window]
         return held
+
+    def _is_sparse(self, window: Window) -> bool:
+        """Whether few of all people have anything there: most parts would be made of nobody."""
+        return _FEW * self._store.size(window) < len(self._store.names)
+
+    def _begin(self, window: Window, held: dict[Scope, Pane], scopes: Collection[Scope]) -> None:
+        """Take it that what is held of a window, and these, lack all who have anything there."""
+        wanted = {*scopes, *(scope for scope in held if scope.kind != _PART)}
+        held.clear()
+        held |= dict.fromkeys(wanted, _EMPTY)
+        self._exchanged[window] = {self._store.names[place]: _EMPTY for place in self._store.places_in(window)}
+        self._begun.add(window)
 
     def scopes_of(self, window: Window, rep: str | None) -> list[Scope]:
         """Whose numbers a pane is part of, beside the rep's own."""
@@ -204,4 +223,4 @@ def has_many(held: Iterable[Scope]) -> bool:
 
 def _places_scope(place: int) -> Scope:
     """Who is in no team that there is, among those whose places are near that one."""
-    return Scope("places", str(place - place % _TOGETHER))
+    return Scope(_PART, str(place - place % _TOGETHER))

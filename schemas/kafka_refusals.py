@@ -1,21 +1,18 @@
 """Why a Kafka does not let us in, in a line: what commands, workers and the api say of it.
 
-Owns the words. Opens no connection: who asks hands over how (`Ask`). The errors of aiokafka are known by their names,
-as this package knows no client of Kafka.
+A client of aiokafka says only that it could not connect; a single connection says what stood in its way. Its errors are
+known by their names: who words one need not load the client.
 """
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.kafka import PLAIN, Address, Kafka, TokenError, kafka_options
 from schemas.kafka_rights import TopicOperation
 
 SECONDS = 5.0
-
-Ask = Callable[[str, int, Mapping[str, Any]], Awaitable[int]]
-"""Connects to a host and port with these options, logs in and asks for the brokers: how many there are."""
 
 _RIGHTS = {
     "TopicAuthorizationFailedError": "Topic {operation}",
@@ -28,7 +25,23 @@ _RIGHTS = {
 """As Kafka's own tools name them (kafka_rights.py)."""
 
 
-async def why_not(kafka: Address, ask: Ask) -> str | None:
+async def what_failed(kafka: Address, error: BaseException) -> str:
+    """What stood in the way of whoever got this error from a client of Kafka, in a line."""
+    does_not = f"Kafka at {kafka} does not do what it is asked for: {type(error).__name__}"
+    return await what_refuses(kafka, error) or does_not
+
+
+async def what_refuses(
+    kafka: Address, error: BaseException | str, *, operation: TopicOperation = "Read", topic: str = ""
+) -> str | None:
+    """The same where Kafka does not let us in, or to something; None: it does, the error is about something else.
+
+    `error` may be the name of one. `operation`: what the client does to `topic`.
+    """
+    return missing_right(kafka, error, operation=operation, topic=topic) or await why_not(kafka)
+
+
+async def why_not(kafka: Address) -> str | None:
     """Try the addresses in turn. None as soon as one lets us in, else what the last one said, without any secret."""
     options = kafka_options(kafka)
     addresses = str(options.pop("bootstrap_servers"))
@@ -41,7 +54,7 @@ async def why_not(kafka: Address, ask: Ask) -> str | None:
         refused = f"Kafka at {place} refuses the login of {who!r}"
         try:
             async with asyncio.timeout(SECONDS):
-                brokers = await ask(host.strip("[]"), int(port), options)
+                brokers = await _ask(host.strip("[]"), int(port), options)
         except ssl.SSLCertVerificationError as error:
             problem = f"the certificate of Kafka at {place} is not trusted: {error.verify_message}"
         except ssl.SSLError as error:
@@ -66,6 +79,18 @@ async def why_not(kafka: Address, ask: Ask) -> str | None:
                 return None
             problem = refused
     return problem
+
+
+async def _ask(host: str, port: int, options: Mapping[str, Any]) -> int:
+    """Connect, log in and ask for the brokers: how many there are."""
+    from aiokafka.conn import create_conn  # noqa: PLC0415
+    from aiokafka.protocol.metadata import MetadataRequest  # noqa: PLC0415
+
+    connection = await create_conn(host, port, client_id="floorcast-probe", **options)
+    try:
+        return len((await connection.send(MetadataRequest([]))).brokers)
+    finally:
+        connection.close()
 
 
 def missing_right(

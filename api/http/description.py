@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from api.http.errors import (
     PROBLEM_JSON,
     ApiError,
+    BodyTooLargeError,
     ForbiddenError,
     InvalidParameterError,
     NotFoundError,
@@ -98,6 +99,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
         # FastAPI's own, of which nothing is true here.
         if "HTTPValidationError" in str(responses.get("422")):
             del responses["422"]
+        if "requestBody" in operation:
+            for status, response in problems(BodyTooLargeError).items():
+                responses.setdefault(str(status), response)
         if wanted is None:
             operation["security"] = []
             continue
@@ -105,7 +109,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
         description = operation.get("description", "")
         or_own = "; one of scope `rep` gets what is their own" if is_open_to_reps(method, path) else ""
         operation["description"] = f"{description}\n\nNeeds a key of scope `{wanted}`{or_own}.".lstrip()
-        for status, response in problems(UnauthenticatedError, ForbiddenError).items():
+        # 503: the keys have not been read from Kafka yet.
+        for status, response in problems(UnauthenticatedError, ForbiddenError, UnavailableError).items():
             responses.setdefault(str(status), response)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -238,6 +238,8 @@ def answer_unknown(scope: Scope) -> Response:
 
 def _answer_http(error: HTTPException, scope: Scope) -> Response:
     """What the framework refuses, in our words."""
+    if isinstance(error.__cause__, ApiError):  # what went wrong in reading a body, in FastAPI's 400
+        return answer(error.__cause__)
     if isinstance(error.__cause__, UnicodeDecodeError):
         # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
         return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))

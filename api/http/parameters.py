@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
+from api.http.bodies import bounded
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
 from api.read.discretion import Discretion, discretion_of, windows_of
@@ -95,7 +96,7 @@ class ReadRoute(APIRoute):
                     if name in seen:
                         raise InvalidParameterError(field=name, detail="is given twice")
                     seen.add(name)
-            return await handle(ReadRequest(request.scope, request.receive))
+            return await handle(ReadRequest(request.scope, bounded(request.scope, request.receive)))
 
         return handle_known
 

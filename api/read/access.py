@@ -1,6 +1,6 @@
 """The topic `access` as this api knows it, read from its beginning and then followed; and what the data folder adds.
 
-Owns a consumer outside any group, and that keys which were made or taken away in the folder come into the topic before
+Owns that keys which were made or taken away in the folder come into the topic before
 anybody is answered. What a record means is schemas/devices.py's; who may do what is asked by routes.
 """
 
@@ -11,19 +11,16 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from api.client_lifecycle import begun_whole, stop_quietly
+from api.read.small_topics import following
 from api.read.topics import WHO_MAY
 from api.settings import Settings
 from schemas.devices import AccessBook, Command, key_of
-from schemas.kafka import QUICK_MS
 from schemas.keys import KeyStore
 
 log = structlog.get_logger("api")
 
-_WAIT_MS = 500
 _PAUSE_SECONDS = 1.0
 _ASK_SECONDS = 5.0
 
@@ -69,32 +66,15 @@ class AccessReader:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **self._settings.kafka.options(),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=_WAIT_MS,
-            request_timeout_ms=QUICK_MS,
-        )
-        try:
-            await begun_whole(consumer.start())
-            partition = TopicPartition(WHO_MAY.full_name(self._settings.prefix), 0)
-            if partition.topic not in await consumer.topics():
-                # `floorcast topics` makes it; until then there are the keys of the folder.
-                self._book.is_known = True
-                return
-            consumer.assign([partition])
-            end = (await consumer.end_offsets([partition]))[partition]
-            await consumer.seek_to_beginning(partition)
-            while True:
-                if await consumer.position(partition) >= end:
+        async with following(self._settings.kafka, WHO_MAY.full_name(self._settings.prefix)) as found:
+            async for records, is_whole in found:
+                for record in records:
+                    if record.key is not None:
+                        self._take(record.key, record.value)
+                if is_whole:
                     await self._add_missing()
-                for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
-                    for record in records:
-                        if record.key is not None:
-                            self._take(record.key, record.value)
-        finally:
-            await stop_quietly(consumer)
+        # `floorcast topics` makes it; until then there are the keys of the folder.
+        self._book.is_known = True
 
     async def _add_missing(self) -> None:
         """Write what the folder says of keys and the topic does not."""
@@ -123,25 +103,16 @@ class AccessReader:
 
 async def are_keys_missing(settings: Settings) -> bool:
     """Whether the topic `access` is known to hold no API key. False also where Kafka does not answer: nobody knows."""
-    book = AccessBook()
-    consumer = AIOKafkaConsumer(**settings.kafka.options(), enable_auto_commit=False, auto_offset_reset="earliest")
+    book, topic = AccessBook(), WHO_MAY.full_name(settings.prefix)
     try:
-        async with asyncio.timeout(_ASK_SECONDS):
-            await begun_whole(consumer.start())
-            partition = TopicPartition(WHO_MAY.full_name(settings.prefix), 0)
-            if partition.topic not in await consumer.topics():
-                return True
-            consumer.assign([partition])
-            end = (await consumer.end_offsets([partition]))[partition]
-            await consumer.seek_to_beginning(partition)
-            while await consumer.position(partition) < end:
-                for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
-                    for record in records:
-                        if record.key is not None:
-                            with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-                                book.apply(record.key, record.value)
-            return not book.has_keys
+        async with asyncio.timeout(_ASK_SECONDS), following(settings.kafka, topic) as found:
+            async for records, is_whole in found:
+                for record in records:
+                    if record.key is not None:
+                        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                            book.apply(record.key, record.value)
+                if is_whole:
+                    break
     except (KafkaError, OSError, TimeoutError):
         return False
-    finally:
-        await stop_quietly(consumer)
+    return not book.has_keys

@@ -17,8 +17,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
-from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
-from api.reaching import what_refuses
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.holding import Holding
@@ -28,6 +26,8 @@ from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
+from schemas.kafka_clients import begun_whole, is_cancelled, stop_quietly
+from schemas.kafka_refusals import what_refuses
 from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 

@@ -290,7 +290,7 @@ class FollowedWindows:
             if followed.blank is not None and followed.blank[2] == blank:
                 blank = followed.blank[2]  # what is shared of it lies in memory once
             followed.blank = span, now, blank
-        return followed.blank[2].replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
+        return view.result_on(followed.blank[2], pane, now, span)
 
     def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""

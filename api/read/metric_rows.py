@@ -7,7 +7,8 @@ comparison.py.
 from collections.abc import Sequence
 
 from api.read.comparison import Compared, Comparisons
-from api.read.rows import Json, metrics_row, window_json
+from api.read.goal_rows import goals_of_row
+from api.read.rows import Json, row_maker, scope_fields, window_json
 from api.read.segments import WHOLE, Part, Parts
 from api.read.view import Scope, View
 from schemas.windows import Span
@@ -32,6 +33,7 @@ class MetricRows:
         self.metrics = tuple(view.catalogue) if metrics is None else metrics
         self.by = by
         self._compare, self._every_goal = compare, every_goal
+        self._make_row = row_maker(view, span, now)
         self._parts = Parts(view, now, self.metrics, by)
         self._comparisons = Comparisons(self._parts, span, sees_organisation=sees_organisation)
 
@@ -42,7 +44,11 @@ class MetricRows:
     def row(self, scope: Scope) -> Json:
         """The row of a rep, a team or the organisation."""
         values = self._parts.values(scope, self._span)
-        row = metrics_row(self._view, scope, self._span, values, self._now, every_goal=self._every_goal)
+        row = self._make_row(scope_fields(self._view, scope, self._now), values)
+        if self._view.goals.goals:
+            row["goals"] = goals_of_row(
+                self._view, scope, self._span, self._now, values.metrics, every=self._every_goal
+            )
         self._add_comparisons(row, scope, WHOLE)
         if self.by is not None:
             row["segments"] = [self._segment(self.by, scope, part) for part in self._parts.segments(scope, self._span)]

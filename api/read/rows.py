@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from api.read.goal_rows import goals_of_row
 from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
 from schemas.calendars import BusinessCalendar
@@ -47,16 +46,11 @@ def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
     }
 
 
-def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int, *, every_goal: bool = False) -> Json:
-    """A row of metrics: a rep's, a team's (no `rep`) or the organisation's (neither), with its goals."""
-    row = row_maker(view, span, now)(scope_fields(view, scope, now), values)
-    if view.goals.goals:
-        row["goals"] = goals_of_row(view, scope, span, now, values.metrics, every=every_goal)
-    return row
-
-
 def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
-    """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
+    """Makes rows of metrics: a rep's, a team's (no `rep`) or the organisation's (neither), from their `scope_fields`.
+
+    What is the same in all of them is written once.
+    """
     window = window_json(view, span)
     as_of, currency = format_instant(now), view.config.organisation.currency
     crossing = view.versions_in(span)

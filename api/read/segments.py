@@ -44,11 +44,12 @@ class Parts:
         self._is_of_person = by is not None and (dimension is None or dimension.is_of_person)
         self._by_people: dict[tuple[Scope, Span], Mapping[str | None, Pane]] = {}
         self._panes: dict[tuple[Scope, Span], Pane] = {}
-        self._expected: Sequence[str] = ()
+        self._blank: dict[Span, Values] = {}
+        self._expected: dict[str, None] = {}
 
     def expect(self, reps: Sequence[str]) -> None:
         """All these reps will be asked for: they are merged at once."""
-        self._expected = reps
+        self._expected = dict.fromkeys(reps)
 
     def segments(self, scope: Scope, span: Span) -> list[Part]:
         """Its parts: all labels of a list in its order; of people those that occur, nobody's last."""
@@ -65,7 +66,9 @@ class Parts:
         """The metrics of a part, as they are shown."""
         pane, label = self._pane(scope, span, part), self._label(part)
         if label is None:
-            return self.view.result(pane, self.now, self.metrics, span)
+            if span not in self._blank:
+                self._blank[span] = self.view.result({}, self.now, self.metrics, span)
+            return self.view.result_on(self._blank[span], pane, self.now, span)
         return self.view.segment(pane, self.now, self.metrics, label, span)
 
     def exact(self, scope: Scope, span: Span, metric: str, part: Part = WHOLE) -> Exact:
@@ -86,8 +89,8 @@ class Parts:
     def _pane(self, scope: Scope, span: Span, part: Part) -> Pane:
         if self._is_of_person and not part.is_whole:
             return self._panes_of_people(scope, span).get(part.label, _EMPTY)
-        if (scope, span) not in self._panes and scope.kind == "rep" and len(self._expected) > 1:
-            merged = self.view.merged_of(self._expected, span, self.now)
+        if (scope, span) not in self._panes and scope.kind == "rep" and scope.id in self._expected:
+            merged = self.view.merged_of([*self._expected], span, self.now)
             self._panes |= {(rep_scope(rep), span): pane for rep, pane in zip(self._expected, merged, strict=True)}
         if (scope, span) not in self._panes:
             self._panes[scope, span] = self.view.merged(scope, span, self.now)

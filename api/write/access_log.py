@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from api.client_lifecycle import begun_whole
 from api.write.producer_session import REFUSAL, RETRY_AFTER, close_producer
 from api.write.refusals import UnacknowledgedError
+from schemas.kafka_clients import begun_whole
 from schemas.topics import ACCESS
 
 

@@ -17,14 +17,13 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from api.client_lifecycle import begun_whole
-from api.reaching import what_refuses
 from api.settings import Settings
 from api.write.limits import Budget
 from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
 from api.write.refusals import BacklogFullError, UnacknowledgedError
 from schemas.deliveries import Delivery, encode_delivery
-from schemas.kafka_refusals import missing_right
+from schemas.kafka_clients import begun_whole
+from schemas.kafka_refusals import missing_right, what_refuses
 from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
 from schemas.tracing import OFF, Attributes, Headers, Tracing
 

@@ -21,12 +21,12 @@ from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
+from schemas.kafka_refusals import what_failed
 from schemas.topics import DELIVERIES
 
 app = group()
@@ -171,7 +171,7 @@ def _ask_api(settings: Settings, name: str, since: str, records: str | None) -> 
     from deploy.lookups.backfill import main  # noqa: PLC0415 - an import of a file needs none of it
 
     begin = _since(since)
-    target = target_of(settings)
+    target = target_of(settings, is_reached=False)  # what is wrong use is told first
     kinds = [kind.strip() for kind in records.split(",")] if records else []
     folder = settings.data / "lookups"
     return main(target, checked_config(target.config), folder, name, since=begin, records=kinds, say=say)

@@ -12,9 +12,9 @@ from deploy.cli.bars import progress_bar
 from deploy.cli.common import fail, group, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.settings import Settings
-from processor.transport.reaching import what_failed
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Address
+from schemas.kafka_refusals import what_failed
 
 app = group()
 

@@ -21,10 +21,10 @@ from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import KafkaError, TopicsError
 from processor.transport.following import MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.config import ConfigError, load_config
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_instant
+from schemas.kafka_refusals import what_failed
 
 app = group()
 

@@ -85,7 +85,7 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
 
 async def reach_broker(broker: Address) -> None:
     """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
-    from processor.transport.reaching import why_not  # noqa: PLC0415
+    from schemas.kafka_refusals import why_not  # noqa: PLC0415
 
     problem = await why_not(broker)
     if problem is not None:

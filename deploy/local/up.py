@@ -264,7 +264,7 @@ async def make_topics(
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
     except (KafkaError, OSError, TimeoutError) as error:
-        from processor.transport.reaching import what_failed  # noqa: PLC0415
+        from schemas.kafka_refusals import what_failed  # noqa: PLC0415
 
         raise UpError([await what_failed(broker, error)], 3) from None
 

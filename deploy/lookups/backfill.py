@@ -16,12 +16,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from deploy.local.ports import UpError
 from deploy.local.private import write_private
+from deploy.local.target import reach_broker
 from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
-from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
@@ -31,6 +32,7 @@ from schemas.connectors.lists import Walk
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
+from schemas.kafka_refusals import what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +222,7 @@ def main(
     path = folder / f"{name}.backfill.json"
     try:
         mark = begin(config, name, since, records, _read_mark(path))
+        asyncio.run(reach_broker(target.broker))
         folder.mkdir(parents=True, exist_ok=True)
         if mark.records or mark.done:
             say(f"goes on where it was stopped: {', '.join([*mark.done, ''])}{mark.records} records of the next object")
@@ -228,6 +231,10 @@ def main(
     except BackfillError as error:
         say(str(error))
         return ExitCode.WRONG_USE
+    except UpError as error:
+        for problem in error.problems:
+            say(problem)
+        return error.exit_code
     except (KafkaError, OSError) as error:
         say(f"{asyncio.run(what_failed(target.broker, error))}: the same command goes on from here")
         return ExitCode.UNREACHABLE

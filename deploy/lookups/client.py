@@ -16,7 +16,7 @@ import httpx
 import orjson
 import structlog
 
-from deploy.lookups.pacing import SharedPace, backoff
+from deploy.lookups.pacing import LONGEST, SharedPace, backoff
 from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
@@ -29,6 +29,10 @@ log = structlog.get_logger("lookups")
 ATTEMPTS = 8
 """Of a request that fails, or is refused for asking too much, before it is given up for now."""
 TIMEOUT_SECONDS = 30.0
+LONGEST_ANSWER_SECONDS = LONGEST / SECOND
+"""From the question to the end of the answer: one that comes byte by byte would else be waited for without end."""
+_MAY_PASS = frozenset({423, 429, 477})
+"""Refusals beside 5xx that are for now."""
 _LOOK_AGAIN = SECOND
 _LONGEST_WAIT = 300.0
 """What a vendor tells to wait beyond it is for the next try of whoever asks."""
@@ -127,12 +131,12 @@ class Client:
             problem = "what is left of the day's requests is kept for look-ups"
             raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
-    async def _ask(self, ask: Ask) -> Answer:
+    async def _ask(self, ask: Ask, *, is_login: bool = False) -> Answer:
         renewed = False
         problem = ""
         wait: float | None = None
         for attempt in range(ATTEMPTS):
-            headers = await self._login()
+            headers = {} if is_login else await self._login()
             response = await self._send(ask, headers)
             if response is None:
                 problem, wait = "does not answer", None
@@ -145,21 +149,13 @@ class Client:
                 status = response.status_code
                 wait = self._told_to_wait(response)
                 problem = f"answered {status}"
-                if status == 401:
-                    if renewed:
-                        raise ApiError(
-                            reason="credentials", problem="does not take the credentials of api: new ones are needed"
-                        )
+                may_pass = status in _MAY_PASS or status >= 500 or (status == 403 and wait is not None)
+                if status == 401 and not (renewed or is_login):
                     renewed = True
                     await self._renew(headers)
                     continue
-                if status == 403 and wait is None:
-                    raise ApiError(
-                        reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)"
-                    )
-                if not (status in (403, 423, 429, 477) or status >= 500):
-                    elsewhere = ": it lies elsewhere; is api.url right?" if response.has_redirect_location else ""
-                    raise ApiError(reason="refused", problem=f"{ask.path}: answered {status}{elsewhere}")
+                if not may_pass:
+                    raise _refused(ask, response, is_login=is_login)
             if wait is not None and wait > _LONGEST_WAIT:
                 raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
@@ -177,19 +173,20 @@ class Client:
             await self._sleep(min(place, _LOOK_AGAIN) / 1e6)
         self.requests += 1
         try:
-            response = await self._http.request(
-                ask.method,
-                ask.path,
-                params=dict(ask.query) or None,
-                content=None if ask.body is None else orjson.dumps(ask.body),
-                data=None if ask.form is None else dict(ask.form),
-                headers={
-                    **headers,
-                    **ask.headers,
-                    **({} if ask.body is None else {"content-type": "application/json"}),
-                },
-            )
-        except httpx.TransportError as error:
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                response = await self._http.request(
+                    ask.method,
+                    ask.path,
+                    params=dict(ask.query) or None,
+                    content=None if ask.body is None else orjson.dumps(ask.body),
+                    data=None if ask.form is None else dict(ask.form),
+                    headers={
+                        **headers,
+                        **ask.headers,
+                        **({} if ask.body is None else {"content-type": "application/json"}),
+                    },
+                )
+        except (httpx.RequestError, TimeoutError) as error:
             log.warning("api.failed", path=ask.path, error=type(error).__name__)
             return None
         finally:
@@ -227,24 +224,12 @@ class Client:
         try:
             ask = next(steps)
             while True:
-                response = await self._send(ask, {})
-                if response is None or response.status_code >= 500:
-                    raise ApiError(reason="unreachable", problem=f"{ask.path}: gives no token")
-                if response.status_code == 429:
-                    wait = self._told_to_wait(response)
-                    raise ApiError(reason="limit", problem=f"{ask.path}: gives no token for now", wait=wait)
-                if not response.is_success:
-                    raise ApiError(
-                        reason="credentials", problem=f"{ask.path}: answered {response.status_code}: no token for api"
-                    )
-                ask = steps.send(Answer(response.status_code, _json(response)))
+                ask = steps.send(await self._ask(ask, is_login=True))
         except StopIteration as end:
             headers: Mapping[str, str] = end.value
             return headers
         except NotLetInError as error:
             raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
-        except NotJsonError:
-            raise ApiError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
 
     def _told_to_wait(self, response: httpx.Response) -> float | None:
         """By the header that is everybody's, else as the vendor says it."""
@@ -255,6 +240,21 @@ class Client:
         except NotJsonError:
             data = None
         return self.source.wait(response.status_code, response.headers, data)
+
+
+def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> ApiError:
+    """Of an answer that is the same however often it is asked for."""
+    status = response.status_code
+    if response.has_redirect_location:
+        problem = f"{ask.path}: answered {status}: it lies elsewhere; is api.url right?"
+        return ApiError(reason="refused", problem=problem)
+    if is_login:
+        return ApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
+    if status == 401:
+        return ApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
+    if status == 403:
+        return ApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
+    return ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
 
 
 def _json(response: httpx.Response) -> Any:

@@ -29,9 +29,9 @@ from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CatchUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
+from processor.logs import refuse
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
@@ -41,6 +41,7 @@ from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
+from schemas.kafka_refusals import what_failed
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
@@ -59,9 +60,7 @@ def main(target: Target, folder: Path) -> int:
     try:
         config = load_config(target.config, os.environ)
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 - the command's output
-        return ExitCode.WRONG_USE
+        return refuse("lookups", ExitCode.WRONG_USE, *error.problems)
     folder.mkdir(parents=True, exist_ok=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once: whatever is under way is asked anew.
@@ -71,11 +70,9 @@ def main(target: Target, folder: Path) -> int:
     try:
         asyncio.run(LookupProcess(target, config, folder).run())
     except MissingTopicError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return ExitCode.UNREACHABLE
+        return refuse("lookups", ExitCode.UNREACHABLE, str(error))
     except (KafkaError, OSError) as error:
-        print(asyncio.run(what_failed(target.broker, error)), file=sys.stderr)  # noqa: T201
-        return ExitCode.UNREACHABLE
+        return refuse("lookups", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
     return 0
 
 

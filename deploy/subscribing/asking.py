@@ -72,7 +72,9 @@ class Asker:
                 told = wait_told(answer.headers, time.time_ns() // 1000)
                 self._sleep(min(2.0**attempt if told is None else told, _LONGEST_WAIT))
         if answer.is_error:
-            msg = f"{method} {path}: {_WORDS.get(answer.status_code, 'refused')} ({answer.status_code})"
+            # A form is what tokens are asked for by: RFC 6749 refuses a client with 400.
+            code = 401 if form is not None and answer.status_code == httpx.codes.BAD_REQUEST else answer.status_code
+            msg = f"{method} {path}: {_WORDS.get(code, 'refused')} ({answer.status_code})"
             raise OnlineError(msg, is_away=answer.status_code >= 500)
         if not answer.content:
             return None
@@ -86,7 +88,7 @@ class Asker:
         try:
             return self._client.request(method, path, json=json, data=form)
         except httpx.HTTPError as error:
-            msg = f"{method} {path}: cannot be reached ({type(error).__name__})"
+            msg = f"{method} {path}: {self._client.base_url.host} cannot be reached ({type(error).__name__})"
             raise OnlineError(msg, is_away=True) from None
 
 

@@ -33,12 +33,12 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.number_key import read_numbers
-from processor.transport.reaching import what_failed
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
+from schemas.kafka_refusals import what_failed
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
 from schemas.records import RecordChange

@@ -6,13 +6,14 @@ still. Does not judge.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processor.transport.closing import is_cancelled, stop_quietly
 from processor.transport.shards import Place
 from schemas.kafka import QUICK_MS, Address, kafka_options
+from schemas.kafka_clients import is_cancelled, stop_quietly
 
 _ASK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -65,8 +66,6 @@ class Ends:
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await stop_quietly(consumer)
-    except (KafkaError, OSError, TimeoutError):
-        return

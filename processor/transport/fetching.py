@@ -19,10 +19,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
-from processor.transport.closing import ends_quietly
 from processor.transport.fetched import Place
 from processor.transport.rights import TopicRightError
 from schemas.kafka import Address, kafka_options
+from schemas.kafka_clients import ends_quietly
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from processor.transport.closing import stop_quietly
 from processor.transport.fetched import Fetched
 from processor.transport.rights import raise_missing_right
 from schemas.kafka import Address, kafka_options
+from schemas.kafka_clients import stop_quietly
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000

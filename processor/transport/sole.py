@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from processor.transport.administration import has_members
-from processor.transport.closing import stop_quietly
 from schemas.kafka import Address, kafka_options
+from schemas.kafka_clients import stop_quietly
 
 SESSION_SECONDS = 6.0
 """The least that Kafka takes as it stands: so long a process that was killed keeps its place."""

@@ -16,13 +16,13 @@ from faust.types import TP
 from faust.types.auth import CredentialsT
 
 from processor.transport.batches import BatchSchema, BatchTransport
-from processor.transport.closing import is_cancelled
 from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.log_watch import LogWatch
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 from schemas.kafka import Address, kafka_options
+from schemas.kafka_clients import is_cancelled
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0

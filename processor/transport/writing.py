@@ -9,9 +9,9 @@ from typing import Self
 
 from aiokafka import AIOKafkaProducer
 
-from processor.transport.closing import ends_quietly
 from processor.transport.rights import doing
 from schemas.kafka import Address, kafka_options
+from schemas.kafka_clients import ends_quietly
 from schemas.topics import MAX_MESSAGE
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from schemas.decimals import decimal_in, is_within
+
 LIMB = 40
 _PART = (1 << LIMB) - 1
 
@@ -43,16 +45,11 @@ _MOST_DIGITS = 30
 
 def decimal_of(text: str) -> Decimal:
     """A number that a file says. Raises ValueError: it is none, or far longer than any that is counted."""
-    try:
-        # Python takes `1_0` and the digits of any script for numbers too.
-        number = Decimal(text if text.isascii() and "_" not in text else "NaN")
-    except ArithmeticError:
-        number = Decimal("NaN")
-    if not number.is_finite():
+    number = decimal_in(text.strip())
+    if number is None:
         msg = "must be a number"
         raise ValueError(msg)
-    exponent = int(number.as_tuple().exponent)
-    if number.adjusted() > _MOST_DIGITS or exponent < -_MOST_DIGITS:
+    if not is_within(number, digits=_MOST_DIGITS, places=_MOST_DIGITS):
         msg = f"has more than {_MOST_DIGITS} digits before or behind the point"
         raise ValueError(msg)
     return number

@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from schemas.damage import LONGEST, MOST_REFERENCES
+from schemas.decimals import decimal_in
 from schemas.instants import SECOND, parse_date, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
 from schemas.voices import LEFT, VOICES
@@ -28,11 +29,10 @@ MIN_PHONE = 3
 MAX_DECIMALS = 6
 _DATE_LENGTH = len("2026-03-18")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
-# Stricter than Decimal(), which takes "1_000", "NaN" and the digits of every script.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _COUNT = re.compile(r"[0-9]{1,16}\Z")
 MAX_NUMBER = 64
-# Wide enough for every number that _NUMBER lets through: the usual 28 digits would round what must be refused.
+MAX_EXPONENT = 999
+# Wide enough for every number that is let through: the usual 28 digits would round what must be refused.
 _EXACT = Context(prec=2 * MAX_NUMBER)
 _SMALLEST = Decimal(1).scaleb(-MAX_DECIMALS)
 
@@ -225,8 +225,8 @@ def _decimal(value: Any) -> str:
 
 
 def count_of(value: Any) -> int | None:
-    """What is counted from 1970: a whole number, which middlemen also write as text. None: it is none."""
-    if isinstance(value, str) and _COUNT.match(value) is not None:
+    """What is counted from 1970: a whole number, by middlemen also as text or with a point. None: it is none."""
+    if (isinstance(value, str) and _COUNT.match(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
@@ -253,14 +253,11 @@ def read_number(value: Any) -> Decimal:
     if len(text) > MAX_NUMBER:
         msg = "is too long for a number"
         raise ValueError(msg)
-    if _NUMBER.match(text) is None:
+    number = decimal_in(text)
+    if number is None or abs(int(number.as_tuple().exponent)) > MAX_EXPONENT:
         msg = "must be a number or a decimal string"
         raise ValueError(msg)
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        msg = "must be a number or a decimal string"
-        raise ValueError(msg) from None
+    return number
 
 
 def _currency(value: Any) -> str | None:

@@ -34,14 +34,14 @@ class Day:
 def day_told(headers: Mapping[str, str]) -> Day | None:
     """By the headers of an answer, in lower case; None: they say nothing of a day."""
     # https://developers.hubspot.com/docs/api/usage-details
-    of, left = _count(headers, "x-hubspot-ratelimit-daily"), _count(headers, "x-hubspot-ratelimit-daily-remaining")
+    of, left = count_in(headers, "x-hubspot-ratelimit-daily"), count_in(headers, "x-hubspot-ratelimit-daily-remaining")
     if of is not None and left is not None:
         return Day(left, of)
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm: of 24 hours.
     found = _SALESFORCE.search(headers.get("sforce-limit-info", ""))
     if found is not None:
         return Day(max(0, int(found[2]) - int(found[1])), int(found[2]))
-    lefts = (_count(headers, name) for name in _LEFT_OF_A_DAY)
+    lefts = (count_in(headers, name) for name in _LEFT_OF_A_DAY)
     left = next((left for left in lefts if left is not None), None)
     return None if left is None else Day(left, None)
 
@@ -61,13 +61,13 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
             headers, vendor.format("limit"), vendor.format("remaining")
         )
         if told is not None:
-            reset = _count(headers, vendor.format("reset"))
+            reset = count_in(headers, vendor.format("reset"))
             ends = None if reset is None or reset > _LONGEST_RESET else now + reset * SECOND
             return Limits(*told, ends)
     # https://developer.aircall.io/api-references/#rate-limiting: of a minute, which ends at an instant (unix seconds).
     told = _of_a_moment(headers, "x-aircallapi-limit", "x-aircallapi-remaining")
     if told is not None:
-        reset = _count(headers, "x-aircallapi-reset")
+        reset = count_in(headers, "x-aircallapi-reset")
         return Limits(*told, None if reset is None else reset * SECOND)
     # https://developer.close.com/topics/rate-limits/
     found = _CLOSE.search(headers.get("ratelimit", ""))
@@ -100,10 +100,11 @@ def instant_of_date(text: str) -> float | None:
 
 def _of_a_moment(headers: Mapping[str, str], most: str, remaining: str) -> tuple[int, int] | None:
     """(Used, of)."""
-    of, left = _count(headers, most), _count(headers, remaining)
+    of, left = count_in(headers, most), count_in(headers, remaining)
     return None if of is None or left is None else (max(0, of - left), of)
 
 
-def _count(headers: Mapping[str, str], name: str) -> int | None:
+def count_in(headers: Mapping[str, str], name: str) -> int | None:
+    """The number that a header is; None: it is none."""
     text = headers.get(name, "").strip()
     return int(text) if _COUNT.fullmatch(text) else None

@@ -13,14 +13,12 @@ from zoneinfo import available_timezones
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
+from schemas.decimals import decimal_in, is_within
 from schemas.documents.errors import nearest, wrong
 from schemas.instants import parse_date, parse_duration, parse_instant
 
 _SHAPE = "must be a duration such as 30s, 5m, 1h or 2d"
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z", re.ASCII)
-
-
-_DECIMAL = re.compile(r"-?(\d{1,18}(\.\d{0,9})?|\.\d{1,9})\Z", re.ASCII)
+_DIGITS, _PLACES = 18, 9
 _WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
 
@@ -49,7 +47,7 @@ def _duration_text(value: Any) -> str:
 
 def _with_unit(text: str) -> str:
     """What to write instead of a number, or of a unit that is a whole word."""
-    if _NUMBER.match(text):
+    if decimal_in(text) is not None:
         number = text.removeprefix("+").rstrip(".")
         return f": {number} has no unit; did you mean {number}s?"
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*", text, re.ASCII | re.IGNORECASE)
@@ -57,14 +55,13 @@ def _with_unit(text: str) -> str:
 
 
 def decimal_of(value: Any) -> Decimal:
-    """A number as it is written, not the binary number next to it; Python takes more for one (`1_0`, `nan`, `٣`)."""
-    if isinstance(value, Decimal):
-        value = format(value, "f")
-    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
-    if not _DECIMAL.match(text):
+    """A number as it is written, not the binary number next to it."""
+    is_written = isinstance(value, int | float | str | Decimal) and not isinstance(value, bool)
+    number = decimal_in(str(value).strip()) if is_written else None
+    if number is None or not is_within(number, digits=_DIGITS, places=_PLACES):
         msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
         raise wrong(msg)
-    return Decimal(text)
+    return Decimal(format(number, "f"))  # without an exponent: it is written into texts
 
 
 def _whole(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -68,6 +68,8 @@ class FakeServer:
         """(method, path) of all that came."""
         self.faults: deque[Response | None] = deque()
         """Given in place of the next answers; None: the connection is cut off without one."""
+        self.weather: Callable[[], Sequence[Response | None]] = tuple
+        """Asked with each request: faults that come upon it."""
         self.hooks: dict[str, dict[str, Any]] = {}
         """What is subscribed, by its id, as the vendor shows it."""
         self.url = ""
@@ -104,6 +106,7 @@ class FakeServer:
                 time.sleep(fake.delay)
                 with fake.lock:
                     fake.requests.append((request.method, request.path))
+                    fake.faults.extend(() if fake.faults else fake.weather())
                     response = fake.faults.popleft() if fake.faults else fake.answer(request)
                 with fake._counting:
                     fake._under_way -= 1

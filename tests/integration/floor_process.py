@@ -21,9 +21,9 @@ from deploy.local.target import Running, find_running
 from schemas.kafka import PLAIN, Kafka
 from tests.ports import held_port
 
-READY_SECONDS = 120.0
+READY_SECONDS = 600.0
 STOP_SECONDS = 120.0
-_BETWEEN_LOOKS_SECONDS = 0.02
+_BETWEEN_LOOKS_SECONDS = 0.1
 _COMMAND = Path(sys.executable).with_name("floorcast")
 _NAMES = {
     "worker": "floorcast worker ",

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from schemas.pane_store import PaneStore
 from schemas.panes import Pane, decode_pane, encode_pane, merge, pane_key
 from schemas.records import fold_all
 from schemas.sums import Sums
-from schemas.windows import STANDING, Span, Window, day_window, is_day
+from schemas.windows import STANDING, Span, Window, day_window, is_day, minute_window
 from tests.builders import change, instant, make_config
 from tests.panes import shipped
 
@@ -132,6 +133,7 @@ def without(pane: Pane, cells: Iterable[int]) -> Pane:
     return {cell: value for cell, value in pane.items() if cell not in cells}
 
 
+@patch("schemas.merged_panes._TOGETHER", 2)
 @settings(max_examples=30, deadline=None)
 @given(steps, st.randoms(use_true_random=False))
 def test_whatever_is_packed_and_asked_for_the_numbers_are_those_of_the_panes(
@@ -170,6 +172,7 @@ def test_whatever_is_packed_and_asked_for_the_numbers_are_those_of_the_panes(
             assert without(floor.merged(scope, span, NOW), left_out) == without(merged, left_out)
 
 
+@patch("schemas.group_panes._FEW", 2)
 @settings(max_examples=30, deadline=None)
 @given(steps, st.randoms(use_true_random=False))
 def test_a_floor_that_packs_serves_what_one_that_does_not_serves(steps: list[Step], chance: random.Random) -> None:
@@ -205,6 +208,7 @@ MOVES = st.dictionaries(
 LONG = Span("long", days=True, first=TODAY - 70, last=TODAY + 70)
 
 
+@patch("schemas.group_panes._FEW", 2)
 @settings(max_examples=50, deadline=None)
 @given(steps, MOVES, st.randoms(use_true_random=False))
 def test_a_team_alone_has_the_numbers_that_it_has_among_all(
@@ -460,6 +464,27 @@ def test_once_all_is_merged_ahead_nothing_is_left_for_who_asks(
     assert floor.merged(ORGANISATION, month, NOW)[cell] == 9 * 31
     assert floor.merged(team_scope("north"), month, NOW)[cell] == 31
     assert not asked
+
+
+def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor, cell, now = Floor(CONFIG), BY_FORM[Form.COUNT][0], NOW // MINUTE * MINUTE
+    for rep in range(900):
+        floor.take_pane(
+            pane_key("ledger.0", f"r{rep}", minute_window(now + rep % 300 * MINUTE)), encode_pane({cell: 1})
+        )
+    read: list[str | None] = []
+    rep_pane = floor._groups._rep_pane
+
+    def reading(window: Window, rep: str | None) -> Pane:
+        read.append(rep)
+        return rep_pane(window, rep)
+
+    monkeypatch.setattr(floor._groups, "_rep_pane", reading)
+    hours = Span("", days=False, first=now // MINUTE, last=now // MINUTE + 299)
+    while floor.merge_ahead([ORGANISATION], hours, 50):
+        pass
+
+    assert floor.merged(ORGANISATION, hours, now)[cell] == len(read) == 900
 
 
 def test_a_day_of_which_many_panes_cannot_be_read_is_not_packed_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:

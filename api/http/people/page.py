@@ -12,7 +12,8 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
-from api.http.errors import BodyTooLargeError, ForbiddenError, UnauthenticatedError
+from api.http.bodies import bounded
+from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.identity import keep_token, token_asked
 from api.http.parameters import ReadRequest
 from api.http.people.asked import NAMES
@@ -23,7 +24,6 @@ from api.words.texts import Words
 from schemas.formats import Formats
 from schemas.keys import ApiScope, KeyStore
 
-MOST_BODY = 16 << 10
 SEE_OTHER = 303
 
 
@@ -96,11 +96,7 @@ def address_of(given: str, page: str) -> str:
 
 async def read_form(request: Request) -> dict[str, str]:
     """What a form of ours sent."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BODY:
-            raise BodyTooLargeError(MOST_BODY)
+    body = await Request(request.scope, bounded(request.scope, request.receive)).body()
     return dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=50, encoding="utf-8"))
 
 

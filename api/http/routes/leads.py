@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
-from api.http.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from api.http.errors import InvalidParameterError, NotFoundError
 from api.http.etag import answer
 from api.http.models.freshness import FreshnessAnswer
 from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
@@ -92,7 +92,7 @@ async def lead_clock(request: ReadRequest, lead: str) -> Response:
     tags=["health"],
     summary="How fresh the numbers are",
     response_model=FreshnessAnswer,
-    responses=problems(UnauthenticatedError, ForbiddenError),
+    responses=problems(InvalidParameterError),
 )
 async def freshness(request: ReadRequest) -> Response:
     """Per connection the last delivery and event; latency; what every stage has done. Also while the view loads."""

@@ -86,7 +86,7 @@ async def metrics_of_reps(
     following: dict[str, Any] = {}
     if limit is not None:
         reps, following = page(reps, _by_id, limit, cursor)
-    rows = asked.rows(reps)
+    rows = await asked.rows(reps)
     found = asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now), **following})
     if following.get("next") is not None:
         # A table has no other place to say it.

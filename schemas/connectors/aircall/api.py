@@ -26,7 +26,7 @@ from schemas.connectors.asking import (
     one_by_one,
 )
 from schemas.connectors.lists import walked
-from schemas.connectors.quotas import instant_of_date
+from schemas.connectors.quotas import count_in, instant_of_date
 from schemas.instants import DAY, MINUTE, SECOND
 
 ADDRESS = "https://api.aircall.io"
@@ -60,16 +60,16 @@ class AircallSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Of the minute."""
-        most = headers.get("x-aircallapi-limit", "")
-        return {"": Pace(int(most), MINUTE)} if most.isdigit() and int(most) else {}
+        most = count_in(headers, "x-aircallapi-limit")
+        return {"": Pace(most, MINUTE)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """Until the instant that is named, by the clock of the answer."""
-        reset = headers.get("x-aircallapi-reset", "")
-        if status != 429 or not reset.isdigit():
+        reset = count_in(headers, "x-aircallapi-reset")
+        if status != 429 or reset is None:
             return None
         said_at = instant_of_date(headers.get("date", ""))
-        return 60.0 if said_at is None else min(max(int(reset) - said_at, 1.0), _LONGEST)
+        return 60.0 if said_at is None else min(max(reset - said_at, 1.0), _LONGEST)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there."""

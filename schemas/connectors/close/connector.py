@@ -27,6 +27,7 @@ from schemas.connectors.close.objects import (
     OPPORTUNITY,
     STATUS_CHANGE,
     STATUSES,
+    was_changed,
 )
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.events import (
@@ -167,6 +168,9 @@ class Close:
         fields = table.read(said)
         if table is LEAD and self._owner_field is not None:
             fields |= _owner(data, self._owner_field, said)
+        if table is OPPORTUNITY and self._looks_up and said.before is not None and not was_changed(said, "status_id"):
+            # Each note changes an opportunity: so many entries of one stage would push out the true one.
+            fields.pop("stage", None)
         if self._is_outcome_unknown(table, data):
             parsed.want(table.name, id)
             if fields.get("outcome") != "cancelled":

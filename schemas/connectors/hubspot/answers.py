@@ -13,7 +13,7 @@ from typing import Any
 from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import ShapeError
-from schemas.connectors.fields import FieldError
+from schemas.connectors.fields import MAX_TEXT, FieldError
 from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
@@ -27,6 +27,7 @@ from schemas.connectors.hubspot.properties import (
     DISPOSITION,
     FURTHER_PROPERTIES,
     MAKER,
+    NAMES,
     OTHER_PARTY,
     PASTS,
     UNSENT,
@@ -99,6 +100,11 @@ def _properties(
             yield at, name, change
     if target.kind == "call":
         yield from _number(id, told, target)
+    if target.name == "contacts":
+        names = [told[each][-1] for each in NAMES if told[each]]
+        if names:
+            whole = " ".join(str(value) for value, _ in names if value)[:MAX_TEXT]
+            yield max(at for _, at in names), NAMES[0], [Statement(target.kind, target.prefix + id, {"name": whole})]
     maker = record.get(MADE_BY)
     if isinstance(maker, str) and target.kind in _MAKERS:
         yield created or modified, MAKER, [Statement(target.kind, target.prefix + id, {_MAKERS[target.kind]: maker})]

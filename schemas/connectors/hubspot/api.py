@@ -29,6 +29,7 @@ from schemas.connectors.asking import (
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER
 from schemas.connectors.lists import standing_still, walked
+from schemas.connectors.quotas import count_in
 from schemas.instants import MINUTE, SECOND, parse_instant
 
 VERSION = "2026-03"
@@ -86,10 +87,9 @@ class HubSpotSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """The rolling limit, by which plans differ and which no token tells beforehand."""
-        most, per = headers.get("x-hubspot-ratelimit-max"), headers.get("x-hubspot-ratelimit-interval-milliseconds")
-        if most is None or not most.isdigit() or not int(most):
-            return {}
-        return {"": Pace(int(most), int(per) * 1000 if per is not None and per.isdigit() else 10 * SECOND)}
+        most = count_in(headers, "x-hubspot-ratelimit-max")
+        per = count_in(headers, "x-hubspot-ratelimit-interval-milliseconds")
+        return {"": Pace(most, per * 1000 if per else 10 * SECOND)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """By the policy that was hurt; of the day's nothing says when it ends."""

@@ -20,6 +20,7 @@ from schemas.connectors.hubspot.properties import (
     DISPOSITION,
     FOLLOWING_YIELDS,
     INFERRED_YIELDS,
+    NAMES,
     OTHER_PARTY,
     REMOVAL_YIELDS,
     WINNING,
@@ -144,8 +145,12 @@ def _property_change(
         msg = "propertyName: is missing or not text"
         raise ShapeError(msg)
     reading = target.properties.get(name)
-    if reading is None and target.kind == "call" and name in OTHER_PARTY.values():
-        _want(event.get("objectId"), target, parsed, account)  # whose number it is, the direction says
+    if reading is None and (
+        (target.kind == "call" and name in OTHER_PARTY.values())
+        or (target.name == "contacts" and name in NAMES and account.looks_up)
+    ):
+        # Whose number it is, the direction says; of a name this is a part.
+        _want(event.get("objectId"), target, parsed, account)
         return
     if reading is None:
         raise UnknownPropertyError(target.kind, name)

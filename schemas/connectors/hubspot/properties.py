@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.connectors.fields import read_number
+from schemas.connectors.fields import MAX_TEXT, read_number
 from schemas.instants import DAY, SECOND, checked, format_instant
 from schemas.records import CHOICES
 
@@ -40,6 +40,11 @@ WINNING = 500
 
 def _as(name: str) -> PropertyReader:
     return lambda value, _at: Statement({name: value})
+
+
+def _shortened(name: str) -> PropertyReader:
+    """Read what people write freely: as much of it as a text may have."""
+    return lambda value, _at: Statement({name: value if value is None else value[:MAX_TEXT]})
 
 
 def _inferring(name: str) -> PropertyReader:
@@ -220,6 +225,8 @@ LEAD: Mapping[str, PropertyReader] = {
     "hs_lead_status": _deciding("status#1", LEAD_STATUS),
     "hs_analytics_source": _as("source"),
     "hs_object_source_label": _inferring("source#1"),
+    "company": _shortened("company"),
+    "hs_lead_name": _shortened("name"),
 }
 
 # Deals. https://developers.hubspot.com/docs/api/crm/deals
@@ -275,6 +282,8 @@ DEAL: Mapping[str, PropertyReader] = {
     "hs_createdate": _instant("created_at#1"),
     "hubspot_owner_id": _as("rep"),
     "dealtype": _deciding("kind", DEAL_KINDS),
+    "dealname": _shortened("name"),
+    "closed_lost_reason": _shortened("lost_reason"),
 }
 
 MAKER = "hs_created_by_user_id"
@@ -282,9 +291,11 @@ MAKER = "hs_created_by_user_id"
 CALLED, CALLING = "hs_call_to_number", "hs_call_from_number"
 OTHER_PARTY: Mapping[str, str] = {"OUTBOUND": CALLED, "INBOUND": CALLING}
 """Direction of a call -> the property with the other party's number: only a look-up sees both together."""
+NAMES = ("firstname", "lastname")
+"""Of a contact: only a look-up sees both together."""
 FURTHER_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "calls": (CALLED, CALLING),
-    "contacts": ("hs_merged_object_ids",),
+    "contacts": ("hs_merged_object_ids", *NAMES),
     "deals": ("hs_merged_object_ids", MAKER),
     "meetings": (MAKER,),
 }

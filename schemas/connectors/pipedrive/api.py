@@ -35,6 +35,7 @@ from schemas.connectors.asking import (
 )
 from schemas.connectors.lists import walked
 from schemas.connectors.pipedrive.objects import RECORDS
+from schemas.connectors.quotas import count_in
 from schemas.connectors.tables import second_text
 from schemas.instants import MINUTE, SECOND
 
@@ -49,6 +50,8 @@ _LEAST = 50
 """Of the day's tokens: fewer than the dearest request may need."""
 _DAY_IS_USED, _BLOCKED = 3600.0, 60.0
 _LONGEST_RESET = 120
+_OVERLAP = 50
+"""Rows of a list by places that are read twice: so many may go meanwhile, and each moves up what is behind it."""
 
 
 class PipedriveSource(Source):
@@ -76,22 +79,22 @@ class PipedriveSource(Source):
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What two seconds may hold, by which plans differ."""
-        most = headers.get("x-ratelimit-limit", "")
-        return {"": Pace(int(most), 2 * SECOND)} if most.isdigit() and int(most) else {}
+        most = count_in(headers, "x-ratelimit-limit")
+        return {"": Pace(most, 2 * SECOND)} if most else {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """Who goes on after refusals is blocked for a while, with a page in place of an answer."""
         if status == 403 and data is None:
             return _BLOCKED
-        left, reset = headers.get("x-daily-requests-left", ""), headers.get("x-ratelimit-reset", "")
-        if status == 429 and left.isdigit() and int(left) < _LEAST:
-            return _DAY_IS_USED
-        return float(reset) if status == 429 and reset.isdigit() and int(reset) <= _LONGEST_RESET else None
+        if status != 429:
+            return None
+        reset = count_in(headers, "x-ratelimit-reset")
+        return self.exhausted(headers) or (float(reset) if reset is not None and reset <= _LONGEST_RESET else None)
 
     def exhausted(self, headers: Mapping[str, str]) -> float | None:
         """The tokens of the day are the whole company's: the last ones are left to others."""
-        left = headers.get("x-daily-requests-left", "")
-        return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
+        left = count_in(headers, "x-daily-requests-left")
+        return _DAY_IS_USED if left is not None and left < _LEAST else None
 
     def words(self) -> Steps[Learned]:
         """What pipelines and their stages are called."""
@@ -169,7 +172,7 @@ class PipedriveSource(Source):
         paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
         pages = paging.get("pagination") if isinstance(paging, dict) else None
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
-        return found, str(start + _FOUND) if is_more and found else None
+        return found, str(start + max(1, len(all_found) - _OVERLAP)) if is_more and found else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Deals that were deleted in the last 30 days; of other objects nothing tells."""

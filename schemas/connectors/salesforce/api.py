@@ -34,6 +34,7 @@ from schemas.connectors.asking import (
     member,
 )
 from schemas.connectors.lists import walked
+from schemas.connectors.quotas import day_told
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -138,11 +139,8 @@ class SalesforceSource(Source):
 
     def exhausted(self, headers: Mapping[str, str]) -> float | None:
         """The last requests of 24 hours are left to others."""
-        used, _, of = headers.get("sforce-limit-info", "").rpartition("api-usage=")[2].partition("/")
-        of = of.partition(",")[0].partition(";")[0].strip()
-        if not used.isdigit() or not of.isdigit():
-            return None
-        return _LIMIT_WAIT if int(of) - int(used) <= _LEAST_LEFT * int(of) else None
+        day = day_told(headers)
+        return _LIMIT_WAIT if day is not None and day.of and day.left <= _LEAST_LEFT * day.of else None
 
     # Records.
 
@@ -355,10 +353,17 @@ class SalesforceSource(Source):
         return walked(
             lambda url: Ask("GET", url) if url else self._query(query, path, is_needed=is_needed),
             lambda answer: () if answer.status in _BAD else rows_of(answer),
-            lambda page: (
-                member(page.answer.data, "nextRecordsUrl", str) if page.answer.data.get("done") is False else None
-            ),
+            lambda page: _further(page.answer.data) if page.answer.data.get("done") is False else None,
         )
+
+
+def _further(data: Any) -> str:
+    """Where a query goes on, at this address: the token goes nowhere else. Raises BadAnswerError."""
+    path = member(data, "nextRecordsUrl", str)
+    if not path.startswith("/") or path.startswith("//"):
+        msg = "nextRecordsUrl: is no path"
+        raise BadAnswerError(msg)
+    return path
 
 
 def _listed(ids: Iterable[str]) -> str:

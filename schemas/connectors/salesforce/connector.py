@@ -174,7 +174,8 @@ class Salesforce:
             table = OBJECTS.get(notification.type)
             if table is not None:
                 yield Statement(table.record, id, at, deleted=True)
-            return
+            if not data.get("MasterRecordId"):  # one that was merged lives on in its root, by what it says here
+                return
         if data.get("IsDeleted") in ("false", "0") and notification.type in OBJECTS:
             yield Statement(OBJECTS[notification.type].record, id, at, deleted=False)
         yield from self._reader.statements(notification.type, id, data, at, parsed, type="WHOLE")

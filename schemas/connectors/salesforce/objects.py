@@ -133,6 +133,11 @@ def is_open_task(data: Mapping[str, Any]) -> bool:
     return flag(data.get("IsClosed")) is False or data.get("Status") in OPEN_TASKS
 
 
+def is_done_task(data: Mapping[str, Any]) -> bool:
+    """Whether a call is said to be made, planned or not before."""
+    return not is_open_task(data) and (flag(data.get("IsClosed")) is True or bool(data.get("Status")))
+
+
 def dialed_at(data: Mapping[str, Any], *, is_whole: bool) -> str | None:
     """When the call of a Task began: its duration before it was completed, or else logged. None: it is not told."""
     ended = micros(data.get("CompletedDateTime")) or micros(data.get("CreatedDate"))

@@ -26,6 +26,7 @@ from schemas.connectors.salesforce.objects import (
     event_end,
     flag,
     instant,
+    is_done_task,
     is_open_task,
 )
 from schemas.connectors.tables import Said, Table
@@ -98,6 +99,8 @@ def _task(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
             reason = "unknown_type"
             raise LeftOutError(reason)
         said.parsed.want("Task", id)
+    elif is_update and "CallType" not in data and is_done_task(data):
+        said.parsed.want("Task", id)  # while it was planned it had no direction, and that is not said again
     fields = table.read(said)
     if is_open_task(data):
         fields |= {"direction": None}

@@ -40,6 +40,7 @@ from schemas.connectors.zoho.objects import (
     LEADS,
     MODULES,
     USERS,
+    is_made,
     status_of,
 )
 from schemas.deliveries import BROUGHT_BY, Delivery
@@ -125,7 +126,7 @@ class Zoho:
             fields = self._fields(table, said, at, parsed, changed=said) if said else {}
             # An insert tells what changed, not all that there is; an update may name more than it tells.
             is_told = bool(said) and operation == "update" and changed <= said.keys()
-            if not is_told or (fields.get("stage") and "status" not in fields):
+            if not is_told or (fields.get("stage") and "status" not in fields) or is_made(table, said):
                 parsed.want(table.name, id)
             if said:
                 yield Statement(table.record, id, at, fields)

@@ -123,6 +123,14 @@ CALLS = Table(
         id_row("Created_By", "logged_by"),
     ),
 )  # fmt: skip
+
+
+def is_made(table: Table, said: Mapping[str, Any]) -> bool:
+    """Whether a call was made that may have been planned: then it had no direction, and an update says none again."""
+    status = said.get("Outgoing_Call_Status")
+    return table is CALLS and bool(status) and status not in PLANNED and "Call_Type" not in said
+
+
 EVENTS = Table(
     "Events", "meeting", "https://www.zoho.com/crm/developer/docs/api/v8/events-module.html",
     (

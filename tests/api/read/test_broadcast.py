@@ -16,8 +16,9 @@ from api.read.broadcast import Broadcaster
 from api.read.discretion import Discretion, Ranking
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.making import at_once
+from api.read.metric_rows import MetricRows
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
-from api.read.rows import Json, metrics_row, row_maker, waiting_leads
+from api.read.rows import Json, row_maker, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
@@ -164,8 +165,9 @@ class Screen:
         found = {}
         for window in self.wanted.windows:
             span = span_of(window, now, view.calendar)
+            rows = MetricRows(view, span, now, self.wanted.metrics)
             for scope in view.scopes():
-                row = metrics_row(view, scope, span, view.values(scope, span, now, self.wanted.metrics), now)
+                row = rows.row(scope)
                 if self.wanted.wants(scope, row.get("team")):
                     found[window, row_key(row)] = row
         return found

@@ -26,9 +26,9 @@ from deploy.local import kafka_probe
 from deploy.local.broker import LocalBroker, ensure_jars
 from deploy.local.kafka_folder import BrokerError, Door
 from processor.transport.administration import ensure_topics
-from processor.transport.reaching import why_not
 from schemas.instants import DAY
 from schemas.kafka import Kafka, Security
+from schemas.kafka_refusals import why_not
 
 REPOSITORY = Path(__file__).parents[3]
 GOOD_META = "version=1\ncluster.id=abc\nnode.id=1\ndirectory.id=def\n"

@@ -313,14 +313,27 @@ async def test_a_token_that_expires_under_several_requests_is_renewed_once(
     assert [path for _, path in account.crm.requests].count("/token") == 2
 
 
-async def test_a_limit_on_tokens_is_no_loss_of_credentials(account: Account) -> None:
+async def test_a_limit_on_tokens_is_waited_for_and_no_loss_of_credentials(account: Account) -> None:
     account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
-    account.crm.faults.append(Response(429, {}, {"Retry-After": "40"}))
+    account.crm.faults += [
+        Response(429, {}, {"Retry-After": "40"}), Response(503), None, Response(200, raw=b"<html>"),
+        Response(200, {"token": TAKEN}),
+    ]  # fmt: skip
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        assert await client.run(account.source.listed("deals", None))
+
+    assert account.slept == [40.0, 2.0, 4.0, 8.0]
+
+
+async def test_who_is_given_no_token_is_not_asked_again(account: Account) -> None:
+    account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
+    account.crm.faults.append(Response(401, {"error": "invalid_client"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError, match="/token: answered 401: no token for api") as caught:
             await client.run(account.source.listed("deals", None))
 
-    assert (caught.value.reason, caught.value.wait) == ("limit", 40.0)
+    assert caught.value.reason == "credentials"
+    assert len(account.crm.requests) == 1
 
 
 async def test_a_batch_is_read_part_by_part(account: Account) -> None:

@@ -1,5 +1,7 @@
 """A simulated floor over each fake CRM: every number is what the CRM's own database comes to, whatever got lost.
 
+Webhooks are lost, repeated and shuffled, and of what the API is asked one in twenty meets a fault.
+
 `make floors` runs the same with as many records as a floor makes in a day.
 """
 
@@ -17,6 +19,7 @@ from tests.deploy.lookups.proof import assert_same
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
 from tests.deploy.lookups.world import World
 from tests.deploy.lookups.zoho_world import ZohoWorld
+from tests.fakes.weather import storm
 
 RECORDS = int(os.environ.get("FLOOR_RECORDS", "120"))
 """What people do in four hours."""
@@ -33,6 +36,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("make", WORLDS.values
 
 async def test_after_reconciliation_every_number_is_that_of_the_crm(make: type[World], tmp_path: Path) -> None:
     async with make(tmp_path) as world:
+        storm(world.crm, 0.05)
         world.silent = (world.clock() + HOUR, world.clock() + 2 * HOUR)
         await world.live(RECORDS, 4, restart_at=RECORDS // 2)
 

@@ -243,3 +243,17 @@ def test_whoever_cannot_be_reached_is_told_so(crms: Opens) -> None:
 def test_every_kind_has_steps() -> None:
     assert STEPS.keys() == KINDS.keys()
     assert "https://f.example/webhooks/x" in "\n".join(steps("generic", "https://f.example/webhooks/x"))
+
+
+def test_a_client_that_is_refused_and_a_host_that_is_away_are_told_apart(crms: Opens) -> None:
+    """Salesforce answers 400 to a wrong secret, as OAuth has it."""
+    api = SETTINGS["salesforce"]["api"]
+    refused, away = crms("salesforce").connection(api=api | {"client_secret": "another one"}), crms("close")
+    away.fake.url = "http://127.0.0.1:1"
+    entry = away.connection()
+
+    told = [each for each in look_online("crm", refused, last_delivery_at=None) if each.is_wrong]
+    nothing = [each for each in look_online("crm", entry, last_delivery_at=None) if each.is_wrong]
+
+    assert [each.words for each in told] == ["POST /services/oauth2/token: the credentials are not taken (400)"]
+    assert [each.words for each in nothing] == ["GET /api/v1/me/: 127.0.0.1 cannot be reached (ConnectError)"]

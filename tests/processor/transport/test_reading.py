@@ -10,11 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 
 from deploy.local.broker import LocalBroker
-from processor.transport.closing import stop_quietly
 from processor.transport.ends import Ends
 from processor.transport.fetched import Records
 from processor.transport.reading import read_to
 from processor.transport.unpacking import offset_after_parsed, parse
+from schemas.kafka_clients import stop_quietly
 from tests.processor.transport.floor import COMPACTED, create_topics, eventually, produce
 
 pytestmark = pytest.mark.kafka
@@ -102,6 +102,7 @@ async def test_whoever_is_cancelled_while_a_consumer_stops_is_told() -> None:
             await asyncio.sleep(60)
 
     consumer: Any = Waiting()
+    consumer._fetcher, consumer._client = None, Closing(badly=False)
     task = asyncio.create_task(stop_quietly(consumer))
     await stopping.wait()
     task.cancel()

@@ -366,3 +366,21 @@ def test_every_fixture_says_something_that_is_a_field_of_ours() -> None:
         for change in _changes(_event(name)):
             assert change.fields
             assert change.fields.keys() <= FIELDS[change.kind].keys()
+
+
+def test_an_opportunity_that_is_noted_ever_so_often_keeps_the_entry_of_its_stage() -> None:
+    """Each note changes it, and repeats its stage without an instant. The API knows when it entered it."""
+    connector = connect("close", [KEY], api={"key": "api_0123456789abcdef"})
+    noted = [
+        _event(
+            "opportunity_won", at=f"2026-04-02T{hour:02}:{minute:02}:00.000000", changed_fields=["note"],
+            previous_data={"note": "x"},
+        )
+        for hour in (8, 9)
+        for minute in range(50)
+    ]  # fmt: skip
+    told = _parse(_event("opportunity_status_change"), *noted, connector=connector).changes
+
+    record = fold_all("deal", [change for change in told if change.kind == "deal"])
+    assert [entry[0] for entry in record.entries("stage")] == [_at("2026-03-18T16:41:30.4Z")]
+    assert record.get("status") == "won"

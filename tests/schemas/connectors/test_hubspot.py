@@ -364,6 +364,7 @@ def test_the_largest_batch_is_read_whole() -> None:
             "enrich_deal_won",
             DEAL,
             {
+                "name": "Northwind - 120 seats",
                 "amount": "48500",
                 "currency": "EUR",
                 "closed_at": parse_instant("2026-03-18T16:41:30.512Z"),
@@ -450,6 +451,10 @@ def test_the_properties_of_whole_records_are_read_in_any_order(
         (DEAL, "amount", "", {"amount": None}),
         (DEAL, "dealtype", "newbusiness", {"kind": "new"}),
         (DEAL, "dealtype", "existingbusiness", {"kind": "expansion"}),
+        (DEAL, "dealname", " Northwind - 120 seats ", {"name": "Northwind - 120 seats"}),
+        (DEAL, "closed_lost_reason", "x" * 5000, {"lost_reason": "x" * 1024}),
+        (CONTACT, "company", "Northwind", {"company": "Northwind"}),
+        (LEAD, "hs_lead_name", "Northwind", {"name": "Northwind"}),
     ],
 )
 def test_a_property_sets_its_fields_and_no_other(type_id: str, name: str, value: Any, fields: dict[str, Any]) -> None:

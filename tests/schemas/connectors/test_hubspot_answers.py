@@ -193,3 +193,26 @@ def test_an_event_of_a_number_is_looked_up_for_only_the_direction_says_whose_it_
 
     assert parse(connect("hubspot", SECRET, api=API), body).lookups == [("calls", "71")]
     assert parse(connect("hubspot", SECRET), body).changes == []
+
+
+def test_a_contact_is_named_by_both_its_names_and_keeps_the_one_that_is_left() -> None:
+    contact = {"id": "51", "createdAt": "2026-03-01T09:00:00Z", "updatedAt": "2026-03-02T09:00:00Z"}
+    first = past("firstname", ("Ana", "2026-03-01T09:00:00Z"))
+    last = past("lastname", ("Li", "2026-03-01T09:00:00Z"), ("Lim", "2026-03-02T09:00:00Z"))
+    cleared = past("lastname", ("Lim", "2026-03-02T09:00:00Z"), ("", "2026-03-03T09:00:00Z"))
+
+    whole = answer("contacts", contact | {"propertiesWithHistory": first | last})
+    half = answer("contacts", contact | {"propertiesWithHistory": first | cleared})
+
+    assert told("lead", whole).get("name") == "Ana Lim"
+    assert fold_all("lead", half.changes + whole.changes).get("name") == "Ana"
+
+
+def test_an_event_of_a_part_of_a_name_is_looked_up() -> None:
+    event = {
+        "eventId": 7, "subscriptionType": "contact.propertyChange", "objectId": 51, "propertyName": "firstname",
+        "propertyValue": "Ana", "occurredAt": NOW // 1000,
+    }  # fmt: skip
+
+    assert parse(connect("hubspot", SECRET, api=API), [event]).lookups == [("contacts", "51")]
+    assert parse(connect("hubspot", SECRET), [event]).unknown == {("lead", "firstname"): 1}

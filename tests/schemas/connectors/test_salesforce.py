@@ -721,3 +721,30 @@ def test_a_message_that_says_a_record_is_not_deleted_brings_it_back() -> None:
     assert _fold(gone).is_deleted
     assert not _fold([*back, *gone]).is_deleted
     assert _fold([*back, *gone]).get("status") == "won"
+
+
+def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
+    """It had none while it was planned, and an update says only what has changed."""
+    (created,) = _events("pubsub_task_call_create")
+    header = created["payload"]["ChangeEventHeader"]
+    task = {"Status": "Completed", "CallDurationInSeconds": 60, "CallDisposition": "Connected"}
+
+    def updated(**more: Any) -> list[tuple[str, str]]:
+        return _parse({"payload": {"ChangeEventHeader": header | {"changeType": "UPDATE"}, **task, **more}}).lookups
+
+    assert updated() == [("Task", header["recordIds"][0])]
+    assert updated(CallType="Outbound") == []
+    assert updated(Status="In Progress") == []
+
+
+def test_a_message_of_a_lead_that_was_merged_away_says_into_which_one_though_it_is_deleted() -> None:
+    gone = "<sf:IsDeleted>true</sf:IsDeleted>"
+    merged = f"{gone}<sf:MasterRecordId>00Q5f00000AAAAAEA4</sf:MasterRecordId>"
+
+    def of_lead(said: str) -> list[RecordChange]:
+        named = ("sf:Opportunity", "sf:Lead")
+        return _of_message(_message("opportunity_won", named, ("</sf:Id>", f"</sf:Id>{said}"))).changes
+
+    for said, root in ((gone, None), (merged, "00Q5f00000AAAAAEA4")):
+        record = fold_all("lead", of_lead(said))
+        assert (record.is_deleted, record.get("merged_into")) == (True, root)

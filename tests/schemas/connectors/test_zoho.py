@@ -342,3 +342,14 @@ def test_a_duration_that_was_edited_is_read_as_it_is_written() -> None:
     cleared = _record(_values("Calls", {"Call_Duration": None}))
 
     assert [call.get("talk_seconds") for call in (edited, whole, cleared)] == [330 * SECOND, 331 * SECOND, None]
+
+
+def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
+    """It had none while it was planned, and an update says only what has changed."""
+
+    def lookups(**values: Any) -> list[tuple[str, str]]:
+        return _parse(_values("Calls", values)).lookups
+
+    assert lookups(Outgoing_Call_Status="Completed") == [("Calls", DEAL)]
+    assert lookups(Outgoing_Call_Status="Completed", Call_Type="Outbound") == []
+    assert lookups(Outgoing_Call_Status="Overdue") == []

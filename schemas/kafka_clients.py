@@ -1,19 +1,18 @@
-"""Beginning with a Kafka client and letting go of it, whatever the library does meanwhile.
+"""Beginning with a client of Kafka and letting go of it, whatever the library does meanwhile.
 
 Owns nothing but the two ends: what is read, and what follows from an end, is the readers'. Private names used (aiokafka
 0.14.0): `AIOKafkaConsumer._client`, `._fetcher`.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-log = structlog.get_logger("api")
-
+log = structlog.get_logger("kafka")
 
 _BEGINNING_SECONDS = 1.0
 
@@ -38,22 +37,30 @@ async def begun_whole(starting: Coroutine[Any, Any, None]) -> None:
 
 
 async def stop_quietly(consumer: AIOKafkaConsumer) -> None:
-    """Let go of a consumer and of its connections, whatever it raises.
+    """Let go of a consumer that belongs to no group, and of its connections, whatever it raises.
 
-    aiokafka 0.14.0: while a fetch waits to be tried again, `stop` raises a CancelledError of its own making before it
-    has closed the rest. Let out, it ended the task that reads: the view stood still for good, and nobody knew.
+    aiokafka 0.14.0: just after the start, and while a fetch waits to be tried again, `stop` raises a CancelledError of
+    its own making before it has closed the rest. Let out, it ended the task that reads without a word.
     """
     closings = [consumer.stop, consumer._client.close]
     if consumer._fetcher is not None:
         closings.insert(1, consumer._fetcher.close)
     for close in closings:
         try:
-            await close()
-        except asyncio.CancelledError:
-            if is_cancelled():
-                raise
+            await ends_quietly(close())
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("view.close_failed", reason=type(error).__name__)
+            log.warning("kafka.close_failed", reason=type(error).__name__)
+
+
+async def ends_quietly(closing: Awaitable[None]) -> bool:
+    """False if it was cancelled, and not by whoever waits for it."""
+    try:
+        await closing
+    except asyncio.CancelledError:
+        if is_cancelled():
+            raise
+        return False
+    return True
 
 
 def is_cancelled() -> bool:

@@ -7,8 +7,8 @@ import warnings
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from api import client_lifecycle
-from api.client_lifecycle import begun_whole, stop_quietly
+from schemas import kafka_clients
+from schemas.kafka_clients import begun_whole, stop_quietly
 
 
 @pytest.mark.kafka
@@ -30,7 +30,7 @@ async def test_a_start_that_is_cancelled_at_any_point_leaves_no_connection_open(
 
 
 async def test_a_start_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_lifecycle, "_BEGINNING_SECONDS", 0.01)
+    monkeypatch.setattr(kafka_clients, "_BEGINNING_SECONDS", 0.01)
     ended: list[BaseException] = []
 
     async def hang() -> None:
