@@ -18,9 +18,10 @@ from prometheus_client import CollectorRegistry
 from processor import native
 from processor.heap import collect_seldom, give_back_large_blocks
 from processor.known_keys import follow_keys
+from processor.logs import configure_logging, refuse
 from processor.machine import outlive_hangup
 from processor.settings import Settings
-from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
+from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import Ends
@@ -57,18 +58,20 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, os.environ)
     except ConfigError as error:
-        return _refuse(ExitCode.WRONG_USE, *error.problems)
+        return refuse("worker", ExitCode.WRONG_USE, *error.problems)
     try:
         served, numbers = asyncio.run(_settle(settings, config))
     except TopicsError as error:
-        return _refuse(ExitCode.WRONG_USE, *error.problems)
+        return refuse("worker", ExitCode.WRONG_USE, *error.problems)
     except (KafkaError, OSError, TimeoutError) as error:
-        return _refuse(ExitCode.UNREACHABLE, asyncio.run(what_failed(settings.kafka, error)))
+        return refuse("worker", ExitCode.UNREACHABLE, asyncio.run(what_failed(settings.kafka, error)))
     try:
         listener = _listen(settings.worker_host, settings.worker_port)
     except OSError as error:
         port, host = settings.worker_port, settings.worker_host
-        return _refuse(ExitCode.WRONG_USE, f"port {port} on {host} cannot be opened: {error.strerror or error}")
+        return refuse(
+            "worker", ExitCode.WRONG_USE, f"port {port} on {host} cannot be opened: {error.strerror or error}"
+        )
     return _work(settings, config, served, numbers, listener, hangup)
 
 
@@ -243,11 +246,3 @@ async def _refuse_lost_pointer(settings: Settings, served: Served) -> None:
         raise TopicsError(
             [f"topic {name}: says nothing of generation {found}, whose topics are there: floorcast replay mends it"]
         )
-
-
-def _refuse(code: ExitCode, *lines: str) -> ExitCode:
-    """Say why it does not run: a line for people each, and the last line of the log for programs."""
-    for line in lines:
-        sys.stderr.write(f"floorcast worker: {line}\n")
-    log.critical("process.ended", code=int(code), why="; ".join(lines))
-    return code

@@ -1,17 +1,14 @@
-"""What a worker tells of itself: logs, metrics, and `/livez`, `/readyz` and `/metrics` on a port of its own.
+"""What a worker tells of itself: metrics, and `/livez`, `/readyz` and `/metrics` on a port of its own.
 
 Owns the form of all of it, and the thread that answers and watches: beside the worker's event loop, so that it can
-still say that the loop stands still. What "alive" means is processor/health.py. Logs are one JSON object a line on
-stderr, structlog's and the libraries' alike. Personal data and secrets never get here: events name ids, reasons and
-counts.
+still say that the loop stands still. What "alive" means is processor/health.py. Personal data and secrets never get
+here.
 """
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,7 +25,6 @@ from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
 from schemas.keys import ApiScope, KeyStore
-from schemas.log_rate import LogRate
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
@@ -51,36 +47,6 @@ _PHRASES = {
 }
 
 log = structlog.get_logger(__name__)
-
-
-def configure_logging(level: int = logging.INFO) -> None:
-    """Send everything to stderr as JSON lines."""
-    shared: list[structlog.types.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    handler.addFilter(LogRate())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A line per fetch or per reconnect attempt: neither tells an operator anything.
-    for noisy in ("aiokafka", "kafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 
 class SourceEnds(Protocol):

@@ -37,8 +37,11 @@ _WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examp
 
 
 def digest_of(config: Config) -> str:
-    """Give the same for two configurations by which the same records make the same numbers."""
-    definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS)
+    """Give the same for two configurations by which the same records make the same numbers.
+
+    What nobody has set stays out: a version that brings settings derives by the same definitions until one is used.
+    """
+    definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS, exclude_defaults=True)
     # Who is only named is nobody new: records speak of them anyhow.
     definitions["reps"] = {id: rep for id, rep in definitions.get("reps", {}).items() if any(rep.values())}
     definitions["metrics"] = _defined(config.defined)
@@ -48,8 +51,13 @@ def digest_of(config: Config) -> str:
 
 def _defined(defined: Defined) -> Any:
     return {
-        "metrics": {name: entry.model_dump(mode="json", exclude=_WORDS) for name, entry in defined.metrics.items()},
-        "dimensions": {name: each.model_dump(mode="json") for name, each in defined.dimensions.items()},
+        "metrics": {
+            name: entry.model_dump(mode="json", exclude=_WORDS, exclude_defaults=True)
+            for name, entry in defined.metrics.items()
+        },
+        "dimensions": {
+            name: each.model_dump(mode="json", exclude_defaults=True) for name, each in defined.dimensions.items()
+        },
         "cold_sources": sorted(defined.cold_sources),
         "quiet_after": defined.quiet_after,
     }

@@ -12,11 +12,13 @@ import secrets
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import structlog
-from filelock import FileLock
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = structlog.get_logger("api")
 
@@ -176,7 +178,9 @@ def has_keys(path: Path) -> bool:
     return bool(list_keys(path))
 
 
-def _locked(path: Path) -> FileLock:
+def _locked(path: Path) -> "FileLock":
+    from filelock import FileLock  # noqa: PLC0415 - late: who only reads keys starts sooner without it
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path.with_suffix(".lock"), timeout=10, mode=0o600)

@@ -12,7 +12,7 @@ takes the same numbers.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -67,6 +67,16 @@ class EpochEnd:
 
 Ends = Mapping[Asked, EpochEnd]
 """A partition that did not answer is left out: nothing is known of it then."""
+
+
+class Asking(Protocol):
+    """Who asks Kafka: see schemas/kafka_facts.py."""
+
+    async def topics(self, names: Collection[str]) -> Described: ...
+
+    async def ends(self, asked: Collection[Asked]) -> Ends: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from schemas.generations import Served, first_generation, wanted_of
 from schemas.log_marks import (
     REPLAY,
     Asked,
+    Asking,
     Described,
     EpochEnd,
     Loss,
@@ -59,16 +60,10 @@ _ANEW = "its worker publishes it anew"
 _BY_NAME = {topic.name: topic for topic in TOPICS}
 
 
-class Asking(Protocol):
-    """Who asks Kafka: see schemas/kafka_facts.py."""
-
-    async def topics(self, names: Collection[str]) -> Described: ...
-
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
+class AskingAll(Asking, Protocol):
+    """The same, who asks for settings too."""
 
     async def settings(self, names: Collection[str]) -> Mapping[str, Mapping[str, str | None]]: ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ class LogCheck:
 
     def __init__(
         self,
-        asking: Asking,
+        asking: AskingAll,
         *,
         prefix: str,
         partitions: int,

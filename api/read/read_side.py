@@ -18,7 +18,7 @@ from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHisto
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
-from api.read.log_check import Asking, LogCheck, ReadSoFar
+from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.making import at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
@@ -61,7 +61,7 @@ class ReadSide:
         clock: Callable[[], int],
         instance: str,
         build: str,
-        asking: Asking | None = None,
+        asking: AskingAll | None = None,
     ) -> None:
         """`asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those."""
         self._settings = settings

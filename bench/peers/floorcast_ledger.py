@@ -14,7 +14,7 @@ from processor.agents.ledger import LedgerShard
 from processor.agents.stage import Deployment
 from processor.app import settle
 from processor.core.definitions import definitions_of
-from processor.telemetry import configure_logging
+from processor.logs import configure_logging
 from processor.transport.outgoing import Outgoing
 from processor.transport.shards import Place, Shard
 from processor.transport.worker import build_batched_app, run

@@ -21,8 +21,10 @@ def lookups(
     One such process asks all connections.
     """
     from deploy.lookups.owner import main  # noqa: PLC0415
+    from processor.logs import configure_logging  # noqa: PLC0415
 
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     target = target_of(settings)
     checked_config(target.config)
+    configure_logging()
     raise typer.Exit(main(target, settings.data / "lookups"))

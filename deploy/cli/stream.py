@@ -24,8 +24,10 @@ def stream(
     One such process reads a connection: a second one ends with 75.
     """
     from deploy.streaming.stream import main  # noqa: PLC0415
+    from processor.logs import configure_logging  # noqa: PLC0415
 
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     target = target_of(settings)
     checked_config(target.config)
+    configure_logging()
     raise typer.Exit(main(target, name))

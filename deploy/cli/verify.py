@@ -9,6 +9,7 @@ from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.settings import verification_interval
 from deploy.verification.verifier import main as run_verifier
 from deploy.verification.verify import main as run_verify
+from processor.logs import configure_logging
 from schemas.exit_codes import ExitCode
 
 app = group()
@@ -48,6 +49,7 @@ def verify(
     target = target_of(settings, url)
     checked_config(target.config)
     if interval is not None:
+        configure_logging()
         raise typer.Exit(run_verifier(target, key or None, every=interval, folder=settings.data / "verify"))
     raise typer.Exit(run_verify(target, key or None))
 

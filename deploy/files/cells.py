@@ -64,8 +64,9 @@ def read_amount(text: str, decimal: str | None, signs: Mapping[str, str]) -> tup
         raise CellError(msg)
     before, after = text[: digits.start()].strip(_BLANKS), text[digits.end() :].strip(_BLANKS)
     is_negative = False
-    if before.startswith("(") and after.endswith(")"):
-        is_negative, before, after = True, before[1:].strip(_BLANKS), after[:-1].strip(_BLANKS)
+    if "(" in before and ")" in after:  # the currency's sign stands within the brackets, or before or behind them
+        is_negative = True
+        before, after = before.replace("(", "", 1).strip(_BLANKS), after.replace(")", "", 1).strip(_BLANKS)
     for sign in ("-", "\u2212", "+"):
         for end in ("before", "after"):
             said = before if end == "before" else after

@@ -363,7 +363,7 @@ class Importer:
     def _report_refused(self, outcome: Outcome) -> None:
         refusals = _sorted(outcome.checked)
         for each in refusals[:_SHOWN]:
-            columns = self._columns.fields.get(each.field, ())
+            columns = [" ".join(name.split()) for name in self._columns.fields.get(each.field, ())]
             where = f" (column {' + '.join(columns)})" if columns and each.field != WHOLE else ""
             self._tell.say(f"line {each.number}: {each.field}: {each.why}{where}")
         if not refusals:

@@ -92,6 +92,8 @@ def _first_bad_line(path: Path, encoding: str) -> tuple[int, bytes]:
 
 def _proposals(sample: bytes) -> list[str]:
     """Encodings in which it can be read, the likely ones first: to be tried by a person."""
+    if sample and _reads(sample, "utf-8"):  # another encoding was told
+        return ["utf-8"]
     from charset_normalizer import from_bytes  # noqa: PLC0415 - only where something is wrong
 
     likely = [match.encoding.replace("_", "-") for match in from_bytes(sample)] if sample else []
@@ -100,8 +102,9 @@ def _proposals(sample: bytes) -> list[str]:
 
 
 def _reads(sample: bytes, encoding: str) -> bool:
+    """Whether it can be read, but for a character that is cut at its end."""
     try:
-        sample.decode(encoding)
+        codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeError:
         return False
     return bool(sample)

@@ -29,6 +29,7 @@ from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CatchUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
+from processor.logs import refuse
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.writing import Writer
@@ -59,9 +60,7 @@ def main(target: Target, folder: Path) -> int:
     try:
         config = load_config(target.config, os.environ)
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 - the command's output
-        return ExitCode.WRONG_USE
+        return refuse("lookups", ExitCode.WRONG_USE, *error.problems)
     folder.mkdir(parents=True, exist_ok=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once: whatever is under way is asked anew.
@@ -71,11 +70,9 @@ def main(target: Target, folder: Path) -> int:
     try:
         asyncio.run(LookupProcess(target, config, folder).run())
     except MissingTopicError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return ExitCode.UNREACHABLE
+        return refuse("lookups", ExitCode.UNREACHABLE, str(error))
     except (KafkaError, OSError) as error:
-        print(asyncio.run(what_failed(target.broker, error)), file=sys.stderr)  # noqa: T201
-        return ExitCode.UNREACHABLE
+        return refuse("lookups", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
     return 0
 
 

@@ -31,6 +31,7 @@ from deploy.lookups.pacing import backoff
 from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since
 from deploy.streaming.positions import last_marks, read_positions
 from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
+from processor.logs import refuse
 from processor.transport.fail_stop import FENCED, die
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.outgoing import Outgoing
@@ -65,18 +66,18 @@ def main(target: Target, name: str) -> int:
     try:
         config = load_config(target.config, os.environ)
     except ConfigError as error:
-        return _refused("\n".join(str(problem) for problem in error.problems), ExitCode.WRONG_USE)
+        return refuse("stream", ExitCode.WRONG_USE, *error.problems)
     if name not in streams(config):
         known = ", ".join(streams(config)) or "none"
-        return _refused(f"connections.{name}: has no stream; those that have one: {known}", ExitCode.WRONG_USE)
+        return refuse("stream", ExitCode.WRONG_USE, f"connections.{name}: has no stream; those that have one: {known}")
     try:
         ended_by = asyncio.run(_until_told(target, name, config))
     except OwnedError as error:
-        return _refused(str(error), ExitCode.OWNED_BY_ANOTHER)
+        return refuse("stream", ExitCode.OWNED_BY_ANOTHER, str(error))
     except MissingTopicError as error:
-        return _refused(str(error), ExitCode.UNREACHABLE)
+        return refuse("stream", ExitCode.UNREACHABLE, str(error))
     except (KafkaError, OSError) as error:
-        return _refused(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
+        return refuse("stream", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
     if ended_by is signal.SIGHUP:
         # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
@@ -90,11 +91,6 @@ def streams(config: Config) -> list[str]:
         for name, connection in config.connections.items()
         if isinstance(connection, SalesforceConnection) and connection.stream is not None
     ]
-
-
-def _refused(problem: str, code: ExitCode) -> int:
-    print(f"floorcast stream: {problem}", file=sys.stderr)  # noqa: T201 - the command's output
-    return code
 
 
 async def _until_told(target: Target, name: str, config: Config) -> signal.Signals:

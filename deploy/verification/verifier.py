@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import structlog
 
 from deploy.local.target import Target
 from deploy.verification.definitions import of_file
@@ -33,6 +33,7 @@ from deploy.verification.verify import (
     fetch_freshness,
     wait_for_stages,
 )
+from processor.logs import refuse
 from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
@@ -53,6 +54,8 @@ from schemas.verifications import (
     decode_verification,
     encode_verification,
 )
+
+log = structlog.get_logger("verify")
 
 REST = 9
 """A round that takes a minute of a core is followed by nine of rest."""
@@ -76,13 +79,13 @@ def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         verifier = Verifier(target, url=url, key=key, every=every)
     except ConfigError as error:
-        return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
+        return refuse("verify", ExitCode.WRONG_USE, *error.problems)
     except VerifyError as error:
-        return _fail(str(error), error.exit_code)
+        return refuse("verify", error.exit_code, str(error))
     except OSError as error:
-        return _fail(f"{folder} cannot be used: {error.strerror or error}", ExitCode.WRONG_USE)
+        return refuse("verify", ExitCode.WRONG_USE, f"{folder} cannot be used: {error.strerror or error}")
     give_way(NICENESS)
-    outlive_hangup(lambda: _say("goes on: the configuration is read again in each round anyway"))
+    outlive_hangup(lambda: log.info("reload.unchanged", why="the configuration is read again in each round anyway"))
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once, in the middle of a recount too: there is nothing to bring to an end.
@@ -133,7 +136,7 @@ class Verifier:
 
     async def _try_round(self) -> str | None:
         try:
-            _say(line_of(await self.round()))
+            log.info("verification.done", **said_of(await self.round()))
         except ConfigError as error:
             problem = "; ".join(error.problems)
         except (VerifyError, MissingTopicError) as error:
@@ -147,7 +150,7 @@ class Verifier:
             problem = await what_failed(self._target.broker, error)
         else:
             return None
-        _say(f"not verified: {problem}")
+        log.warning("verification.failed", why=problem)
         return problem
 
     def _spent(self) -> int:
@@ -346,26 +349,17 @@ class _Log:
         return not any(self.beginnings.values())
 
 
-def line_of(found: Verification) -> str:
-    """One round in one line, without values or ids."""
-    undecided = f", {found.undecided} undecided" if found.undecided else ""
-    first = "".join(f"; {one.metric} of {one.scope} in {one.window}" for one in found.first)
-    return (
-        f"verified {format_instant(found.verified_at)}: {found.differences} differences{undecided} in "
-        f"{len(found.windows)} windows ({', '.join(found.compared)} in this round){first}"
-    )
+def said_of(found: Verification) -> Mapping[str, Any]:
+    """What the log says of a round: no values or ids."""
+    return {
+        "as_of": format_instant(found.verified_at),
+        "differences": found.differences,
+        "undecided": found.undecided,
+        "windows": len(found.windows),
+        "compared": list(found.compared),
+        "first": [f"{one.metric} of {one.scope} in {one.window}" for one in found.first],
+    }
 
 
 def _core_time() -> int:
     return time.process_time_ns() // 1000
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads any more
-        print(line, flush=True)  # noqa: T201 - the command's output
-
-
-def _fail(problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        print(f"floorcast verify: {line}", file=sys.stderr)  # noqa: T201 - the command's output
-    return code

@@ -8,7 +8,7 @@ owner is not taken in by what happened while nobody lived.
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -16,9 +16,7 @@ from aiokafka.errors import KafkaError
 from processor.transport.fail_stop import FAILED, Die, die
 from schemas.log_marks import (
     REPLAY,
-    Asked,
-    Described,
-    EpochEnd,
+    Asking,
     Loss,
     Mark,
     Place,
@@ -36,16 +34,6 @@ _BETWEEN_TRIES_SECONDS = 0.5
 PUBLISHED_ANEW = "this worker publishes it anew at its next start"
 
 log = structlog.get_logger(__name__)
-
-
-class Asking(Protocol):
-    """Who asks Kafka: see schemas/kafka_facts.py."""
-
-    async def topics(self, names: Collection[str]) -> Described: ...
-
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)

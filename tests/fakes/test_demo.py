@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.simulator.floor import Floor
-from schemas.config import Config
+from schemas.config import Config, load_config
 from schemas.connectors import build_connector, read_connection
 from schemas.connectors.base import Parsed
 from schemas.deliveries import Delivery
 from schemas.instants import HOUR, SECOND, parse_instant
 from schemas.records import Record
-from tests.fakes.demo.__main__ import _MIX
+from tests.fakes.demo.__main__ import _MIX, _configured
 from tests.fakes.demo.hubspot import CONNECTION, HubSpotDemo, HubSpotFloor
 from tests.fakes.demo.salesforce import SCHEMAS, SalesforceDemo, SalesforceFloor
 from tests.fakes.hubspot import FakeHubSpot
@@ -27,6 +28,17 @@ def day() -> list[dict[str, Any]]:
     """Six hours of a floor, with what follows from them."""
     floor = Floor(7, mix=_MIX)
     return [floor.next(START + number * 10 * SECOND) for number in range(2000)]
+
+
+@pytest.mark.parametrize("make", [HubSpotDemo, SalesforceDemo])
+def test_the_demo_over_a_crm_is_configured_as_the_demo_is(make: type[Any], tmp_path: Path) -> None:
+    demo = make(7)
+    with demo.serving():
+        config = load_config(_configured(demo, tmp_path), {})
+
+    assert set(config.connections) == set(demo.connection())
+    assert set(config.pipelines) == {"sales"}
+    assert [scene.name for scene in config.screens["floor"].scenes] == ["Today", "Deals"]
 
 
 def folded(parsed: Iterable[Parsed]) -> dict[tuple[str, str], Record]:

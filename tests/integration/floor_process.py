@@ -23,7 +23,7 @@ from tests.ports import held_port
 
 READY_SECONDS = 600.0
 STOP_SECONDS = 120.0
-_BETWEEN_LOOKS_SECONDS = 0.02
+_BETWEEN_LOOKS_SECONDS = 0.1
 _COMMAND = Path(sys.executable).with_name("floorcast")
 _NAMES = {
     "worker": "floorcast worker ",

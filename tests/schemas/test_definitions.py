@@ -41,8 +41,12 @@ def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     "sections",
-    [{"prometheus": {"windows": ["7d"]}}, {"connections": {"feed": _OTHER_SECRET}}],
-    ids=["exported windows", "rotated secret"],
+    [
+        {"prometheus": {"windows": ["7d"]}},
+        {"connections": {"feed": _OTHER_SECRET}},
+        {"lead_response": {"responder": "anyone"}, "retention": {"records": "400d"}},
+    ],
+    ids=["exported windows", "rotated secret", "what holds anyway"],
 )
 def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> None:
     assert digest_of(make_config(**sections)) == digest_of(make_config())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from api.read.log_check import Asking
+from api.read.log_check import AskingAll
 from api.read.snapshot import read_snapshot, write_snapshot
 from api.read.snapshots import Snapshots
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
@@ -103,7 +103,7 @@ class Folder:
         self.snapshots = self._snapshots()
 
     def _snapshots(self) -> Snapshots:
-        asking: Asking = self.cluster
+        asking: AskingAll = self.cluster
         return Snapshots(self.path, asking, lambda: self.now)
 
     async def keep(self, view: View, positions: Mapping[int, int] = POSITIONS) -> None:

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.files.cells import read_amount
 from deploy.files.stages import Stages
 from tests.builders import instant
 from tests.deploy.files.imports import AS_OF, CONFIG, Imports, Log, calls, folded, write
@@ -401,3 +402,20 @@ def test_an_error_of_a_spreadsheet_is_no_id(imports: Imports, tmp_path: Path) ->
 
     assert outcome is not None
     assert {number: refusal.field for number, refusal in outcome.checked.refusals.items()} == {3: "id"}
+
+
+@pytest.mark.parametrize(
+    "text", ["($5.00)", "$(5.00)", "$ (5.00)", "(5.00) $", "(5.00 $)", "-$5.00", "$-5.00", "5.00- $"]
+)
+def test_what_is_owed_is_negative_wherever_the_sign_of_its_currency_stands(text: str) -> None:
+    assert read_amount(text, ".", {"$": "USD"}) == ("-5.00", "USD")
+
+
+def test_who_tells_a_wrong_encoding_of_utf_8_is_told_that_it_is(imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, calls("Ä", *map(str, range(3000))))
+
+    assert imports.run(["files", name, "--record", "call", "--encoding", "ascii", *AS_OF], tmp_path) is None
+    assert imports.terminal.lines[-2:] == [
+        f"{tmp_path / name}: line 2: is not ascii",
+        "say --encoding; it could be utf-8",
+    ]

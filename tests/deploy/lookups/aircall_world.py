@@ -1,7 +1,7 @@
 """A floor over a fake Aircall, and what its database comes to by the contract, with no word of the connector."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from schemas.config import Config
@@ -86,20 +86,13 @@ def said(call: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class _People:
+class _People(People):
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._crm: FakeAircall = world.crm
-        self._random = world.random
+        super().__init__(world)
         self._going: list[int] = []
 
-    def act(self) -> None:
-        kind = self._random.choices([self._dial, self._answer, self._transfer, self._end, self._tag], [4, 3, 1, 4, 1])[
-            0
-        ]
-        kind()
-        self._world.clock.now += SECOND * self._random.randint(1, 5)
-        self._world.clock.now -= self._world.clock.now % SECOND
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {self._dial: 4, self._answer: 3, self._transfer: 1, self._end: 4, self._tag: 1}
 
     def _user(self) -> dict[str, Any]:
         return dict(self._random.choice(self._crm.users))

@@ -154,49 +154,37 @@ def _pasts(thing: Thing, name: str) -> Iterator[tuple[str, int]]:
         yield change[f"new_{name}"], int(second_of(change["date_created"]))
 
 
-class _People:
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._crm: FakeClose = world.crm
-        self._random = world.random
-
-    def act(self) -> None:
-        kind = self._random.choices(
-            [self._lead, self._call, self._mail, self._meeting, self._deal, self._status, self._edit, self._delete,
-             self._merge],
-            [3, 4, 3, 2, 2, 4, 4, 1, 0.5],
-        )[0]  # fmt: skip
-        kind()
-        self._world.clock.now += SECOND * self._random.randint(1, 5)
-        self._world.clock.now -= self._world.clock.now % SECOND
+class _People(People):
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {
+            self._lead: 3, self._call: 4, self._mail: 3, self._meeting: 2, self._deal: 2, self._status: 4,
+            self._edit: 4, self._delete: 1, self._merge: 0.5,
+        }  # fmt: skip
 
     def _any(self, object: str) -> str | None:
-        there = [thing.id for thing in self._crm.things[object].values() if thing.deleted_at is None]
-        return self._random.choice(there) if there else None
+        return self._one_of(thing.id for thing in self._crm.things[object].values() if thing.deleted_at is None)
 
     def _rep(self) -> str:
         return self._random.choice(REPS)
 
-    def _set(self, object: str, data: Mapping[str, Any]) -> None:
-        id = self._any(object)
-        if id is not None:
-            self._world.send(self._crm.set(object, id, data))
+    def _set_any(self, object: str, data: Mapping[str, Any]) -> None:
+        self._set(object, self._any(object), data)
 
-    def _make(self, object: str, data: Mapping[str, Any]) -> None:
+    def _make_about(self, object: str, data: Mapping[str, Any]) -> None:
         lead = self._any("lead")
         if lead is not None:
             more = {"user_id": self._rep(), "created_by": self._rep(), "lead_id": lead, "contact_id": "cont_1"}
-            self._world.send(self._crm.create(object, {**more, **data})[1])
+            self._make(object, {**more, **data})
 
     def _ago(self) -> str:
         return iso(self._crm.now() - self._random.randrange(600))
 
     def _lead(self) -> None:
         data = {"name": "A lead", "display_name": "A lead", **_lead_status("stat_pot"), "custom": {}}
-        self._world.send(self._crm.create("lead", data)[1])
+        self._make("lead", data)
 
     def _call(self) -> None:
-        self._make(
+        self._make_about(
             "activity.call",
             {
                 "direction": self._random.choice(["outbound", "inbound"]), "activity_at": self._ago(),
@@ -207,7 +195,7 @@ class _People:
 
     def _mail(self) -> None:
         direction = self._random.choice(["outgoing", "outgoing", "incoming"])
-        self._make(
+        self._make_about(
             "activity.email",
             {
                 "direction": direction, "date_sent": self._ago(), "thread_id": f"acti_thr{self._random.randrange(20)}",
@@ -218,7 +206,7 @@ class _People:
 
     def _meeting(self) -> None:
         starts = self._crm.now() + self._random.randrange(-7200, 7200)
-        self._make(
+        self._make_about(
             "activity.meeting",
             {
                 "status": "upcoming", "starts_at": iso(starts), "ends_at": iso(starts + 1800), "attendees": [],
@@ -227,7 +215,7 @@ class _People:
         )  # fmt: skip
 
     def _deal(self) -> None:
-        self._make(
+        self._make_about(
             "opportunity",
             {
                 **_status("stat_act"), "value": self._random.randrange(1, 1000) * 10_000, "value_currency": "USD",
@@ -237,17 +225,17 @@ class _People:
         )  # fmt: skip
 
     def _status(self) -> None:
-        self._set("opportunity", _status(self._random.choice([*STATUSES])))
+        self._set_any("opportunity", _status(self._random.choice([*STATUSES])))
 
     def _edit(self) -> None:
         changes: list[Callable[[], None]] = [
-            lambda: self._set("opportunity", {"value": self._random.randrange(1, 1000) * 5000}),
-            lambda: self._set("opportunity", {"user_id": self._rep()}),
-            lambda: self._set("lead", _lead_status(self._random.choice([*LEAD_STATUSES]))),
-            lambda: self._set("activity.call", {"disposition": self._random.choice([*DISPOSITIONS])}),
-            lambda: self._set("activity.call", {"user_id": self._rep()}),
-            lambda: self._set("activity.meeting", {"outcome_id": HELD}),
-            lambda: self._set("activity.meeting", {"status": "canceled"}),
+            lambda: self._set_any("opportunity", {"value": self._random.randrange(1, 1000) * 5000}),
+            lambda: self._set_any("opportunity", {"user_id": self._rep()}),
+            lambda: self._set_any("lead", _lead_status(self._random.choice([*LEAD_STATUSES]))),
+            lambda: self._set_any("activity.call", {"disposition": self._random.choice([*DISPOSITIONS])}),
+            lambda: self._set_any("activity.call", {"user_id": self._rep()}),
+            lambda: self._set_any("activity.meeting", {"outcome_id": HELD}),
+            lambda: self._set_any("activity.meeting", {"status": "canceled"}),
         ]
         self._random.choice(changes)()
 

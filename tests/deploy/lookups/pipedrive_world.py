@@ -1,7 +1,7 @@
 """A floor over a fake Pipedrive, and what its database comes to by the contract, with no word of the connector."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,46 +166,33 @@ def _happened(data: dict[str, Any]) -> int:
     return marked if data["marked_as_done_time"][:10] < data["due_date"] else _due(data)
 
 
-class _People:
+class _People(People):
     """Those who work in Pipedrive.
 
     When a lead's labels changed, Pipedrive tells by its last update alone, and who had it before not at all: so that
     there is one answer to it, nobody touches a lead after it was labelled, and it stays with whom it was given to.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._crm: FakePipedrive = world.crm
-        self._random = world.random
-
-    def act(self) -> None:
-        kind = self._random.choices(
-            [self._lead, self._activity, self._deal, self._move, self._edit, self._done, self._delete],
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {
+            self._lead: 3, self._activity: 6, self._deal: 3, self._move: 5, self._edit: 4, self._done: 4,
             # No list tells of its deletions, and of what is gone from its lists ten or 1 % are believed at a time.
-            [3, 6, 3, 5, 4, 4, 0.4],
-        )[0]
-        kind()
-        self._world.clock.now += SECOND * self._random.randint(1, 5)
-        self._world.clock.now -= self._world.clock.now % SECOND
+            self._delete: 0.4,
+        }  # fmt: skip
 
     def _any(self, entity: str, **wanted: Any) -> str | None:
-        there = [
+        return self._one_of(
             item.id
             for item in self._crm.items[entity].values()
             if item.deleted_at is None and all(item.data.get(name) == value for name, value in wanted.items())
-        ]
-        return self._random.choice(there) if there else None
-
-    def _send(self, entity: str, id: str | None, data: dict[str, Any]) -> None:
-        if id is not None:
-            self._world.send(self._crm.set(entity, id, data))
+        )
 
     def _owner(self) -> int:
         return self._random.choice(REPS)
 
     def _lead(self) -> None:
         data = {"title": "A lead", "owner_id": self._owner(), "label_ids": [], "is_archived": False, "value": None}
-        self._world.send(self._crm.create("lead", data)[1])
+        self._make("lead", data)
 
     def _activity(self) -> None:
         due = datetime.fromtimestamp(self._crm.now() + self._random.choice([-3600, -600, 5400, 100_000]), UTC)
@@ -216,7 +203,7 @@ class _People:
             "due_time": due.strftime("%H:%M"), "duration": "00:30", "lead_id": self._any("lead"),
             "deal_id": None if deal is None else int(deal),
         }  # fmt: skip
-        self._world.send(self._crm.create("activity", data)[1])
+        self._make("activity", data)
 
     def _deal(self) -> None:
         data = {
@@ -224,31 +211,31 @@ class _People:
             "pipeline_id": 1, "status": "open", "value": self._random.randrange(1, 1000) * 100, "currency": "USD",
             "won_time": None, "lost_time": None, "close_time": None, "stage_change_time": None, "is_archived": False,
         }  # fmt: skip
-        self._world.send(self._crm.create("deal", data)[1])
+        self._make("deal", data)
 
     def _move(self) -> None:
         way: dict[str, Any] = self._random.choice(
             [{"stage_id": self._random.choice([1, 2, 3, 4])}, {"status": self._random.choice(["open", "won", "lost"])}]
         )
-        self._send("deal", self._any("deal"), way)
+        self._set("deal", self._any("deal"), way)
 
     def _edit(self) -> None:
         deal = self._any("deal", is_archived=False)
         changes: list[Callable[[], None]] = [
-            lambda: self._send("deal", deal, {"value": self._random.randrange(1, 1000) * 50}),
-            lambda: self._send("deal", deal, {"owner_id": self._owner()}),
-            lambda: self._send("deal", deal, {"is_archived": True}),
-            lambda: self._send("lead", self._any("lead", label_ids=[]), {"label_ids": [QUALIFIED]}),
-            lambda: self._send("activity", self._any("activity"), {"owner_id": self._owner()}),
+            lambda: self._set("deal", deal, {"value": self._random.randrange(1, 1000) * 50}),
+            lambda: self._set("deal", deal, {"owner_id": self._owner()}),
+            lambda: self._set("deal", deal, {"is_archived": True}),
+            lambda: self._set("lead", self._any("lead", label_ids=[]), {"label_ids": [QUALIFIED]}),
+            lambda: self._set("activity", self._any("activity"), {"owner_id": self._owner()}),
             # Of a done one no webhook tells when it was marked so: if its type changes, only the API knows.
-            lambda: self._send(
+            lambda: self._set(
                 "activity", self._any("activity", done=False), {"type": self._random.choice(["call", "email"])}
             ),
         ]
         self._random.choice(changes)()
 
     def _done(self) -> None:
-        self._send("activity", self._any("activity"), {"done": self._random.random() < 0.8})
+        self._set("activity", self._any("activity"), {"done": self._random.random() < 0.8})
 
     def _delete(self) -> None:
         entity = self._random.choice(["activity", "activity", "deal", "lead"])

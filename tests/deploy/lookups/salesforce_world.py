@@ -178,41 +178,31 @@ def _about(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"lead": fields["WhoId"], "deal": fields["WhatId"]}
 
 
-class _People:
+class _People(People):
     def __init__(self, world: SalesforceWorld) -> None:
-        self._world = world
-        self._crm: FakeSalesforce = world.crm
-        self._random = world.random
+        super().__init__(world)
+        self._reps = world.reps
 
-    def act(self) -> None:
-        kind = self._random.choices(
-            [self._lead, self._call, self._mail, self._event, self._deal, self._stage, self._edit, self._delete,
-             self._merge, self._convert],
-            [3, 4, 3, 2, 2, 4, 4, 1, 0.5, 0.5],
-        )[0]  # fmt: skip
-        kind()
-        self._world.clock.now += SECOND * self._random.randint(1, 5)
-        self._world.clock.now -= self._world.clock.now % SECOND
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {
+            self._lead: 3, self._call: 4, self._mail: 3, self._event: 2, self._deal: 2, self._stage: 4, self._edit: 4,
+            self._delete: 1, self._merge: 0.5, self._convert: 0.5,
+        }  # fmt: skip
 
     def _any(self, object: str, **wanted: Any) -> str | None:
-        there = [
+        return self._one_of(
             row.id
             for row in self._crm.rows[object].values()
             if row.deleted_at is None and all(row.fields.get(name) == value for name, value in wanted.items())
-        ]
-        return self._random.choice(there) if there else None
+        )
 
     def _rep(self) -> str:
-        return self._random.choice(self._world.reps)
-
-    def _set(self, object: str, id: str | None, fields: Mapping[str, Any]) -> None:
-        if id is not None:
-            self._world.send(self._crm.set(object, id, fields))
+        return self._random.choice(self._reps)
 
     def _lead(self) -> None:
-        owner = self._random.choice([*self._world.reps, QUEUE])
+        owner = self._random.choice([*self._reps, QUEUE])
         fields = {"OwnerId": owner, "Name": "A lead", "Status": "Open - Not Contacted", "IsConverted": False}
-        self._world.send(self._crm.create("Lead", fields)[1])
+        self._make("Lead", fields)
 
     def _about(self) -> dict[str, Any]:
         return {"WhoId": self._any("Lead"), "WhatId": self._any("Opportunity")}
@@ -225,7 +215,7 @@ class _People:
             "CallDurationInSeconds": self._random.randrange(400),
             "CompletedDateTime": iso(self._crm.now() - self._random.randrange(600)), **self._about(),
         }  # fmt: skip
-        self._world.send(self._crm.create("Task", fields)[1])
+        self._make("Task", fields)
 
     def _mail(self) -> None:
         lead = self._any("Lead")
@@ -252,14 +242,14 @@ class _People:
             "OwnerId": self._rep(), "CreatedById": self._rep(), "StartDateTime": iso(starts), "IsChild": False,
             "EndDateTime": iso(starts + 1800), **self._about(),
         }  # fmt: skip
-        self._world.send(self._crm.create("Event", fields)[1])
+        self._make("Event", fields)
 
     def _deal(self) -> None:
         fields = {
             "OwnerId": self._rep(), "CreatedById": self._rep(), "Name": "A deal", "StageName": "Prospecting",
             "Amount": self._random.randrange(1, 1000) * 100, "Type": "New Business",
         }  # fmt: skip
-        self._world.send(self._crm.create("Opportunity", fields)[1])
+        self._make("Opportunity", fields)
 
     def _stage(self) -> None:
         self._set("Opportunity", self._any("Opportunity"), {"StageName": self._random.choice([*STAGES])})
@@ -269,7 +259,7 @@ class _People:
         changes: list[Callable[[], None]] = [
             lambda: self._set("Opportunity", self._any("Opportunity"), {"Amount": self._random.randrange(1, 999) * 50}),
             lambda: self._set("Opportunity", self._any("Opportunity"), {"OwnerId": self._rep()}),
-            lambda: self._set("Lead", lead, {"OwnerId": self._random.choice([*self._world.reps, QUEUE])}),
+            lambda: self._set("Lead", lead, {"OwnerId": self._random.choice([*self._reps, QUEUE])}),
             lambda: self._set("Lead", lead, {"Status": self._random.choice([*STATUSES])}),
             lambda: self._set("Lead", lead, {"Company": f"Acme {self._random.random()}"}),
             lambda: self._set(

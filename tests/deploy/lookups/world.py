@@ -9,11 +9,12 @@ import heapq
 import itertools
 import json
 import random
-from collections.abc import Collection, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from deploy.lookups.backfill import Backfill, Mark
 from deploy.lookups.client import Client
@@ -338,44 +339,60 @@ class World:
         return output.changes
 
 
-class People(Protocol):
-    """What people do in the CRM."""
+class People(ABC):
+    """Those who work in a CRM."""
 
-    def act(self) -> None:
-        """One of them does something."""
-        ...
-
-
-class FloorOfPeople:
-    """Those who work in HubSpot.
-
-    Of a contact that is merged away HubSpot tells nothing any more. So that there is one answer, nobody merges one that
-    neither a webhook nor a round has told of.
-    """
+    grain = SECOND
+    """What its clock tells apart."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._crm = world.crm
         self._random = world.random
 
-    def act(self) -> None:
-        kind = self._random.choices(
-            [self._contact, self._call, self._email, self._meeting, self._deal, self._stage, self._edit, self._delete,
-             self._merge, self._associate],
-            [3, 4, 3, 2, 2, 4, 4, 1, 0.5, 1],
-        )[0]  # fmt: skip
-        kind()
-        self._world.clock.now += 1000 * self._random.randint(1, 5)
+    @abstractmethod
+    def does(self) -> Mapping[Callable[[], None], float]:
+        """What they do, and how often each."""
 
-    def _any(self, object: str) -> str | None:
-        there = [
-            thing.id
-            for thing in self._crm.things[object].values()
-            if thing.archived_at is None and thing.merged_into is None
-        ]
+    def act(self) -> None:
+        """One of them does something."""
+        ways = self.does()
+        self._random.choices([*ways], [*ways.values()])[0]()
+        self._world.clock.now += self.grain * self._random.randint(1, 5)
+        self._world.clock.now -= self._world.clock.now % self.grain
+
+    def _one_of(self, ids: Iterable[str]) -> str | None:
+        there = [*ids]
         return self._random.choice(there) if there else None
 
-    def _make(self, object: str, properties: dict[str, str], *, contacts: int = 1) -> None:
+    def _make(self, object: str, fields: Mapping[str, Any]) -> None:
+        self._world.send(self._crm.create(object, fields)[1])
+
+    def _set(self, object: str, id: str | None, fields: Mapping[str, Any]) -> None:
+        if id is not None:
+            self._world.send(self._crm.set(object, id, fields))
+
+
+class FloorOfPeople(People):
+    """Those who work in HubSpot.
+
+    Of a contact that is merged away HubSpot tells nothing any more. So that there is one answer, nobody merges one that
+    neither a webhook nor a round has told of.
+    """
+
+    grain = 1000
+
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {
+            self._contact: 3, self._call: 4, self._email: 3, self._meeting: 2, self._deal: 2, self._stage: 4,
+            self._edit: 4, self._delete: 1, self._merge: 0.5, self._associate: 1,
+        }  # fmt: skip
+
+    def _any(self, object: str) -> str | None:
+        things = self._crm.things[object].values()
+        return self._one_of(thing.id for thing in things if thing.archived_at is None and thing.merged_into is None)
+
+    def _make_with(self, object: str, properties: dict[str, str], *, contacts: int = 1) -> None:
         id, events = self._crm.create(object, {"hubspot_owner_id": self._random.choice(REPS), **properties})
         for _ in range(contacts):
             contact = self._any("contacts")
@@ -388,10 +405,10 @@ class FloorOfPeople:
 
     def _contact(self) -> None:
         owner = self._random.choice([*REPS, ""])
-        self._make("contacts", {"hubspot_owner_id": owner, "lifecyclestage": "lead"}, contacts=0)
+        self._make_with("contacts", {"hubspot_owner_id": owner, "lifecyclestage": "lead"}, contacts=0)
 
     def _call(self) -> None:
-        self._make(
+        self._make_with(
             "calls",
             {
                 "hs_timestamp": self._ago(),
@@ -404,7 +421,7 @@ class FloorOfPeople:
 
     def _email(self) -> None:
         more = {"hs_sequence_id": "12"} if self._random.random() < 0.1 else {}
-        self._make(
+        self._make_with(
             "emails",
             {
                 "hs_timestamp": self._ago(),
@@ -418,7 +435,7 @@ class FloorOfPeople:
 
     def _meeting(self) -> None:
         starts = self._crm.now() + 1000 * self._random.randrange(-7200, 7200)
-        self._make(
+        self._make_with(
             "meetings",
             {
                 "hs_meeting_start_time": iso(starts),
@@ -428,7 +445,7 @@ class FloorOfPeople:
         )
 
     def _deal(self) -> None:
-        self._make(
+        self._make_with(
             "deals",
             {
                 "dealstage": "appointmentscheduled",
@@ -464,9 +481,7 @@ class FloorOfPeople:
             ("emails", {"hs_email_status": self._random.choice(["SENT", "FAILED"])}),
         ]
         object, properties = self._random.choice(changes)
-        id = self._any(object)
-        if id is not None:
-            self._world.send(self._crm.set(object, id, properties))
+        self._set(object, self._any(object), properties)
 
     def _delete(self) -> None:
         object = self._random.choice(["calls", "emails", "meetings", "deals", "contacts"])

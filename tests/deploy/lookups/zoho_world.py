@@ -1,7 +1,7 @@
 """A floor over a fake Zoho, and what its database comes to by the contract, with no word of the connector."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.config import Config
@@ -143,41 +143,27 @@ def _is_settled(row: Row) -> bool:
     return row.module == "Leads" and (row.fields["Lead_Status"] != "Not Contacted" or "Converted__s" in row.fields)
 
 
-class _People:
+class _People(People):
     """Those who work in Zoho.
 
     When the status of a lead changed, Zoho tells by the lead's last modification alone: so that there is one answer to
     it, nobody touches a lead after its status has changed.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._crm: FakeZoho = world.crm
-        self._random = world.random
-
-    def act(self) -> None:
-        kind = self._random.choices(
-            [self._lead, self._call, self._event, self._deal, self._stage, self._edit, self._delete],
-            [3, 5, 2, 3, 5, 4, 1],
-        )[0]
-        kind()
-        self._world.clock.now += SECOND * self._random.randint(1, 5)
-        self._world.clock.now -= self._world.clock.now % SECOND
+    def does(self) -> Mapping[Callable[[], None], float]:
+        return {
+            self._lead: 3, self._call: 5, self._event: 2, self._deal: 3, self._stage: 5, self._edit: 4, self._delete: 1,
+        }  # fmt: skip
 
     def _any(self, module: str, *, is_edited: bool = False) -> str | None:
-        there = [
-            row.id
-            for row in self._crm.rows[module].values()
-            if row.deleted_at is None and not (is_edited and _is_settled(row))
-        ]
-        return self._random.choice(there) if there else None
+        rows = self._crm.rows[module].values()
+        return self._one_of(row.id for row in rows if row.deleted_at is None and not (is_edited and _is_settled(row)))
 
     def _owner(self) -> dict[str, Any]:
         return {"id": self._random.choice(REPS), "name": "Somebody"}
 
     def _lead(self) -> None:
-        _, events = self._crm.create("Leads", {"Owner": self._owner(), "Lead_Status": "Not Contacted"})
-        self._world.send(events)
+        self._make("Leads", {"Owner": self._owner(), "Lead_Status": "Not Contacted"})
 
     def _about(self) -> dict[str, Any] | None:
         module = self._random.choice(["Leads", "Leads", "Deals"])
@@ -189,7 +175,7 @@ class _People:
         if about is None:
             return
         owner = self._owner()
-        _, events = self._crm.create(
+        self._make(
             "Calls",
             {
                 "Owner": owner, "Created_By": owner, "Call_Type": self._random.choice(["Outbound", "Inbound"]),
@@ -198,23 +184,21 @@ class _People:
                 "Call_Result": self._random.choice([*RESULTS]), **about,
             },
         )  # fmt: skip
-        self._world.send(events)
 
     def _event(self) -> None:
         about, starts = self._about(), self._crm.now() + self._random.randrange(-7200, 7200)
         if about is None:
             return
-        _, events = self._crm.create(
+        self._make(
             "Events",
             {
                 "Owner": self._owner(), "Created_By": self._owner(), "Start_DateTime": iso(starts), "_starts": starts,
                 "End_DateTime": iso(starts + 1800), **about,
             },
         )  # fmt: skip
-        self._world.send(events)
 
     def _deal(self) -> None:
-        _, events = self._crm.create(
+        self._make(
             "Deals",
             {
                 "Owner": self._owner(), "Created_By": self._owner(), "Stage": "Qualification", "Pipeline": "Standard",
@@ -222,12 +206,9 @@ class _People:
                 "Type": self._random.choice(["New Business", "Existing Business"]),
             },
         )  # fmt: skip
-        self._world.send(events)
 
     def _stage(self) -> None:
-        id = self._any("Deals")
-        if id is not None:
-            self._world.send(self._crm.set("Deals", id, {"Stage": self._random.choice([*STAGES])}))
+        self._set("Deals", self._any("Deals"), {"Stage": self._random.choice([*STAGES])})
 
     def _edit(self) -> None:
         changes: list[tuple[str, dict[str, Any]]] = [
@@ -241,9 +222,7 @@ class _People:
             ("Events", {"Owner": self._owner()}),
         ]
         module, fields = self._random.choice(changes)
-        id = self._any(module, is_edited=True)
-        if id is not None:
-            self._world.send(self._crm.set(module, id, fields))
+        self._set(module, self._any(module, is_edited=True), fields)
 
     def _delete(self) -> None:
         module = self._random.choice(["Calls", "Events", "Deals", "Leads"])

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deploy.local.target import Target
-from deploy.verification.verifier import Verifier, line_of, main
+from deploy.verification.verifier import Verifier, main, said_of
 from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError
 from schemas.exit_codes import ExitCode
@@ -68,7 +68,7 @@ def test_what_can_never_be_compared_is_wrong_use(
     assert capsys.readouterr().err.startswith("floorcast verify: ")
 
 
-def test_a_round_is_one_line_without_values_and_ids() -> None:
+def test_a_round_is_told_without_values_and_ids() -> None:
     found = decode_verification(
         make_verification(
             make_config(),
@@ -79,7 +79,7 @@ def test_a_round_is_one_line_without_values_and_ids() -> None:
         )
     )
 
-    assert line_of(found) == (
-        "verified 2026-03-18T15:30:20.000Z: 2 differences, 1 undecided in 2 windows (today in this round); "
-        "calls_made of rep in today"
-    )
+    assert said_of(found) == {
+        "as_of": "2026-03-18T15:30:20.000Z", "differences": 2, "undecided": 1, "windows": 2, "compared": ["today"],
+        "first": ["calls_made of rep in today"],
+    }  # fmt: skip

@@ -6,14 +6,13 @@ and webhooks are lost and repeated as in life: what was lost, reconciliation bri
 """
 
 import argparse
+import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
-
-import yaml
 
 from deploy.simulator.floor import Floor, Mix
 from deploy.simulator.running import empty_folder, local_timezone, working_timezone
@@ -86,10 +85,13 @@ def _run(crm: Crm, folder: Path, port: int, rate: float, floor: Floor) -> int:
 
 def _configured(crm: Crm, folder: Path) -> Path:
     zone = working_timezone(time.time_ns() // 1000, local_timezone())
-    settings = yaml.safe_load(_TEMPLATE.read_text(encoding="utf-8").replace("TIMEZONE", zone))
+    # As text: read as YAML 1.1 has it, `on` would be another word.
+    text = _TEMPLATE.read_text(encoding="utf-8").replace("TIMEZONE", zone)
+    before, _, rest = text.partition("connections:\n")
+    _, _, behind = rest.partition("\n")
     path = folder / "floorcast.yaml"
     path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(settings | {"connections": crm.connection()}), encoding="utf-8")
+    path.write_text(f"{before}connections: {json.dumps(crm.connection())}\n{behind}", encoding="utf-8")
     return path
 
 

@@ -18,7 +18,7 @@ _ENTITIES = {
     "meeting": ("Event", "00U"), "deal": ("Opportunity", "006"),
 }  # fmt: skip
 _FIELDS = {
-    "User": ("Username", "Name", "Email", "IsActive"),
+    "User": ("Username", "Name", "Email", "IsActive", "LastModifiedDate"),
     "Lead": ("OwnerId", "Name", "Company", "LeadSource", "CreatedDate", "Status", "IsConverted", "MasterRecordId",
              "LastModifiedDate"),
     "Task": ("TaskSubtype", "OwnerId", "WhoId", "WhatId", "CallType", "CallDisposition", "CallDurationInSeconds",
