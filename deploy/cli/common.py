@@ -83,14 +83,15 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def target_of(settings: Settings, url: str | None = None) -> "Target":
-    """What to ask or work on; its Kafka has answered."""
+def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Target":
+    """What to ask or work on; its Kafka has answered, if `is_reached`."""
     from deploy.local.ports import UpError  # noqa: PLC0415
     from deploy.local.target import find_target, reach_broker  # noqa: PLC0415
 
     try:
         target = find_target(settings, url)
-        asyncio.run(reach_broker(target.broker))
+        if is_reached:
+            asyncio.run(reach_broker(target.broker))
     except UpError as error:
         fail(error.problems, error.exit_code)
     return target
