@@ -93,7 +93,11 @@ class _Says:
         """One that waits: by name, as far as that may be told, else by where it came from; and who has it."""
         name = lead_called(self._names, clock.name)
         if name is None:
-            name = self._words.say("lead.of", source=clock.source) if clock.source else self._words.say("lead")
+            name = (
+                self._words.say("lead.of", source=clock.source.replace("_", " "))
+                if clock.source
+                else self._words.say("lead")
+            )
         waited = self._words.duration(max(0, now - (clock.started_at or now)) // 1_000_000)
         who = None if clock.rep is None else called(self._names, clock.rep, self._floor.roster.name_of(clock.rep))
         if who is None:

@@ -35,7 +35,7 @@ def win_line(win: Json, words: Words, config: Config) -> str:
     """A win that may be told as it is."""
     match win["cause"]:
         case "deal_won":
-            what = win["deal_name"] or words.say("win.deal_won")
+            what = words.say("win.deal_won")
         case "goal_reached":
             what = words.say("win.goal_reached", goal=metric_label(win["metric"], words, config))
         case _:
@@ -43,9 +43,9 @@ def win_line(win: Json, words: Words, config: Config) -> str:
                 "win.milestone", goal=metric_label(win["metric"], words, config), share=words.share(win["milestone"])
             )
     line = words.say("win.of", what=what, who=win["name"]) if win["name"] else what
-    if win["amount"] is None:
-        return line
-    return words.say("win.with", win=line, amount=words.money(Decimal(win["amount"]), win["currency"]))
+    if win["amount"] is not None:
+        line = words.say("win.with", win=line, amount=words.money(Decimal(win["amount"]), win["currency"]))
+    return f"{line} · {win['deal_name']}" if win["deal_name"] else line
 
 
 def win_notice(win: Json, words: Words, names: Names, config: Config) -> Notice:

@@ -25,7 +25,7 @@ const PERIODS = { day: "today", week: "week", month: "month", quarter: "quarter"
  */
 export function alertEntry(alert, context) {
   const { store, texts } = context;
-  const owner = alert.rep ? store.personName(alert.rep, alert.name) : store.teamName(alert.team);
+  const owner = store.holderName(alert);
   if (alert.goal) return milestone(alert, owner || store.organisation.name || "", context);
   if (alert.metric) return crossing(alert, owner || store.organisation.name || "", context);
   if (alert.connection) return missing(alert, context);

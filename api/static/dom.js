@@ -85,20 +85,19 @@ export function fitNames(places) {
   for (const { name } of longest) name.classList.add("longest");
 }
 
-const SMALLEST = 0.4;
-
 /**
  * The first of `texts` that fits into `node` on one line; the last, smaller, if none does: a number is never cut off.
  * @param {HTMLElement} node
  * @param {string[]} texts
+ * @param {number} [smallest] how small, as a share of the usual size
  */
-export function fitText(node, texts) {
+export function fitText(node, texts, smallest = 0.4) {
   if (node.style.fontSize) node.style.fontSize = "";
   for (const text of texts) {
     setText(node, text);
     if (node.scrollWidth <= node.clientWidth) return;
   }
-  const size = parseFloat(getComputedStyle(node).fontSize) * Math.max(SMALLEST, node.clientWidth / node.scrollWidth);
+  const size = parseFloat(getComputedStyle(node).fontSize) * Math.max(smallest, node.clientWidth / node.scrollWidth);
   node.style.fontSize = Math.floor(size) + "px";
 }
 

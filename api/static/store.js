@@ -289,6 +289,14 @@ export class Store {
     return name === null ? "" : name || this.nameOf("rep:" + rep) || rep;
   }
 
+  /**
+   * Whose a lead or an alert is. Of somebody whom the screen does not show it comes with their team alone.
+   * @param {{ rep?: string | null, name?: string | null, team?: string | null }} what
+   */
+  holderName({ rep, name, team }) {
+    return rep ? this.personName(rep, name) : this.teamName(team);
+  }
+
   /** A team by the name that somebody has given it; where nobody has, by its id, in a form for people. */
   teamName(/** @type {string | null | undefined} */ team) {
     if (!team) return "";

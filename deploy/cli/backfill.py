@@ -171,7 +171,7 @@ def _ask_api(settings: Settings, name: str, since: str, records: str | None) -> 
     from deploy.lookups.backfill import main  # noqa: PLC0415 - an import of a file needs none of it
 
     begin = _since(since)
-    target = target_of(settings)
+    target = target_of(settings, is_reached=False)  # what is wrong use is told first
     kinds = [kind.strip() for kind in records.split(",")] if records else []
     folder = settings.data / "lookups"
     return main(target, checked_config(target.config), folder, name, since=begin, records=kinds, say=say)

@@ -52,9 +52,12 @@ def given(**flags: Any) -> dict[str, Any]:
 
 
 def fail(problems: Sequence[str], code: int) -> NoReturn:
-    """End the command with a line for each problem."""
+    """End the command with a line for each problem; of one that keeps a log that ends with them too."""
     for problem in problems:
         say(problem)
+    structlog = sys.modules.get("structlog")  # who keeps no log does not wait for its import
+    if structlog is not None and structlog.is_configured():
+        structlog.get_logger().critical("process.ended", code=int(code), why="; ".join(problems))
     raise typer.Exit(code)
 
 
@@ -83,14 +86,15 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def target_of(settings: Settings, url: str | None = None) -> "Target":
-    """What to ask or work on; its Kafka has answered."""
+def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Target":
+    """What to ask or work on; its Kafka has answered, if `is_reached`."""
     from deploy.local.ports import UpError  # noqa: PLC0415
     from deploy.local.target import find_target, reach_broker  # noqa: PLC0415
 
     try:
         target = find_target(settings, url)
-        asyncio.run(reach_broker(target.broker))
+        if is_reached:
+            asyncio.run(reach_broker(target.broker))
     except UpError as error:
         fail(error.problems, error.exit_code)
     return target

@@ -16,7 +16,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from deploy.local.ports import UpError
 from deploy.local.private import write_private
+from deploy.local.target import reach_broker
 from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
@@ -220,6 +222,7 @@ def main(
     path = folder / f"{name}.backfill.json"
     try:
         mark = begin(config, name, since, records, _read_mark(path))
+        asyncio.run(reach_broker(target.broker))
         folder.mkdir(parents=True, exist_ok=True)
         if mark.records or mark.done:
             say(f"goes on where it was stopped: {', '.join([*mark.done, ''])}{mark.records} records of the next object")
@@ -228,6 +231,10 @@ def main(
     except BackfillError as error:
         say(str(error))
         return ExitCode.WRONG_USE
+    except UpError as error:
+        for problem in error.problems:
+            say(problem)
+        return error.exit_code
     except (KafkaError, OSError) as error:
         say(f"{asyncio.run(what_failed(target.broker, error))}: the same command goes on from here")
         return ExitCode.UNREACHABLE

@@ -19,6 +19,7 @@ from deploy.verification.records import countable, fold
 from deploy.verification.recount import left_of
 from deploy.verification.rows import Tally
 from deploy.verification.shapes import LeadClock, Row, Rows, Window
+from deploy.verification.spans import Span
 from schemas.config import Config
 from schemas.records import RecordChange
 
@@ -54,6 +55,8 @@ class Sheet:
 
     def add(self, counted: Counted) -> None:
         """Take in one more, if it lies in the window."""
+        if counted.day is not None and not any(span.holds(counted.at, counted.day) for span in self._stretches):
+            return
         if self._holds(counted, self._asked.organisation_at):
             self._organisation.add(counted)
         if counted.rep is not None and self._holds(counted, self._asked.reps_at):
@@ -78,6 +81,14 @@ class Sheet:
         """As of when teams were asked for, the days apart that they lie in."""
         by_day = {self._span(at).seen_on: at for at in (self._asked.organisation_at, *self._asked.teams_at.values())}
         return tuple(by_day.values())
+
+    @cached_property
+    def _stretches(self) -> tuple[Span, ...]:
+        """What the window holds at any of the instants asked for, which most often is the same."""
+        instants = (self._asked.organisation_at, self._asked.reps_at, *self._asked.teams_at.values())
+        return tuple(
+            {(one.start, one.end, one.first, one.last, one.seen_on): one for one in map(self._span, instants)}.values()
+        )
 
     def _add_days(self) -> None:
         spans = [self._span(at) for at in (self._asked.organisation_at, self._asked.reps_at, *self._instants)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from schemas.exit_codes import ExitCode
 from schemas.instants import DAY
 from tests.backfills.crms import CONNECTION, configured, machine_now
 from tests.deploy.lookups.world import CONNECTED, NO_ANSWER, PIPELINES, REPS, START, settings_of
@@ -83,7 +84,12 @@ def measure(calls: int, folder: Path, *, say: Callable[[str], None] = print) -> 
             process = _backfill(floor)
             asked = f"/crm/objects/{VERSION}/calls/batch/read"
             for share in MARKS:
-                while process.poll() is None and 50 * _count(crm, asked) < share * calls * 0.999:
+                while 50 * _count(crm, asked) < share * calls * 0.999:
+                    if process.poll() is not None:
+                        told, _ = process.communicate()
+                        assert process.returncode == ExitCode.UNREACHABLE, told
+                        say(f"goes on after {told.strip().splitlines()[-1]}")
+                        process = _backfill(floor)
                     time.sleep(_LOOK_SECONDS)
                 found.rss[share] = _rss(floor, process)
                 sizes = ", ".join(f"{name} {size >> 20} MiB" for name, size in found.rss[share].items())

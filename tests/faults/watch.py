@@ -84,7 +84,7 @@ class Watch:
         self._missing = ""
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS * self.slowness))
         self._tasks = [asyncio.create_task(watch()) for watch in (self._follow, self._follow_ends, self._ask_health)]
         return self
 
@@ -155,7 +155,7 @@ class Watch:
         """What is not well now; empty if all is."""
         now = time.monotonic()
         last = self.health[-1] if self.health else None
-        if last is None or now - last.at > _ANSWER_SECONDS + _HEALTH_SECONDS:
+        if last is None or now - last.at > _ANSWER_SECONDS * self.slowness + _HEALTH_SECONDS:
             return "nobody was asked for their health lately"
         return _sickness(last, self._missing) or self._lateness(now)
 
@@ -207,7 +207,7 @@ class Watch:
             now = time.monotonic()
             self._behind = float("inf") if answer is None else answer["behind_seconds"]
             progress = {} if answer is None else answer["progress"]
-            sees = answer is not None and now - self._ends_at < _BLIND_SECONDS
+            sees = answer is not None and now - self._ends_at < _BLIND_SECONDS * self.slowness
             for place, moved_at in self._moved_at.items():
                 done = progress.get(place[0], {}).get(str(place[1]), 0)
                 # Also for a while that has not ended yet.

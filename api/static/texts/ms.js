@@ -220,7 +220,7 @@ export const METRICS = {
   visitors: "Pelawat",
   visitor_to_lead: "Pelawat kepada prospek",
   visitor_to_customer: "Pelawat kepada pelanggan",
-  deals_won: "Urus niaga dimenangi",
+  deals_won: "Urus niaga menang",
   deals_lost: "Urus niaga kalah",
   revenue_won: "Hasil dimenangi",
   amount_lost: "Amaun kalah",

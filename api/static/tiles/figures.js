@@ -30,6 +30,8 @@ const COMPANIONS = {
 
 const LONGEST_NEWS = 1500;
 const RAREST_NEWS = 20000;
+/** Still a letter that is read from three metres. */
+const SMALLEST_LABEL = 0.72;
 
 /** @typedef {ReturnType<typeof makeFigure>} Figure */
 
@@ -70,8 +72,8 @@ export class Figures {
     const { catalogue, formats, texts } = this.context;
     const unit = catalogue.unit(figure.name);
     setData(figure.node, "unit", unit);
-    setText(figure.label, catalogue.label(figure.name));
     fitText(figure.value, formats.values(scope.value(figure.name), unit, scope.currency, scope.bound(figure.name)));
+    this.fitLabel(figure, catalogue.label(figure.name));
     const goal = scope.goal(figure.name);
     figure.bar.hidden = goal === null;
     setData(figure.node, "goal", (goal && goal.state) || "none");
@@ -82,6 +84,18 @@ export class Figures {
     setText(figure.word, goalWord(goal, texts));
     fillBar(figure.fill, goalShare(goal));
     placeMark(figure.mark, expectedShare(goal));
+  }
+
+  /**
+   * Words of some languages are long: measured anew only where they or their room have changed.
+   * @param {Figure} figure
+   * @param {string} label
+   */
+  fitLabel(figure, label) {
+    const key = figure.label.clientWidth + " " + label;
+    if (figure.label.dataset.fits === key) return;
+    fitText(figure.label, [label], SMALLEST_LABEL);
+    setData(figure.label, "fits", key);
   }
 
   /**

@@ -119,8 +119,9 @@ export class Leads {
     setData(row.node, "state", state);
     setIcon(row.sign, state);
     setText(row.word, texts.say(LEAD_WORDS[state]));
-    setText(row.owner, lead.rep ? store.personName(lead.rep, lead.name) : texts.say("leads.nobody"));
-    row.owner.classList.toggle("nobody", !lead.rep);
+    const isNobodys = !lead.rep && !lead.team;
+    setText(row.owner, isNobodys ? texts.say("leads.nobody") : store.holderName(lead));
+    row.owner.classList.toggle("nobody", isNobodys);
     const source = sourceText(lead.source);
     setText(row.lead, [lead.lead_name, isFirst ? source : ""].filter(Boolean).join(" · "));
     // Beside a name there is no room for both.

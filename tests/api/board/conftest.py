@@ -1,12 +1,16 @@
-"""A browser for the tests of this folder, and for each test a scripted api with a screen in front of it."""
+"""A browser for the tests of this folder, and for each test a scripted api with a screen in front of it.
+
+Of the work of a test most was a browser's: a process for its page, and each of the modules read and compiled. So one
+page serves the tests of a module one after the other, and finds the modules where it has left them.
+"""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.api.board.scripted import CHROMIUM, FloorServer, Screen
+from tests.api.board.scripted import CHROMIUM, FloorServer, Screen, Seats
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -25,28 +29,36 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def server() -> Iterator[FloorServer]:
+@pytest.fixture(scope="package")
+def serving() -> Iterator[FloorServer]:
     server = FloorServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server
-    server.floor.cut()
     server.shutdown()
     thread.join()
     server.server_close()
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1920, "height": 1080}, locale="en-US")
-    yield context
-    context.close()
+def server(serving: FloorServer) -> Iterator[FloorServer]:
+    """The one server, with a floor that this test alone fills."""
+    serving.begin()
+    yield serving
+    serving.floor.cut()
+
+
+@pytest.fixture(scope="module")
+def seats(browser: Browser) -> Iterator[Seats]:
+    seats = Seats(browser)
+    yield seats
+    seats.close()
 
 
 @pytest.fixture
-def screen(context: BrowserContext, server: FloorServer) -> Screen:
+def screen(seats: Seats, server: FloorServer) -> Iterator[Screen]:
     """Its clock stands still: nothing is old, over or its turn before a test says so."""
-    screen = Screen(context.new_page(), server)
+    screen = Screen(seats.page(), server)
     screen.stand_still()
-    return screen
+    yield screen
+    seats.leave(screen)

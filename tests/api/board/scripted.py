@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from api.http.board_page import board_page, pairing_page
 from api.words.texts import Words
@@ -92,7 +93,12 @@ class FloorServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), FloorHandler)
+        self.begin()
+
+    def begin(self) -> None:
+        """Serve a new floor, to screens that are made from now on: what an earlier one still asks for is nothing."""
         self.floor = Floor()
+        self.visit = uuid4().hex
 
     @property
     def url(self) -> str:
@@ -104,6 +110,9 @@ class FloorHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
+        if f"visit={self.server.visit}" not in self.headers.get("Cookie", ""):
+            self._answer(410, "text/plain", b"")
+            return
         self.server.floor.requests.append((self.path, self.headers.get("Last-Event-ID")))
         if path == "/v1/stream":
             self._stream()
@@ -127,7 +136,7 @@ class FloorHandler(BaseHTTPRequestHandler):
                 return
             file = STATIC / path.removeprefix("/static/")
             if file.is_file():
-                self._answer(200, CONTENT_TYPES[file.suffix], file.read_bytes())
+                self._answer(200, CONTENT_TYPES[file.suffix], file.read_bytes(), cached="max-age=3600, immutable")
             else:
                 self._answer(404, "text/plain", b"")
 
@@ -139,10 +148,11 @@ class FloorHandler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """Log nothing: tests read `requests`."""
 
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+    def _answer(self, status: int, content_type: str, body: bytes, cached: str = "no-store") -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", cached)
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
@@ -177,8 +187,23 @@ class Screen:
         self.floor = server.floor
         self._url = server.url
         self.complaints: list[str] = []
+        self.is_prepared = False
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", self._note_error)
+        page.context.add_cookies([{"name": "visit", "value": server.visit, "url": server.url}])
+
+    def prepare(self, script: str) -> None:
+        """Run this in the page before anything of its own."""
+        self.is_prepared = True
+        self.page.add_init_script(script)
+
+    def leave(self) -> None:
+        """Hear no more of the page."""
+        self.page.remove_listener("console", self._note)
+        self.page.remove_listener("pageerror", self._note_error)
+
+    def _note_error(self, error: Any) -> None:
+        self.complaints.append(str(error))
 
     def _note(self, message: Any) -> None:
         if message.type in ("error", "warning"):
@@ -236,3 +261,32 @@ class Screen:
 
     def names(self) -> Any:
         return self.page.locator('[data-tile="leaderboard"] .row .name')
+
+
+class Seats:
+    """The page before which the tests of a module sit one after the other; each finds it as if it were new."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._page: Page | None = None
+
+    def page(self) -> Page:
+        if self._page is None:
+            self._page = self._browser.new_context(locale="en-US").new_page()
+        self._page.set_viewport_size({"width": 1920, "height": 1080})
+        return self._page
+
+    def leave(self, screen: Screen) -> None:
+        """End what the test has opened. A script that was put into the page cannot be taken out again."""
+        screen.leave()
+        if screen.is_prepared:
+            self.close()
+            return
+        screen.page.emulate_media(reduced_motion="null")
+        screen.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        screen.page.goto("about:blank")
+
+    def close(self) -> None:
+        if self._page is not None:
+            self._page.context.close()
+            self._page = None

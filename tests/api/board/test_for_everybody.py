@@ -1,9 +1,9 @@
 """Every tile in every state, in English and in Persian, on a television and on a phone: axe, and no number cut off."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.api.accessibility import violations
 from tests.api.board.floors import FLOORS, LONG, SCENES, every_tile, win
 from tests.api.board.scripted import FloorServer, Screen, needs_browser
 
@@ -28,6 +28,9 @@ CUT_OFF = """() => Array.from(document.querySelectorAll("#board *")).filter((nod
     return false;
   }).map((node) => `${node.className}: ${node.textContent}`)"""
 """Numbers of which a part is not seen."""
+LABELS = """() => Array.from(document.querySelectorAll(".figure .label"))
+    .filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)"""
+"""Names of shipped metrics that do not fit, in whatever language."""
 SCROLLS = """() => { const { scrollWidth, scrollHeight } = document.scrollingElement;
     return scrollWidth > innerWidth || (innerWidth > 600 && scrollHeight > innerHeight); }"""
 REFUSED = "503 (Service Unavailable)"
@@ -44,10 +47,11 @@ def complaints(page: Page, where: str) -> list[str]:
 
 
 def seen_wrong(page: Page, where: str) -> list[str]:
-    found = Axe().run(page).response["violations"]
+    wrong = violations(page)
     return [
-        *(f"{where}: {each['id']}: {node['html'][:150]}" for each in found for node in each["nodes"][:3]),
+        *(f"{where}: {each['id']}: {node['html'][:150]}" for each in wrong for node in each["nodes"][:3]),
         *(f"{where}: cut off: {number}" for number in page.evaluate(CUT_OFF)),
+        *(f"{where}: cut off: {label}" for label in page.evaluate(LABELS)),
         *([f"{where}: scrolls"] if page.evaluate(SCROLLS) else []),
     ]
 
@@ -76,7 +80,7 @@ def test_every_tile_in_every_state(browser: Browser, server: FloorServer, langua
         screen = Screen(context.new_page(), server)
         screen.stand_still()
         page, floor = screen.page, screen.floor
-        page.add_init_script(VIOLATIONS)
+        screen.prepare(VIOLATIONS)
         floor.settings = every_tile(language, theme=theme, rotate="60s", celebrate=[{"on": "deal_won"}])
         found: list[str] = []
         FLOORS["nobody"](floor)
@@ -135,7 +139,7 @@ def test_every_language_and_size_once(
     try:
         screen = Screen(context.new_page(), server)
         screen.stand_still()
-        screen.page.add_init_script(VIOLATIONS)
+        screen.prepare(VIOLATIONS)
         screen.floor.settings = every_tile(language, theme="dark", rotate="60s")
         FLOORS["many"](screen.floor)
         screen.open()

@@ -151,7 +151,7 @@ def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(scre
 def test_reduced_motion_moves_nothing(screen: Screen) -> None:
     screen.page.emulate_media(reduced_motion="reduce")
     screen.floor.snapshot = make_snapshot(rows=[make_row({}), make_rep(1, "Ana", 9), make_rep(2, "Ben", 7)])
-    screen.page.add_init_script(
+    screen.prepare(
         "window.moves = 0; const real = Element.prototype.animate;"
         "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); };"
     )

@@ -13,15 +13,22 @@ pytestmark = needs_browser
 
 def test_leads_are_listed_longest_first_with_running_clocks(screen: Screen) -> None:
     screen.floor.snapshot = make_snapshot(
-        leads=[make_lead("l-2", 125), make_lead("l-1", 2900), make_lead("l-3", 4500, rep=None)]
+        leads=[
+            make_lead("l-2", 125),
+            make_lead("l-1", 2900),
+            make_lead("l-3", 4500, rep=None, team=None),
+            make_lead("l-4", 60, rep=None, team="south"),
+        ]
     )
     screen.open()
 
     expect(screen.lead("l-2")).to_be_visible()
     order = screen.page.locator('[data-tile="leads"] .row').evaluate_all("rows => rows.map((row) => row.dataset.lead)")
-    assert order == ["l-3", "l-1", "l-2"]
+    assert order == ["l-3", "l-1", "l-2", "l-4"]
     expect(screen.lead("l-3")).to_contain_text("Breached")
     expect(screen.lead("l-3")).to_contain_text("Unassigned")
+    # Of somebody whom the screen does not show the team is told.
+    expect(screen.lead("l-4").locator(".owner")).to_have_text("South")
     expect(screen.lead("l-3").locator(".running")).to_have_text("1h 15m")
     expect(screen.lead("l-1")).to_contain_text("Warned")
     expect(screen.lead("l-2")).to_contain_text("Waiting")
@@ -44,7 +51,7 @@ def test_a_lead_turns_breached_when_its_clock_runs_out_without_any_event(screen:
 
 
 def test_clocks_follow_the_server_when_the_television_is_wrong(screen: Screen) -> None:
-    screen.page.add_init_script("const real = Date.now; Date.now = () => real() + 7 * 60000;")
+    screen.prepare("const real = Date.now; Date.now = () => real() + 7 * 60000;")
     screen.floor.snapshot = make_snapshot(leads=[make_lead("l-1", 600)])
     screen.open()
 

@@ -53,7 +53,7 @@ def name_of(screen: Screen) -> str:
 
 
 def test_scenes_take_turns_without_an_empty_frame_and_only_the_one_that_is_shown_is_named(screen: Screen) -> None:
-    screen.page.add_init_script(FRAMES)
+    screen.prepare(FRAMES)
     screen.floor.snapshot = make_snapshot(leads=[])
     opened(screen, [CALLS, NEWS, LEADS])
     seen = set()

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.api.accessibility import violations
 from tests.api.board.builders import (
     ORGANISATION,
     Json,
@@ -52,7 +52,7 @@ def test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen_and_asks_to_b
 
     expect(screen.page.locator(".notice")).to_contain_text("has expired, or was revoked")
     expect(screen.page.locator("#code")).to_have_text("K7M 2QX")
-    assert Axe().run(screen.page).response["violations"] == []
+    assert violations(screen.page) == []
     expect(screen.page.get_by_text("Jonas Weber")).to_have_count(0)
     expect(screen.page.get_by_text("1,284")).to_have_count(0)
 
@@ -111,7 +111,7 @@ def test_a_new_installation_says_what_to_do_next(screen: Screen) -> None:
 
 def test_a_board_can_be_made_twice_and_destroyed(screen: Screen) -> None:
     """As an object: nothing goes on after it, and another one does not mind."""
-    screen.page.add_init_script(
+    screen.prepare(
         """window.open_ = new Set(); const Real = EventSource;
         window.EventSource = class extends Real { constructor(...a) { super(...a); open_.add(this); }
           close() { super.close(); open_.delete(this); } };"""

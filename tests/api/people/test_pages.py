@@ -6,17 +6,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from schemas.alerts import decode_action
+from tests.api.accessibility import violations
 from tests.api.board.scripted import needs_browser
 from tests.api.people.world import LONG, World
 from tests.builders import change
 
 pytestmark = needs_browser
 
-SIZES = {"desk": (1920, 1080), "phone": (390, 844)}
+SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+OUTSIDE = """() => {
+    const beyond = (inner, outer) => inner.right > outer.right + 1 || inner.left < outer.left - 1;
+    return Array.from(document.querySelectorAll(".figure *, .lead *, .scroll"))
+      .filter((node) => node.getClientRects().length && !node.matches("option"))
+      .filter((node) => node.matches(".scroll") ? innerWidth > 1200 && node.scrollWidth > node.clientWidth
+        : beyond(node.getBoundingClientRect(), node.closest(".panel, .figure").getBoundingClientRect()))
+      .map((node) => node.outerHTML.slice(0, 120)); }"""
+"""What lies beyond the box in which it stands; on a desk no table is so wide that it has to be moved."""
 VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));"""
 
@@ -57,21 +65,21 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("locale", "language", "size"), [*EVERYBODY, *OTHERS])
-@pytest.mark.parametrize("page", ["/floor?window=month&by=team", "/me"])
-def test_it_can_be_read_by_everybody(
-    browser: Browser, world: World, page: str, locale: str, language: str, size: str
-) -> None:
-    with opened(browser, world, page, locale=locale, size=size) as found:
-        html = found.locator("html")
-        expect(html).to_have_attribute("lang", language)
-        expect(html).to_have_attribute("dir", "rtl" if locale == "fa-IR" else "ltr")
-        found.locator("#everything summary").click()
-        # Nothing lies beside the page: only tables are moved aside, each by itself.
-        assert found.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+def test_they_can_be_read_by_everybody(browser: Browser, world: World, locale: str, language: str, size: str) -> None:
+    with opened(browser, world, "/floor?window=month&by=team", locale=locale, size=size) as found:
+        for page in ("/floor", "/me"):
+            if page == "/me":
+                found.goto(f"{world.address}/me?token={world.rep}")
+            html = found.locator("html")
+            expect(html).to_have_attribute("lang", language)
+            expect(html).to_have_attribute("dir", "rtl" if locale == "fa-IR" else "ltr")
+            found.locator("#everything summary").click()
+            # Nothing lies beside the page: only tables are moved aside, each by itself.
+            assert found.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            assert found.evaluate(OUTSIDE) == []
 
-        violations = Axe().run(found).response["violations"]
-
-        assert [(each["id"], each["nodes"][0]["html"][:120]) for each in violations] == []
+            assert [(each["id"], each["nodes"][0]["html"][:120]) for each in violations(found)] == []
+            assert found.evaluate("violations") == []
 
 
 def test_numbers_and_dates_in_persian_are_persian(browser: Browser, world: World) -> None:
@@ -176,7 +184,7 @@ def test_the_door_takes_a_key_that_is_typed(browser: Browser, world: World) -> N
     try:
         page = context.new_page()
         page.goto(f"{world.address}/")
-        assert Axe().run(page).response["violations"] == []
+        assert violations(page) == []
         page.get_by_label("Key").fill("fc_no.key")
         page.get_by_role("button", name="Open").click()
         expect(page.get_by_role("alert")).to_contain_text("It has expired, was revoked")

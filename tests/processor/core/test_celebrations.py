@@ -122,7 +122,7 @@ def test_small_deals_wait_for_their_amount_and_other_teams_are_another_screens()
     worker = Worker(celebrating({"at_least": "10000"}, teams=["north"]))
 
     assert worker.deal("small", amount="9999").deal("south", rep="r2").deal("open", amount=None).told() == []
-    assert worker.deal("open", amount="10000", name="Acme").told() == [("desk", "Acme: Ana Lim, $10,000")]
+    assert worker.deal("open", amount="10000", name="Acme").told() == [("desk", "Deal won: Ana Lim, $10,000 · Acme")]
 
 
 def test_a_channel_of_two_screens_is_told_once_by_the_stricter_names() -> None:
