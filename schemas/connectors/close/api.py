@@ -71,6 +71,7 @@ class CloseSource(Source):
     """Close's API, for one connection."""
 
     people = USERS
+    are_people_there = True
     batch = BATCH
     # https://developer.close.com/api/overview/rate-limits.md: no number is promised; answers tell of it.
     paces: Mapping[str, Pace] = {"": Pace(10, SECOND)}
