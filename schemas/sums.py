@@ -5,7 +5,7 @@ last is told by `note`, and put into it when somebody asks again. Numbers are ne
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,24 +200,58 @@ class Sums:
     def _settle(self) -> None:
         """Move what is kept by what has changed."""
         noted, self._noted = self._noted, {}
+        kept = {window: self._kept_with(window) for window in {window for window, _, _ in noted}}
+        packed: dict[tuple[Window, Block], list[int]] = {}
         for (window, origin, place), before in noted.items():
-            kept = [
-                held
-                for (first, last), held in (*self._kept.items(), *self._making.items())
-                if first <= window <= last and (window - first) % 2 == 0
-            ]
-            if not kept:
+            if not kept[window]:
                 continue
             now = self._store.held(window, origin, place)
             pane = self._store.read(window, origin, place, now) if isinstance(now, bytes) else _pane_of(now, place)
             deltas = dict(self._entries(pane))
-            for column, amount in self._entries(_pane_of(before, place)):
-                deltas[column] = deltas.get(column, 0) - amount
+            if isinstance(before, Block):
+                packed.setdefault((window, before), []).append(place)
+            else:
+                for column, amount in self._entries(_pane_of(before, place)):
+                    deltas[column] = deltas.get(column, 0) - amount
             for column, delta in deltas.items():
                 if delta and column.cell not in self._apart:
-                    for held in kept:
+                    for held in kept[window]:
                         if held.cells is None or column.cell in held.cells:
                             held.totals[column] = self._moved(held.totals.get(column), place, delta)
+        for (window, block), places in packed.items():
+            self._take_out(block, places, kept[window])
+
+    def _kept_with(self, window: Window) -> list[_Kept]:
+        """What is kept, or being made, of stretches that a window lies in."""
+        return [
+            held
+            for (first, last), held in (*self._kept.items(), *self._making.items())
+            if first <= window <= last and (window - first) % 2 == 0
+        ]
+
+    def _take_out(self, block: Block, places: Collection[int], kept: Sequence[_Kept]) -> None:
+        """Take what these people have in a block out of what is kept: column by column, of all of them at once."""
+        wanted = in_order(places)
+        for number in block.numbers(None):
+            column = block.name(number)
+            there, amounts = block.column(number, wanted)
+            if len(there) and column.cell not in self._apart:
+                for held in kept:
+                    if held.cells is None or column.cell in held.cells:
+                        held.totals[column] = self._less(held.totals.get(column), there, amounts)
+
+    def _less(self, total: Total | None, places: NDArray[Any], amounts: NDArray[Any]) -> Total:
+        """Both are less than what may not be added in 64 bits, or one is of Python's numbers."""
+        total = self._sized(total)
+        if total.dtype == object or _bound(amounts) >= _SAFE:
+            total = total.astype(object)
+            total[places] -= amounts.astype(object)
+            return total
+        after = total[places] - amounts
+        if max(-int(after.min()), int(after.max())) >= _SAFE:
+            total = total.astype(object)
+        total[places] = after
+        return total
 
     def _entries(self, pane: Pane) -> Iterator[tuple[Column, int]]:
         """What of a pane is in columns."""
@@ -229,16 +263,19 @@ class Sums:
                     yield Column(cell, key), amount
 
     def _moved(self, total: Total | None, place: int, delta: int) -> Total:
-        size = len(self._store.names)
-        if total is None:
-            total = np.zeros(size, np.int64)
-        elif place >= len(total):
-            total = np.append(total, np.zeros(size - len(total), total.dtype))
+        total = self._sized(total)
         after = int(total[place]) + delta
         if not -_SAFE < after < _SAFE and total.dtype != object:
             total = total.astype(object)
         total[place] = after
         return total
+
+    def _sized(self, total: Total | None) -> Total:
+        """With a number for everybody."""
+        size = len(self._store.names)
+        if total is None:
+            return np.zeros(size, np.int64)
+        return total if len(total) == size else np.append(total, np.zeros(size - len(total), total.dtype))
 
 
 def _pane_of(held: Held, place: int) -> Pane:

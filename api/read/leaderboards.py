@@ -35,6 +35,7 @@ Json = dict[str, Any]
 Place = tuple[bool, Decimal, str, str]
 """Where somebody stands: whether they have nothing to be ranked by, the number (the best is the least), name, id."""
 _ZERO = Decimal(0)
+_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class Leaderboards:
         """Make ahead what `top` reads, with time for others after each step; what changes meanwhile is left to it."""
         yield from self._view.total_ahead(asked.metric, asked.span)
         crowd = yield from self._gathering(asked)
-        if asked.by_goal or self._plain(crowd, asked, now) is None:
+        is_anew = asked not in self._boards or self._view.moves_by_the_clock(asked.metric)
+        if is_anew and (asked.by_goal or not self._is_plain(asked, now)):
             board = self._board(asked, now)
             for first in range(0, len(crowd.reps), _AT_ONCE):
                 self._refresh(board, crowd.reps[first : first + _AT_ONCE], asked, now)
@@ -166,14 +168,20 @@ class Leaderboards:
         self._crowds[asked.team, asked.today] = revision, crowd
         return crowd
 
+    def _is_plain(self, asked: Asked, now: int) -> bool:
+        view = self._view
+        if view.store.damage or view.not_kept(asked.span, now, asked.metric) is not None:
+            return False
+        return view.totals_of(asked.metric, _NOBODY, asked.span) is not None
+
     def _plain(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]] | None":
         """From totals of everybody; None where the metric is not read from plain numbers alone."""
         view = self._view
-        if view.not_kept(asked.span, now, asked.metric) is not None:
+        if not self._is_plain(asked, now):
             return None
         found = view.totals_of(asked.metric, crowd.places, asked.span)
         rough = None if found is None else view.rough(asked.metric, found, len(crowd.reps))
-        if found is None or rough is None or view.store.damage:
+        if found is None or rough is None:
             return None
         columns = [(cell, key, amounts.tolist()) for (cell, key), amounts in found.items()]
 

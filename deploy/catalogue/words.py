@@ -76,6 +76,14 @@ def _with_flags(part: Any) -> Any:
     return part == "true" if part in ("true", "false") else part
 
 
+NOTHING = "counts nothing: none of what it is from can meet all that it asks for"
+
+
+def counts_nothing(metric: Metric) -> bool:
+    """Whether no row there may ever be counts for it: its conditions contradict each other, or ask for other facts."""
+    return not isinstance(metric.reader, FunnelReader) and not plan_of(metric.reader.measures).programs
+
+
 def plan_words(metric: Metric) -> Iterator[str]:
     """A line for each thing that is counted for a metric, and for what it is made of when it is read."""
     if isinstance(metric.reader, FunnelReader):
@@ -87,6 +95,8 @@ def plan_words(metric: Metric) -> Iterator[str]:
         yield f"a share of what counts for {', '.join(parts)}"
     elif parts:
         yield f"made when it is read, of {', '.join(parts)}"
+    if counts_nothing(metric):
+        yield NOTHING
     for fact, program in sorted(plan_of(metric.reader.measures).programs.items()):
         yield f"from {_named(fact)}, counted by {stage_of(fact)}"
         for site in program.sites:

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from deploy.catalogue.trial import Trial
+from deploy.catalogue.words import NOTHING, counts_nothing
 from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.connections import read_progress
@@ -22,12 +23,13 @@ from deploy.subscribing.online import look_online
 from deploy.subscribing.rights import rights_of
 from deploy.verification.definitions import of_file
 from processor.transport.following import KafkaError, MissingTopicError
-from schemas.catalogue.defined import Defined
+from schemas.catalogue.defined import Defined, bound_under
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.catalogue.where import EntryError
 from schemas.config import Config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.config.reading import metrics_path, sound_metrics
+from schemas.config.rules import rules_of
 from schemas.connection_states import ConnectionState, Subscription
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import Document, read_document
@@ -56,7 +58,9 @@ def check(
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
-    remarks = [*found.remarks(), *media_remarks(settings.config, found)]
+    metrics = bound_under(found.defined, rules_of(found)).metrics
+    idle = [f"metrics.{name}: {NOTHING}" for name in sorted(found.defined.own) if counts_nothing(metrics[name])]
+    remarks = [*found.remarks(), *idle, *media_remarks(settings.config, found)]
     for remark in _placed(remarks, settings.config, path) if remarks else ():
         say(remark)
     typer.echo(f"{settings.config} is right")

@@ -2,19 +2,28 @@
 
 from typing import Any
 
+from schemas.records import FIELDS
+
+_FIELDS = "".join(f"\n- `{kind}`: {', '.join(f'`{name}`' for name in fields)}" for kind, fields in FIELDS.items())
+
 EVENT: dict[str, Any] = {
     "type": "object",
     "title": "Event",
     "description": "What a connection of the kind `generic` takes: fields of one record as the CRM set them.",
     "required": ["record", "id", "changed_at"],
     "properties": {
-        "record": {"type": "string", "examples": ["call"]},
+        "record": {
+            "type": "string",
+            "examples": [*FIELDS],
+            "description": "Other kinds are kept in the log, and count nowhere.",
+        },
         "id": {"type": "string", "examples": ["c-1017"]},
         "changed_at": {"type": "string", "format": "date-time", "examples": ["2026-03-18T16:41:30.344Z"]},
         "deleted": {"type": "boolean", "default": False, "examples": [False]},
         "fields": {
             "type": "object",
             "additionalProperties": True,
+            "description": f"By the kind of the record. `null` clears one; what is left out is unchanged.\n{_FIELDS}",
             "examples": [{"rep": "r-17", "direction": "outbound", "dialed_at": "2026-03-18T16:38:02.000Z"}],
         },
     },

@@ -17,6 +17,7 @@ from api.http.parameters import (
     known_team,
 )
 from api.read.leaderboards import Asked
+from api.read.making import spread
 from api.read.read_side import ReadSide
 from api.read.response_cache import known
 from api.read.rows import has_money
@@ -46,6 +47,7 @@ async def leaderboard(
     if team is not None:
         known_team(view, team, access)
     read_side: ReadSide = request.app.state.read_side
+    boards = read_side.leaderboards
     whose = team if team is not None else access.team
     asked = Asked(metric, span, whose, by_goal=rank == "attainment", today=view.calendar.day_of(now))
 
@@ -57,9 +59,11 @@ async def leaderboard(
             "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
             "as_of": "",
             **money,
-            "entries": read_side.leaderboards.top(asked, most, now),
+            "entries": boards.top(asked, most, now),
         }
 
+    # The first of its kind takes a while where there are very many people: others have their turn in between.
+    await spread(boards.ahead(asked, now))
     if access.rep is not None:
         board = make(_EVERYBODY)
         board["entries"] = [entry for entry in board["entries"] if entry["rep"] == access.rep]

@@ -360,3 +360,14 @@ def test_a_remark_names_the_file_and_the_line_that_it_is_about(folder: Path) -> 
     assert (result.exit_code, [line.split(": ")[:2] for line in result.stderr.splitlines()]) == (
         0, [["floorcast.yaml:4", "alerts.thresholds.odd.below"], ["metrics.yaml:31", "metrics.worked.clock"]],
     )  # fmt: skip
+
+
+def test_a_metric_that_can_never_count_anything_is_remarked(folder: Path) -> None:
+    entry = "simple, from: [call, email], at: dialed_at, agg: count, where: {thread: {is_set: true}}"
+    (folder / "metrics.yaml").write_text(f"metrics:\n  idle: {{unit: count, type: {entry}}}\n")
+
+    result, shown = floorcast("check"), floorcast("metrics", "show", "idle")
+
+    remark = "counts nothing: none of what it is from can meet all that it asks for"
+    assert (result.exit_code, result.stderr) == (0, f"metrics.yaml:2: metrics.idle: {remark}\n")
+    assert remark in shown.stdout

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.http.models import alerts, freshness, leads, metrics
+from api.http.models import alerts, deliveries, freshness, leads, metrics
+from schemas.records import FIELDS
 from tests.api.reading import Floor
 from tests.builders import change
 
@@ -170,3 +171,11 @@ def unknown(value: Any, schema: dict[str, Any], defs: dict[str, Any] | None = No
                 yield name
             else:
                 yield from unknown(item, schema["properties"][name], defs)
+
+
+def test_an_event_names_every_kind_of_record_with_its_fields() -> None:
+    event = deliveries.EVENT["properties"]
+    told = dict(line.removeprefix("- ").split(": ") for line in event["fields"]["description"].splitlines()[2:])
+
+    assert event["record"]["examples"] == [*FIELDS]
+    assert told == {f"`{kind}`": ", ".join(f"`{name}`" for name in fields) for kind, fields in FIELDS.items()}
