@@ -449,8 +449,10 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     if parameters:
         lines.append(_table(["parameter", "in", "type", "default", "meaning"], parameters))
-    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        lines.append(f"Body: `{kind}`{_shape_words(content)}.")
+    body = operation.get("requestBody", {})
+    for kind, content in body.get("content", {}).items():
+        described = f" {body['description']}" if "description" in body and not body.get("required") else ""
+        lines.append(f"Body: `{kind}`{_shape_words(content)}.{described}")
     for status in ("200", "202"):
         for kind, content in operation["responses"].get(status, {}).get("content", {}).items():
             lines.append(f"Answer: {'' if status == '200' else f'{status}, '}`{kind}`{_shape_words(content)}.")

@@ -52,9 +52,12 @@ def given(**flags: Any) -> dict[str, Any]:
 
 
 def fail(problems: Sequence[str], code: int) -> NoReturn:
-    """End the command with a line for each problem."""
+    """End the command with a line for each problem; of one that keeps a log that ends with them too."""
     for problem in problems:
         say(problem)
+    structlog = sys.modules.get("structlog")  # who keeps no log does not wait for its import
+    if structlog is not None and structlog.is_configured():
+        structlog.get_logger().critical("process.ended", code=int(code), why="; ".join(problems))
     raise typer.Exit(code)
 
 

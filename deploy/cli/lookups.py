@@ -23,8 +23,8 @@ def lookups(
     from deploy.lookups.owner import main  # noqa: PLC0415
     from processor.logs import configure_logging  # noqa: PLC0415
 
+    configure_logging()
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     target = target_of(settings)
     checked_config(target.config)
-    configure_logging()
     raise typer.Exit(main(target, settings.data / "lookups"))

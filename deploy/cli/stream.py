@@ -26,8 +26,8 @@ def stream(
     from deploy.streaming.stream import main  # noqa: PLC0415
     from processor.logs import configure_logging  # noqa: PLC0415
 
+    configure_logging()
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     target = target_of(settings)
     checked_config(target.config)
-    configure_logging()
     raise typer.Exit(main(target, name))

@@ -46,10 +46,11 @@ def verify(
     """
     settings = settings_of(broker=broker, prefix=prefix, config=config, data=data)
     interval = None if every is None else _interval(every)
+    if interval is not None:
+        configure_logging()
     target = target_of(settings, url)
     checked_config(target.config)
     if interval is not None:
-        configure_logging()
         raise typer.Exit(run_verifier(target, key or None, every=interval, folder=settings.data / "verify"))
     raise typer.Exit(run_verify(target, key or None))
 
