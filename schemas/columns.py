@@ -9,6 +9,7 @@ what waits for the clock) lies beside them as it stands in panes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ class Column(NamedTuple):
 
 
 _WIDTHS = (1, 2, 4, 8)
+_SCANNED = 10_000
+"""Of so many people in a column all are compared in the time in which one is found by search."""
 _NOBODY = np.empty(0, np.int64)
 _NO_KEY = -(2**63)
 _MOST = 2**63 - 1
@@ -266,7 +269,7 @@ class Block:
         if not self.has(place):
             return None
         found: Pane = {}
-        hits = np.flatnonzero(self._place_of == place)
+        hits = self._hits(place)
         numbers = np.searchsorted(self._starts, hits, "right") - 1
         amounts: list[int] = []
         base = 0
@@ -284,6 +287,19 @@ class Block:
             else:
                 found.setdefault(cell, {})[key] = amount
         return found | self.rest(place)
+
+    def _hits(self, place: int) -> NDArray[np.intp]:
+        """Where somebody stands in the columns."""
+        starts = self._starts.tolist()
+        if len(self._place_of) < _SCANNED * len(starts):
+            return np.flatnonzero(self._place_of == place)
+        # Of so many people a day's block is not looked through for each.
+        wanted, found = self._place_of.dtype.type(place), []
+        for first, end in pairwise(starts):
+            at = first + int(np.searchsorted(self._place_of[first:end], wanted))
+            if at < end and self._place_of[at] == wanted:
+                found.append(at)
+        return np.array(found, np.intp)
 
     def rest(self, place: int) -> Pane:
         """What of somebody's pane is in no column."""

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from api.http.scopes import PAGES, is_open_to_reps, scope_of
+from api.http.served import config_of
 from schemas.addresses import is_loopback
-from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.keys import ApiKey, ApiScope, KeyStore
 
@@ -87,7 +87,7 @@ class Identity:
 def _is_no_board(scope: Scope) -> bool:
     """Whether this is the address of a screen that there is not: no key opens it, so none is asked for."""
     path: str = scope["path"]
-    config: Config = scope["app"].state.config
+    config = config_of(scope)
     return path.startswith(_BOARD) and path.removeprefix(_BOARD) not in config.screen_names
 
 
@@ -107,7 +107,7 @@ def authenticate(request: HTTPConnection) -> Access:
         # What one person may see is less than any screen shows.
         return access
     asked = access.screen or _screen_asked(request)
-    config: Config = request.app.state.config
+    config = config_of(request.scope)
     if asked is None or asked not in config.screens:
         return replace(access, screen=None)
     teams = config.screens[asked].teams if access.team is None else [access.team]

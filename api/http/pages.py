@@ -17,8 +17,8 @@ from starlette.types import Scope
 from api.http.board_page import pairing_page, unknown_name
 from api.http.people.problems import is_of_people, problem_page
 from api.http.people.rendering import words_of
+from api.http.served import config_of
 from api.words.texts import Words
-from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 
 _BOARD = "/board"
@@ -48,7 +48,7 @@ def error_page(
     if path != _BOARD and not path.startswith(f"{_BOARD}/"):
         return None
     connection = HTTPConnection(scope)
-    config: Config = scope["app"].state.config
+    config = config_of(scope)
     name = path.removeprefix(_BOARD).removeprefix("/")
     screen = config.screens.get(name)
     words = words_of(connection, config) if screen is None else Words(screen.language)

@@ -65,6 +65,7 @@ class ReadSide:
     ) -> None:
         """`asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those."""
         self._settings = settings
+        self._started = config
         self._clock = clock
         self._moved = asyncio.Event()
         self._snapshots = None if asking is None else Snapshots(settings.snapshot, asking, clock)
@@ -280,6 +281,9 @@ class ReadSide:
         except ConfigError as error:
             log.error("reload.refused", problems=error.problems)
             return
+        later = [name for name in ("connections", "cors") if getattr(config, name) != getattr(self._started, name)]
+        if later:
+            log.warning("reload.later", settings=later, why="takes effect when the api is started again")
         is_settled = not self._is_loading and not self.consumer.stands_still
         if is_settled and config.says_the_same(self.view.config):
             log.info("reload.unchanged")

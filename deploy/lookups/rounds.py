@@ -33,6 +33,8 @@ PATIENCE = MINUTE
 GIVEN_UP_AFTER = DAY
 GONE_AT_MOST = 10
 GONE_SHARE = 0.01
+LEFT_AT_MOST = 4
+"""One of so many people may leave between two rounds, or one."""
 _LOOKED_AT_SINGLY = 200
 
 CatchUp = Callable[[], Awaitable[None]]
@@ -208,7 +210,22 @@ class Rounds:
         asked_at = self._clock()
         envelope = await self._client.run(self._source.everybody())
         news = [record for record in envelope.records if self._news(envelope.object, record, asked_at)[0]]
-        await self._store(Envelope(object=envelope.object, records=news), RECONCILIATION, asked_at)
+        left = self._who_left({str(record["id"]) for record in envelope.records})
+        await self._store(Envelope(object=envelope.object, records=news, gone=left), RECONCILIATION, asked_at)
+
+    def _who_left(self, there: set[str]) -> list[str]:
+        """People whom the list does not name any more. A token that sees less than before does not say so of many."""
+        if not self._source.are_people_there or not there:
+            return []
+        people = ApiObject(self._source.people, "rep")
+        known, lacking = self._not_listed(people, there)
+        found = [
+            id
+            for id in lacking
+            if (record := self._known.record(self.name, "rep", self._id_of(people, id))) is not None
+            and record.get("active") is not False
+        ]
+        return found if len(found) <= max(1, known // LEFT_AT_MOST) else []
 
     async def _reconcile_changed(self, object: ApiObject, since: int, begun: int) -> None:
         walk, goes_on = Walk(), True

@@ -36,7 +36,10 @@ def read_answer(delivery: Delivery, says: Says, *, kinds: Mapping[str, Sequence[
         gone_at = record.get(GONE)
         if isinstance(gone_at, int):
             for kind in kinds.get(envelope.object, ()):
-                yield Statement(kind, record.get("id"), gone_at, deleted=True)
+                # Whoever has left has done what they have done.
+                is_person = kind == "rep"
+                fields = {"active": False} if is_person else {}
+                yield Statement(kind, record.get("id"), gone_at, fields, deleted=None if is_person else True)
             return
         is_restored = record.get("id") in envelope.restored
         for said in says(record, envelope, asked_at, parsed):

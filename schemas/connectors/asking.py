@@ -215,6 +215,8 @@ class Source(ABC):
     objects: Mapping[str, ApiObject]
     people: str
     """The object that says who the reps are: asked for whole."""
+    are_people_there: bool = False
+    """Whether the list of people has only those who are there, so that whoever it does not name has left."""
     batch: int
     """Ids in one `read`."""
     paces: Mapping[str, Pace]

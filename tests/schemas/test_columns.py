@@ -172,6 +172,7 @@ def test_whatever_is_packed_and_asked_for_the_numbers_are_those_of_the_panes(
             assert without(floor.merged(scope, span, NOW), left_out) == without(merged, left_out)
 
 
+@patch("schemas.columns._SCANNED", 0)
 @patch("schemas.group_panes._FEW", 2)
 @settings(max_examples=30, deadline=None)
 @given(steps, st.randoms(use_true_random=False))

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from api.http.people.rendering import rendered, words_of
 from api.http.scopes import PAGES
+from api.http.served import config_of
 from api.read.view import View
 from api.words.texts import Words
 from schemas.keys import ApiKey, ApiScope, KeyStore
@@ -31,7 +32,7 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
     path: str = scope["path"]
     page = path.removeprefix("/").partition("/")[0]
     connection = HTTPConnection(scope)
-    words = words_of(connection, scope["app"].state.config)
+    words = words_of(connection, config_of(scope))
     query = parse_qsl(scope["query_string"].decode("latin-1"))
     if status == 401 or (status == 403 and path == f"/{page}" and field != "origin"):
         key = _key_of(scope, page, query)

@@ -14,6 +14,7 @@ from api.http.errors import InvalidParameterError, NotFoundError, Unauthenticate
 from api.http.headers import framed_by
 from api.http.identity import access_of, redirect_with_cookie
 from api.http.parameters import shown
+from api.http.served import config_of
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 
@@ -64,7 +65,7 @@ async def board(
     tile: Annotated[int | None, Query(description="Show this tile of it alone, counted from 1.")] = None,
 ) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
-    config: Config = request.app.state.read_side.view.config
+    config = config_of(request.scope)
     if screen not in config.screen_names:
         msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.http.scopes import PAGES
+from api.http.served import config_of
 from api.settings import Settings
 from schemas.keys import KeyStore
 
@@ -18,6 +19,6 @@ async def root(request: Request) -> Response:
         return RedirectResponse("/docs")
     keys: KeyStore = request.app.state.keys
     if keys.is_open:
-        return RedirectResponse(f"/board/{request.app.state.config.screen_names[0]}")
+        return RedirectResponse(f"/board/{config_of(request.scope).screen_names[0]}")
     cookies = [page for page, cookie in PAGES.items() if cookie in request.cookies]
     return RedirectResponse("/me" if cookies == ["me"] else "/floor")

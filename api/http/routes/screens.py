@@ -35,8 +35,8 @@ from api.http.models.screens import (
 )
 from api.http.parameters import ReadRequest, ReadRoute, shown
 from api.http.routes.alerts import OnlyJson
+from api.http.served import config_of
 from api.write.access_log import AccessLog
-from schemas.config import Config
 from schemas.devices import (
     AccessBook,
     Command,
@@ -115,11 +115,6 @@ def _screens(request: Request) -> Screens:
     return found
 
 
-def _config(request: Request) -> Config:
-    config: Config = request.app.state.read_side.view.config
-    return config
-
-
 @router.post(
     "/codes",
     status_code=201,
@@ -195,7 +190,7 @@ async def pair(request: ReadRequest, pairing: Pairing) -> dict[str, Any]:
         screens.wrong.note("", moment)
         msg = "there is no such code; it may be used or expired"
         raise NotFoundError(msg, field="code")
-    config = _config(request)
+    config = config_of(request.scope)
     if pairing.screen not in config.screen_names:
         there = ", ".join(config.screen_names)
         raise InvalidParameterError(
@@ -265,7 +260,7 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
     found = _known(screens.book, device)
     if sum(each is not None for each in (said.identify, said.reload, said.scene)) != 1:
         raise InvalidParameterError(field="body", detail="needs one of identify, reload and scene")
-    screen = _config(request).screens.get(found.screen)
+    screen = config_of(request.scope).screens.get(found.screen)
     if said.scene is not None and (screen is None or screen.scene(said.scene) is None):
         there = "" if screen is None else f"; there are {', '.join(scene.name for scene in screen.scenes)}"
         raise InvalidParameterError(field="scene", detail=f"there is no scene {shown(said.scene)}{there}")

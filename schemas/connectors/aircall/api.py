@@ -42,6 +42,7 @@ class AircallSource(Source):
     """Aircall's API, for one connection."""
 
     people = USERS
+    are_people_there = True
     batch = _LISTED
     # https://developer.aircall.io/api-references/#rate-limiting: of the company, whoever asks.
     paces: Mapping[str, Pace] = {"": Pace(120, MINUTE)}

@@ -130,7 +130,7 @@ USER = Table(
     (
         row("name", "name"),
         row("email", "email"),
-        Row("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`"),
+        Row("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`, or no list names them"),
     ),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ from schemas.connectors.asking import (
     objects_in,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -71,6 +71,7 @@ class CloseSource(Source):
     """Close's API, for one connection."""
 
     people = USERS
+    are_people_there = True
     batch = BATCH
     # https://developer.close.com/api/overview/rate-limits.md: no number is promised; answers tell of it.
     paces: Mapping[str, Pace] = {"": Pace(10, SECOND)}
@@ -201,7 +202,7 @@ class CloseSource(Source):
     def _searched(self, since: int, cursor: str) -> Steps[Changed]:
         """Leads by the day of their last update: of those found, what is older is left out."""
         if cursor.startswith(_SKIP):
-            return (yield from self._all_leads(since, int(cursor.removeprefix(_SKIP))))
+            return (yield from self._all_leads(since, cursor.removeprefix(_SKIP)))
         # https://developer.close.com/api/resources/advanced-filtering.md
         day = second_text(since - DAY)[: len("2026-03-18")]
         condition = {
@@ -228,15 +229,18 @@ class CloseSource(Source):
         following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
         return Changed([(id, at) for id, at in found if at >= since], _LISTED + str(following) if following else None)
 
-    def _all_leads(self, since: int, skip: int) -> Steps[Changed]:
+    def _all_leads(self, since: int, cursor: str) -> Steps[Changed]:
         """Where the search is refused: all leads, of which what is older is left out."""
-        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": str(skip)}
+        skip, _, before = cursor.partition(" ")
+        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": skip}
         answer = yield Ask("GET", f"{_ROOT}/lead/", query, expected=_TOO_FAR)
         if answer.status in _TOO_FAR:
             msg = f"lead: more than Close lists: what lies behind {skip} is lacking"
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
-        following = f"{_LISTED}{_SKIP}{skip + len(found)}" if found and _has_more(answer) else None
+        if found and found[0][0] == before:  # pages of older ones bring nothing by which to tell
+            raise standing_still()
+        following = f"{_LISTED}{_SKIP}{int(skip) + len(found)} {found[0][0]}" if found and _has_more(answer) else None
         return Changed([(id, at) for id, at in found if at >= since], following)
 
     def _events(

@@ -191,6 +191,7 @@ class Close:
         name = "date_updated" if record.get("date_updated") else "date_created"
         if envelope.object == USERS:
             yield _person(record, id, asked_at)
+            yield Statement("rep", id, asked_at, {"active": True})  # once more, for whoever comes back
             return
         at = _written_at(record, name)
         if MERGED in record:
@@ -243,7 +244,7 @@ class Close:
         yield Statement(table.record, own_id(data.get(pointer), pointer), at, table.read(said))
 
 
-_KINDS = {name: (table.record,) for name, table in OBJECTS.items()}
+_KINDS: Mapping[str, Sequence[str]] = {**{name: (table.record,) for name, table in OBJECTS.items()}, USERS: ("rep",)}
 
 
 def _written_at(record: Mapping[str, Any], name: str) -> int:
@@ -252,12 +253,12 @@ def _written_at(record: Mapping[str, Any], name: str) -> int:
 
 
 def _person(record: Mapping[str, Any], id: str, asked_at: int) -> Statement:
-    """A user of the organisation. Of those who left Close tells nothing in its list."""
+    """A user of the organisation."""
     name = " ".join(
         part for part in (record.get("first_name"), record.get("last_name")) if isinstance(part, str) and part
     )
     at = _written_at(record, "date_updated") if record.get("date_updated") else asked_at
-    fields = {"active": True, **({"name": name} if name else {})}
+    fields = {"name": name} if name else {}
     return Statement("rep", id, at, fields | ({"email": record["email"]} if record.get("email") else {}))
 
 

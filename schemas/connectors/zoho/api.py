@@ -29,7 +29,7 @@ from schemas.connectors.asking import (
     instant_told,
     objects_in,
 )
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.tables import Table, second_text
 from schemas.connectors.zoho.objects import CALLS, DEALS, EMAILS, EVENTS, LEADS, USERS
 from schemas.instants import MINUTE
@@ -255,16 +255,19 @@ class ZohoSource(Source):
         # https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         if object == EMAILS.name:
             return Page([], None)
-        page = int(cursor or 1)
+        page, _, before = (cursor or "1").partition(" ")
         answer = yield self._list_of(
-            f"/{object}/deleted", {"type": "all", "page": str(page), "per_page": str(_LISTED)}, since, ""
+            f"/{object}/deleted", {"type": "all", "page": page, "per_page": str(_LISTED)}, since, ""
         )
         records, rows = [], list(_rows(answer, "data"))
+        first = rows[0]["id"] if rows else ""
+        if before and first == before:  # pages of older ones bring nothing by which to tell
+            raise standing_still()
         for record in rows:
             at = instant_told(record.get("deleted_time"), "deleted_time")
             if at >= since:
                 records.append({"id": record["id"], GONE: at})
-        return Page(records, str(page + 1) if _is_more(answer, rows) else None)
+        return Page(records, f"{int(page) + 1} {first}" if _is_more(answer, rows) else None)
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there: of ids any time is long enough ago."""

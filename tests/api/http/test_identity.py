@@ -13,6 +13,8 @@ from schemas.instants import DAY
 from schemas.keys import ApiScope, create_key
 from tests.api.fakes import FakeIngest
 from tests.api.live import make_app, make_settings
+from tests.api.reading import Floor, floor_config
+from tests.builders import change
 
 NOW = 1_773_850_890_344_000
 PATHS = {"board": "/v1/leaderboards/probe", "read": "/v1/probe", "admin": "/v1/connections/probe"}
@@ -258,3 +260,21 @@ async def test_every_answer_carries_the_security_headers_and_a_name(ask: Ask, pa
     policy = headers["content-security-policy"]
     assert all(part in policy for part in ("default-src 'none'", "script-src 'self';", "frame-ancestors 'none'"))
     assert headers["x-request-id"] != (await ask(path)).headers["x-request-id"]
+
+
+async def test_a_screen_that_a_reload_brought_is_one_and_asks_for_a_key(tmp_path: Path) -> None:
+    """Who may see what goes by the configuration that is served, and not by that of the start."""
+    floor = Floor(tmp_path)
+    floor.take(change("lead", "n", rep="r1", received_at="2026-03-18T15:00Z"))
+    floor.take(change("lead", "s", rep="r3", received_at="2026-03-18T15:00Z"))
+    key = floor.key("board")
+    assert (await floor.get("/board/two", headers=key)).status_code == 404
+    scenes = [{"name": "a", "tiles": [{"kind": "leads"}]}]
+
+    floor.view.config = floor_config(screens={"two": {"teams": ["south"], "scenes": scenes}})
+
+    assert (await floor.get("/board/two")).status_code == 401
+    assert (await floor.get("/board/two", headers=key)).status_code == 200
+    assert (await floor.get("/board/floor", headers=key)).status_code == 404
+    waiting = await floor.get("/v1/leads/waiting", headers=key, screen="two")
+    assert [lead["lead"] for lead in waiting.json()["rows"]] == ["s"]

@@ -4,7 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
+from api.app import build_read_side
+from api.settings import Settings
+from schemas.config import parse_config
 from tests.api.reading import Floor
 from tests.builders import change
 
@@ -57,3 +62,27 @@ def test_answers_known_at_the_start_and_later_ones_are_counted_once_each(floor: 
     floor.read_side._on_change()
 
     assert {team: held.count for team, held in floor.read_side._responses.teams.items()} == {"north": 2}
+
+
+def test_a_reload_says_what_waits_for_the_next_start(tmp_path: Path) -> None:
+    """Secrets of connections are read once: who changes one is not to believe that it holds."""
+    path = tmp_path / "floorcast.yaml"
+    config = (
+        'organisation: {name: A, timezone: UTC, currency: EUR}\nconnections: {f: {kind: generic, secrets: ["%s"]}}\n'
+    )
+    text = config % "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    path.write_text(text)
+    read_side = build_read_side(
+        Settings(data=tmp_path, config=path), parse_config(text, {}), CollectorRegistry(), clock=lambda: 0
+    )
+
+    with capture_logs() as unchanged:
+        read_side._reload()
+    path.write_text(config % "whsec_enp6enp6enp6enp6enp6enp6enp6enp6" + "cors: [https://wiki.example.com]\n")
+    with capture_logs() as said:
+        read_side._reload()
+
+    assert not [line for line in unchanged if line["event"] == "reload.later"]
+    (told,) = [line for line in said if line["event"] == "reload.later"]
+    assert told["settings"] == ["connections", "cors"]
+    assert "enp6" not in str(said)

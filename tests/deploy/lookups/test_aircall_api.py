@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,33 @@ async def test_a_call_is_looked_up_by_its_id(world: AircallWorld) -> None:
     found = await world.client.run(world.client.source.read("calls", [str(id), "1"]))
 
     assert ([each["id"] for each in found.records], found.missing) == ([str(id)], ["1"])
+
+
+def person(world: AircallWorld, id: int) -> Record:
+    return fold_all("rep", [change for change in world.changes() if (change.kind, change.id) == ("rep", str(id))])
+
+
+async def test_whoever_the_list_does_not_name_any_more_has_left_and_may_come_back(world: AircallWorld) -> None:
+    users = [
+        {
+            "id": 700 + place,
+            "name": f"Ana {place}",
+            "email": f"u{place}@example.com",
+        }
+        for place in range(8)
+    ]
+
+    async def active(names: list[dict[str, Any]]) -> list[bool]:
+        world.crm.users = names
+        world.clock.now += HOUR
+        await world.rounds.reconcile(world.clock() - HOUR)
+        return [person(world, 700 + place).get("active") is True for place in range(8)]
+
+    assert await active(users) == [True] * 8
+    assert await active(users[1:]) == [False] + [True] * 7
+    assert person(world, 700).get("name")
+    assert await active(users[5:]) == [False] + [True] * 7
+    assert await active(users) == [True] * 8
+    told = len(world.log.deliveries)
+    assert await active(users) == [True] * 8
+    assert len(world.log.deliveries) == told

@@ -235,3 +235,31 @@ async def test_how_far_a_back_fill_is_goes_by_the_time_it_has_covered(world: Clo
     assert shares == sorted(shares)
     assert len({round(share, 2) for share in shares}) > 5
     assert told[-1] == 1.0
+
+
+async def test_whoever_the_list_does_not_name_any_more_has_left_and_may_come_back(world: CloseWorld) -> None:
+    users = [
+        {
+            "id": f"user_{place}",
+            "first_name": "Ana",
+            "last_name": str(place),
+            "email": f"u{place}@example.com",
+            "date_updated": iso(world.crm.now() - 86_400),
+        }
+        for place in range(8)
+    ]
+
+    async def active(names: list[dict[str, Any]]) -> list[bool]:
+        world.crm.users = names
+        world.clock.now += HOUR
+        await world.rounds.reconcile(world.clock() - HOUR)
+        return [record(world, "rep", f"user_{place}").get("active") is True for place in range(8)]
+
+    assert await active(users) == [True] * 8
+    assert await active(users[1:]) == [False] + [True] * 7
+    assert record(world, "rep", "user_0").get("name")
+    assert await active(users[5:]) == [False] + [True] * 7
+    assert await active(users) == [True] * 8
+    told = len(world.log.deliveries)
+    assert await active(users) == [True] * 8
+    assert len(world.log.deliveries) == told

@@ -62,8 +62,22 @@ def test_deletions_of_zoho_go_on_behind_a_page_of_older_ones_and_end_with_none()
     old = {"id": "3", "deleted_time": "2026-01-01T00:00:00+00:00"}
     since = 1_770_000_000_000_000
 
-    assert run(ZOHO.gone("Deals", since, since, None), lambda _: more("data", old)).cursor == "2"
-    assert run(ZOHO.gone("Deals", since, since, "2"), lambda _: more("data")).cursor is None
+    assert run(ZOHO.gone("Deals", since, since, None), lambda _: more("data", old)).cursor == "2 3"
+    assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data", old)).cursor == "3 3"
+    assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data")).cursor is None
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(ZOHO.gone("Deals", since, since, "2 3"), lambda _: more("data", old))
+
+
+def test_leads_of_close_that_are_all_older_are_asked_for_until_a_page_comes_again() -> None:
+    old = Answer(200, {"data": [{"id": "lead_1", "date_updated": "2026-01-01T00:00:00Z"}], "has_more": True})
+    since = 1_770_000_000_000_000
+
+    page = run(CLOSE.changed("lead", since, "listed skip 0"), lambda _: old)
+
+    assert ([*page.found], page.cursor) == ([], "listed skip 1 lead_1")
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(CLOSE.changed("lead", since, page.cursor), lambda _: old)
 
 
 def never_on(name: str, **more: Any) -> Answer:

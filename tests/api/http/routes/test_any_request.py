@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from api.http.routes.screens import Screens
 from schemas.devices import AccessBook
@@ -69,4 +69,8 @@ def test_every_answer_is_as_the_description_says(case: Any, key: dict[str, str])
 
     # All checks that there are, but for what is refused for a reason that no description can hold.
     is_beyond = response.status_code == 422 and response.json()["field"] in _BEYOND_A_SCHEMA
-    case.validate_response(response, excluded_checks=[positive_data_acceptance] if is_beyond else [], headers=key)
+    excluded = [positive_data_acceptance] if is_beyond else []
+    # Pages leave out what is empty or unknown in their address. Elsewhere an empty object is sent as an empty text.
+    if case.operation.path in {"/floor", "/me"} or {} in (case.query or {}).values():
+        excluded.append(negative_data_rejection)
+    case.validate_response(response, excluded_checks=excluded, headers=key)
