@@ -8,12 +8,13 @@ import yaml
 from api.read.metric_rows import MetricRows
 from api.read.view import ORGANISATION, View
 from deploy.verification.books import Books
-from deploy.verification.definitions import with_own
+from deploy.verification.definitions import Definitions, with_own
 from schemas.catalogue import Metric
 from schemas.catalogue.base import Reading, shown
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.dimensions import ALWAYS
 from schemas.catalogue.reading import read_metrics, shipped
+from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.documents.text import read_document
 from schemas.floor import rep_scope, team_scope
@@ -24,8 +25,9 @@ from tests.builders import make_config
 from tests.hard_metrics import SECTIONS
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
-from tests.strategies import NOW
+from tests.strategies import NOW, long_log
 from tests.test_laws import batches, shuffled
+from tests.test_retention_laws import KEPT, by_day, complete, run
 
 READING = Reading(now=NOW, money_digits=2)
 PIPELINES = {"p": {"steps": ["s1", "s2"], "won": ["s3"], "lost": ["s4"]}}
@@ -57,14 +59,33 @@ def test_any_metrics_of_any_log_equal_the_recount(seed: int) -> None:
     pipeline = Pipeline(config)
     for batch in batches(shuffled(log, seed), seed):
         pipeline.take(batch)
-    view, books = pipeline.view(), recount(log, config, with_own(read_document(text, "metrics.yaml").value))
 
-    for window in chance.sample(WINDOWS, 4):
+    check(names, pipeline.view(), recount(log, config, recounted(text)), config, chance)
+    assert pipeline.restart() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 4, 10, 13])  # of three of them a level lasts longer than records are kept
+def test_any_metrics_after_a_long_time_equal_the_recount(seed: int) -> None:
+    chance = random.Random(seed)
+    text, names = accepted(chance)
+    config = make_config(**SECTIONS[chance.choice([*SECTIONS])], pipelines=PIPELINES, retention=KEPT, defines=text)
+    log = complete(long_log(seed))
+    pipeline = run(config, by_day(log, config, seed=seed), seed)
+
+    check(names, pipeline.view(), recount(log, config, recounted(text)), config, chance)
+
+
+def recounted(text: str) -> Definitions:
+    return with_own(read_document(text, "metrics.yaml").value)
+
+
+def check(names: list[str], view: View, books: Books, config: Config, chance: random.Random) -> None:
+    """Some windows, and some segments of each."""
+    for window in chance.sample(WINDOWS, 5):
         assert differences(books.rows(now=NOW, window=window), served(view, now=NOW, window=window)) == [], window
     bound = bound_under(config.defined, rules_of(config))
     for name in names:
         check_segments(bound.metrics[name], view, books, chance)
-    assert pipeline.restart() == 0
 
 
 def check_segments(metric: Metric, view: View, books: Books, chance: random.Random) -> None:

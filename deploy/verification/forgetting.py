@@ -53,7 +53,9 @@ _GROUPS = {"contacts": "lead"}
 """Pointers to groups that are called otherwise."""
 
 Waits = Callable[[str, Sequence["RecordChange"]], bool]
-"""Whether a lead waits or has not ended, by these changes and no others."""
+"""Whether a lead waits or has not ended, or is part of a level that lasts, by these changes and no others."""
+Stands = Callable[[Sequence["RecordChange"]], bool]
+"""Whether a record is part of a level that lasts: that would fall by itself without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class Remembered:
     whole_leads: frozenset[str] = frozenset()
 
 
-def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, newest: int | None = None) -> Remembered:
+def remembered(
+    changes: Sequence[RecordChange], config: Config, waits: Waits, stands: Stands, newest: int | None = None
+) -> Remembered:
     """What is left when the receipt `newest` has been taken in; None: that of the newest of these changes."""
     if newest is None and not changes:
         return Remembered(date.min, changes)
@@ -87,7 +91,7 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
         if not _is_late(change, horizon):
             first.setdefault((change.kind, change.id, change.changed_at, change.digest), change)
     told = list(first.values())
-    lives = _lives(told, horizon)
+    lives = _lives(told, horizon, stands)
     groups, names, whole = _groups(lives, final)
     kept: dict[str, dict[str, list[RecordChange]]] = {"thread": {}, "lead": {}}
     reps = [change for change in told if change.kind == "rep"]
@@ -102,7 +106,7 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
             if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
         kept[kind][name] = _held(heard, since, len(heard))
-    last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final)]
+    last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final, stands)]
     return Remembered(
         first_day,
         [change for life in last_lives for change in life.changes],
@@ -135,16 +139,17 @@ class _Life:
             }.get(kind, False)
         )
 
-    def has_gone(self, horizon: _Horizon, limit: int) -> bool:
+    def has_gone(self, horizon: _Horizon, limit: int, stands: Stands) -> bool:
         """Whether it was let go by when `limit` is the first instant that is kept: as a day began, never within one."""
-        return horizon(self.changes[-1].received_at)[1] < limit and _are_old(self.changes, limit) and not self.is_spared
+        is_old = horizon(self.changes[-1].received_at)[1] < limit and _are_old(self.changes, limit)
+        return is_old and not self.is_spared and not stands(self.changes)
 
 
-def _lives(told: Iterable[RecordChange], horizon: _Horizon) -> list[_Life]:
+def _lives(told: Iterable[RecordChange], horizon: _Horizon, stands: Stands) -> list[_Life]:
     lives: dict[tuple[str, str], list[_Life]] = defaultdict(list)
     for change in told:
         own = lives[change.kind, change.id]
-        if own and not own[-1].has_gone(horizon, horizon(change.received_at)[1]):
+        if own and not own[-1].has_gone(horizon, horizon(change.received_at)[1], stands):
             own[-1].changes.append(change)
             continue
         if own:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from deploy.verification.conditions import Fact, elements, first_set
-from deploy.verification.definitions import Entry, names
+from deploy.verification.definitions import Definitions, Entry, names
 from deploy.verification.measures import Counted, Exact, Measure, Sum, difference_of
 from deploy.verification.shapes import DAY, SECOND
 from deploy.verification.spans import DayOf, Span
@@ -60,6 +61,19 @@ class Level(Measure):
         if self.entry.get("stat") == "kept":
             return Kept(span, day_of)
         return Those(span, day_of) if self._agg == "distinct" else Amount(span, day_of)
+
+
+def levels_of(definitions: Definitions) -> Definitions:
+    """The levels alone, and of each only whether there is something of it: whatever that is worth, it stands."""
+    own = {name: entry for name, entry in definitions.metrics.items() if entry.get("type") == "level"}
+    plain = {name: {**entry, "agg": "count"} if entry["agg"] == "sum" else entry for name, entry in own.items()}
+    return replace(definitions, metrics=plain)
+
+
+def lasts(counted: Counted) -> bool:
+    """Whether something has no end; who is counted by different ids has to have some."""
+    stay: Stay = counted.what
+    return stay.end is None and stay.what != ()
 
 
 def _is_there_at_end(span: Span, stay: Stay, day_of: DayOf) -> bool:

@@ -135,12 +135,12 @@ def recount_in_pieces(
     """
     newest = kept.newest_at
     people = kept.people()
-    reading = BoundDefinitions(config, fold(left_of(people, config, newest).records), definitions)
+    reading = BoundDefinitions(config, fold(left_of(people, config, definitions, newest).records), definitions)
     sheets = [Sheet(each, reading) for each in asked]
     waiting: dict[str, LeadClock] = {}
     lists = None
     if lists_at is not None:
-        told = fold(left_of([*kept.goals(), *people], config, newest).records)
+        told = fold(left_of([*kept.goals(), *people], config, definitions, newest).records)
         lists = Lists(reading, countable(told).get("goal", []), lists_at)
 
     def sum_up(books: Books) -> None:
@@ -151,7 +151,7 @@ def recount_in_pieces(
                 lists.add(counted)
 
     def left(changes: Iterable[RecordChange]) -> tuple[Remembered, Books]:
-        remembered = left_of([*changes, *people], config, newest)
+        remembered = left_of([*changes, *people], config, definitions, newest)
         return remembered, Books(fold(remembered.records), reading, first_day=remembered.first_day, newest=newest)
 
     for changes in kept.records_in_turn(AT_ONCE):

@@ -18,11 +18,13 @@ Instants and durations are integer microseconds, UTC; fractions stay exact until
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deploy.verification.books import Books, BoundDefinitions
-from deploy.verification.definitions import Definitions
+from deploy.verification.definitions import Definitions, shipped
 from deploy.verification.forgetting import Remembered, remembered
+from deploy.verification.levels import lasts, levels_of
 from deploy.verification.records import fold
 
 if TYPE_CHECKING:
@@ -33,16 +35,28 @@ if TYPE_CHECKING:
 _NO_METRICS = Definitions({})
 
 
-def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None = None) -> Remembered:
+def left_of(
+    changes: Sequence[RecordChange], config: Config, definitions: Definitions | None = None, newest: int | None = None
+) -> Remembered:
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
+    levels = cache(lambda: BoundDefinitions(config, {}, levels_of(shipped() if definitions is None else definitions)))
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
         records = fold(known)
         books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
         books.count_leads(records)
-        return lead in books.going_on()
+        if lead in books.going_on():
+            return True
+        books = Books(records, levels())
+        books.count_leads(records)
+        return any(map(lasts, books.counted))
 
-    return remembered(changes, config, waits, newest)
+    def stands(known: Sequence[RecordChange]) -> bool:
+        books = Books(fold(known), levels())
+        books.count_single()
+        return any(map(lasts, books.counted))
+
+    return remembered(changes, config, waits, stands, newest)
 
 
 def recount(changes: Iterable[RecordChange], config: Config, definitions: Definitions | None = None) -> Books:
@@ -51,7 +65,7 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
     By the metrics that are shipped, unless others are given.
     """
     said = list(changes)
-    left, newest = left_of(said, config), max((change.received_at for change in said), default=None)
+    left, newest = left_of(said, config, definitions), max((change.received_at for change in said), default=None)
     records = fold(left.records)
     books = Books(records, BoundDefinitions(config, records, definitions), first_day=left.first_day, newest=newest)
     books.count_single()

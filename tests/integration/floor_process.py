@@ -146,6 +146,14 @@ class FloorProcess:
         found.kill()
         return found.pid
 
+    def hang_up(self, name: str, until_said: str) -> None:
+        """Send SIGHUP to one child, and wait until it has said so in its log; it must be the same one after that."""
+        child, log = self.child(name), self.data / "logs" / f"{name}.log"
+        before = log.read_text(encoding="utf-8").count(until_said)
+        child.send_signal(signal.SIGHUP)
+        until(lambda: log.read_text(encoding="utf-8").count(until_said) > before, f"{name} says {until_said}")
+        assert self.child(name).pid == child.pid
+
     def wait_for_another(self, name: str, than: int) -> None:
         """Wait until a killed child has been started again."""
         until(lambda: any(pid != than for pid in self._pids(name)), f"another {name}")

@@ -6,9 +6,10 @@ Owns the events, drawn from a seed. Everything is said of everything, in no orde
 import random
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from deploy.simulator.known import Event
-from schemas.instants import DAY, HOUR, MINUTE, format_instant
+from schemas.instants import DAY, HOUR, MINUTE, format_instant, to_datetime
 from schemas.records import CHOICES, FIELDS, FieldType
 
 _KINDS = ("lead", "deal", "call", "email", "meeting", "subscription", "activity", "rep", "absence", "credit")
@@ -22,12 +23,33 @@ _TEXTS = {
 }  # fmt: skip
 
 
-def hard_events(seed: int, count: int, now: int) -> list[Event]:
-    """So many events of the last forty days, most of them of the last two."""
-    chance = random.Random(f"hard {seed}")
+def hard_events(seed: int, count: int, now: int, zone: ZoneInfo) -> list[Event]:
+    """So many events of the last forty days, most of them of the last two.
+
+    Some deals that were closed lately were made within hours of the last change of the clock in `zone`.
+    """
+    chance, changed_at = random.Random(f"hard {seed}"), last_clock_change(zone, now)
     kinds = [kind for kind in _KINDS for _ in range(_OFTEN.get(kind, 1))]
     named = _Named(max(1, count // _FEW))
-    return [_event(chance, chance.choice(kinds), now, named) for _ in range(count)]
+    events = [_event(chance, chance.choice(kinds), now, named) for _ in range(count)]
+    for event in events:
+        if event["record"] == "deal" and chance.random() < 0.3:
+            made_at = changed_at + chance.choice([-DAY, -2 * HOUR, -MINUTE, 0, 30 * MINUTE, HOUR, 2 * HOUR])
+            event["fields"] |= {
+                "created_at": format_instant(made_at), "closed_at": format_instant(now - chance.randrange(DAY)),
+                "status": "won", "merged_into": None,
+            }  # fmt: skip
+    return events
+
+
+def last_clock_change(zone: ZoneInfo, now: int) -> int:
+    """The first instant since which clocks have gone there as they do now; they must have been changed this year."""
+    at = now - now % HOUR
+    as_now = to_datetime(now).astimezone(zone).utcoffset()
+    while to_datetime(at - 1).astimezone(zone).utcoffset() == as_now:
+        at -= HOUR
+        assert at > now - 366 * DAY, "clocks have not been changed there"
+    return at
 
 
 class _Named:

@@ -6,12 +6,14 @@ import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
 from deploy.simulator.known import Event
-from deploy.verification.definitions import of_file
+from deploy.verification.books import Books
+from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.recount import recount
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
@@ -23,7 +25,7 @@ from schemas.panes import Pane, decode_pane
 from schemas.topics import FENCE, PANES
 from tests.hard_metrics import SECTIONS, hard_metrics
 from tests.integration.floor_process import FloorProcess
-from tests.integration.hard_events import hard_events
+from tests.integration.hard_events import hard_events, last_clock_change
 from tests.integration.parts import Parts
 from tests.integration.posted import Outgoing, Posted, clock, post_of
 from tests.integration.served import SETTLE_SECONDS, Reader, settle
@@ -40,6 +42,7 @@ CONFIGURATION: dict[str, Any] = {
     "reps": {"r1": {"name": "Ana", "since": "2026-01-01"}, "r2": {"aliases": {"feed": ["old-2"]}}},
     "currency_rates": {"EUR": "1.083"},
 }
+ZONE = ZoneInfo(SECTION["timezone"])
 EVENTS = int(os.environ.get("HARD_EVENTS", "900"))
 """`make hard` has more."""
 SETTLE = max(SETTLE_SECONDS, EVENTS / 10)
@@ -64,7 +67,7 @@ async def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    return hard_events(3, EVENTS, clock())
+    return hard_events(3, EVENTS, clock(), ZONE)
 
 
 def deliveries(events: list[Event], chance: random.Random, name: str) -> list[Outgoing]:
@@ -99,12 +102,20 @@ async def test_segments_and_comparisons_equal_the_recount(floor: FloorProcess, e
         await settle(reader, floor.kafka, floor.prefix, SETTLE)
         config, definitions = posted.config, of_file(floor.config_file)
         books = recount(posted.changes(config), config, definitions)
+        assert_works_across_a_clock_change(books, definitions)
         parts = Parts(reader, books, definitions, config.organisation.zone, config.organisation.currency)
         found = [await parts.segment_differences("7d")]
         found += [await parts.comparison_differences(window) for window in ("today", "7d", "month")]
     lines = [line for _, lines in found for line in lines]
     assert lines == [], "\n".join(lines[:20])
     assert all(compared > 300 for compared, _ in found), found
+
+
+def assert_works_across_a_clock_change(books: Books, definitions: Definitions) -> None:
+    """Some of what is measured in working hours began before clocks were changed, and is over."""
+    changed_at, counted = last_clock_change(ZONE, clock()), definitions.metrics["worked_on"]
+    deals = [one.fact for one in books.counted if one.measure.entry is counted and one.what]
+    assert sum(deal["created_at"] < changed_at <= deal["closed_at"] for deal in deals) > 1
 
 
 async def test_a_change_under_load_derives_only_what_is_changed(floor: FloorProcess, events: list[Event]) -> None:

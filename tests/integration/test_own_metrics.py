@@ -45,7 +45,10 @@ async def test_metrics_are_defined_changed_and_taken_back_under_load(floor: Floo
 
     own.write_text(METRICS.replace("from: call", "from: cal", 1))
     assert (await reload(floor, code=2)).startswith(f"{own}:2: metrics.all_calls.from: there is no fact cal")
-    assert {"all_calls"} <= {each["name"] for each in (await reader.get("/v1/metrics"))["rows"]}
+    for name in ("api", "worker"):  # asked past `up`, each looks for itself
+        await asyncio.to_thread(floor.hang_up, name, "metrics.all_calls.from: there is no fact cal")
+    assert (await settled(floor, reader, "all_calls,outbound_share")).items() <= row.items()
+    assert (await reader.ask("/readyz"))[0] == 200
 
     own.unlink()
     await reload(floor)
