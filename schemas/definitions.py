@@ -26,7 +26,10 @@ _NO_DEFINITIONS: Any = {
     "screens": True,
     "frame_ancestors": True,
     "digest": True,
-    "connections": {"__all__": {"secrets", "public_url"}},
+    "cors": True,
+    "connections": {
+        "__all__": {"secrets", "public_url", "legacy_signatures", "api", "stream", "reconcile", "lookups"},
+    },
     "organisation": {"name"},
     "teams": {"__all__": {"name"}},
     "reps": {"__all__": {"name", "email", "photo"}},
@@ -42,6 +45,8 @@ def digest_of(config: Config) -> str:
     What nobody has set stays out: a version that brings settings derives by the same definitions until one is used.
     """
     definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS, exclude_defaults=True)
+    # A connector waits for a look-up where it has an API, whatever the address of that is and its credentials.
+    definitions["api"] = sorted(name for name, each in config.connections.items() if getattr(each, "api", None))
     # Who is only named is nobody new: records speak of them anyhow.
     definitions["reps"] = {id: rep for id, rep in definitions.get("reps", {}).items() if any(rep.values())}
     definitions["metrics"] = _defined(config.defined)

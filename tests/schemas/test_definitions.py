@@ -1,13 +1,16 @@
 """The digest of the definitions: what changes numbers changes it, what does not leaves it."""
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
+from pydantic import BaseModel
 
 from api.read.view import View
 from schemas.alerts import Acknowledgement, Alert, AlertFrame
+from schemas.catalogue.reading import MetricsFile, shipped
+from schemas.config import Config
 from schemas.deals import DealCard
 from schemas.definitions import FORM, ROWS, digest_of
 from schemas.leads import LeadClock
@@ -22,6 +25,7 @@ _FEED = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _OTHER_SECRET = _FEED | {
     "secrets": ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_plJ3nmyCDGBKInavdOK15jsl0nGoW3cZ"]
 }
+_CLOSE = {"kind": "close", "secrets": ["00112233445566778899aabbccddeeff"], "namespace": "cl"}
 
 
 @pytest.mark.parametrize(
@@ -32,8 +36,9 @@ _OTHER_SECRET = _FEED | {
         {"lead_response": {"rules": [{"sla": "5m"}]}},
         {"reps": {"r-1": {"aliases": {"feed": ["x"]}}}},
         {"connections": {"feed": _FEED | {"namespace": "hs"}}},
+        {"connections": {"feed": _FEED, "crm": _CLOSE}},
     ],
-    ids=["time zone", "rate", "sla", "alias", "namespace"],
+    ids=["time zone", "rate", "sla", "alias", "namespace", "connection"],
 )
 def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None:
     assert digest_of(make_config(**sections)) != digest_of(make_config())
@@ -44,12 +49,23 @@ def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None
     [
         {"prometheus": {"windows": ["7d"]}},
         {"connections": {"feed": _OTHER_SECRET}},
+        {"cors": ["https://intranet.example.com"]},
         {"lead_response": {"responder": "anyone"}, "retention": {"records": "400d"}},
     ],
-    ids=["exported windows", "rotated secret", "what holds anyway"],
+    ids=["exported windows", "rotated secret", "cors", "what holds anyway"],
 )
 def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> None:
     assert digest_of(make_config(**sections)) == digest_of(make_config())
+
+
+def test_how_a_crm_is_asked_is_no_definition_and_whether_it_is_asked_is_one() -> None:
+    def digest(**of_close: Any) -> str:
+        return digest_of(make_config(connections={"feed": _FEED, "crm": _CLOSE | of_close}))
+
+    assert digest(api={"key": "api_old"}) == digest(
+        api={"key": "api_new"}, reconcile={"every": "5m"}, lookups={"wait": "2s"}
+    )
+    assert digest(api={"key": "api_old"}) != digest()
 
 
 def test_a_name_is_no_definition() -> None:
@@ -113,3 +129,29 @@ def test_another_form_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("schemas.definitions.FORM", FORM + 1)
 
     assert digest_of(make_config()) != before
+
+
+def defaults_of(model: type[BaseModel], known: dict[str, str]) -> dict[str, str]:
+    """What holds where nobody says anything, of a section and all within it: name of model and setting -> default."""
+    for name, setting in model.model_fields.items():
+        place = f"{model.__name__}.{name}"
+        if place in known:
+            continue
+        known[place] = repr(setting.get_default(call_default_factory=True))
+        within = [setting.annotation]
+        while within:
+            each = within.pop()
+            within += get_args(each)
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                defaults_of(each, known)
+    return known
+
+
+def test_what_nobody_sets_has_a_number() -> None:
+    """A default that changed changes numbers, and the digest leaves out what nobody sets: raise `FORM`. If it changes
+    none, or the setting is new, write down the new digest."""
+    defaults: dict[str, str] = {}
+    sections: set[type[BaseModel]] = {Config, MetricsFile, *(type(entry) for entry in shipped().metrics.values())}
+    for section in sections:
+        defaults_of(section, defaults)
+    assert {FORM: sha256(repr(sorted(defaults.items())).encode()).hexdigest()[:16]} == {1: "a5e92bf3f388035f"}
