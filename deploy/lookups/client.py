@@ -116,12 +116,13 @@ class Client:
 
         What may wait is refused while no more is left of the day than the reserve of look-ups, which may not.
         """
+        answer: Answer | None = None
         try:
-            ask = next(steps)
             while True:
+                ask = _following(steps, answer)
                 if may_wait:
                     self._check_reserve()
-                ask = steps.send(await self._ask(ask))
+                answer = await self._ask(ask)
         except StopIteration as end:
             found: _T = end.value
             return found
@@ -221,10 +222,11 @@ class Client:
 
     async def _log_in(self) -> Mapping[str, str]:
         steps = self.source.login()
+        answer: Answer | None = None
         try:
-            ask = next(steps)
             while True:
-                ask = steps.send(await self._ask(ask, is_login=True))
+                ask = _following(steps, answer)
+                answer = await self._ask(ask, is_login=True)
         except StopIteration as end:
             headers: Mapping[str, str] = end.value
             return headers
@@ -240,6 +242,20 @@ class Client:
         except NotJsonError:
             data = None
         return self.source.wait(response.status_code, response.headers, data)
+
+
+def _following(steps: Steps[_T], answer: Answer | None) -> Ask:
+    """What is asked next, after an answer if there was one. Raises StopIteration, BadAnswerError.
+
+    What a vendor answers never ends all asking, whatever its reader took for granted.
+    """
+    try:
+        return next(steps) if answer is None else steps.send(answer)
+    except (StopIteration, BadAnswerError):
+        raise
+    except Exception as error:
+        msg = f"an answer is not as it is documented ({type(error).__name__})"
+        raise BadAnswerError(msg) from error
 
 
 def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> ApiError:

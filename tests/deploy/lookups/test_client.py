@@ -8,7 +8,7 @@ import pytest
 
 from deploy.lookups.client import ATTEMPTS, ApiError, Client
 from deploy.lookups.pacing import SharedPace
-from schemas.connectors.asking import Ask, Envelope, Steps, decode_envelope, encode_envelope
+from schemas.connectors.asking import Ask, BadAnswerError, Envelope, Steps, decode_envelope, encode_envelope
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from tests.deploy.lookups.world import Clock
@@ -226,6 +226,18 @@ async def test_what_never_answers_is_given_up(account: Account) -> None:
 
     assert caught.value.reason == "unreachable"
     assert len(account.crm.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize("following", [None, [1], "2"])
+async def test_an_answer_that_nobody_thought_of_is_a_wrong_one_and_ends_nothing_else(
+    account: Account, following: object
+) -> None:
+    account.crm.faults.append(Response(200, {"results": [{"id": "1"}], "paging": {"next": following}}))
+    async with account.client() as client:
+        with pytest.raises(BadAnswerError, match="not as it is documented"):
+            await client.run(account.source.everybody())
+
+        assert (await client.run(account.source.everybody())).object == "owners"
 
 
 async def test_half_a_character_in_one_record_costs_no_other_of_its_page(account: Account) -> None:
