@@ -5,7 +5,7 @@ and would be asked for it until the requests of the day are used up: such a list
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, Changed, Page, Steps
@@ -33,13 +33,15 @@ def walked(
 ) -> Steps[list[dict[str, Any]]]:
     """All rows of one list. `following` says where it goes on; None: nowhere, and so it is behind a page without rows.
 
+    Only the first page may be refused: of a list that ends within, what it has not named would be held for gone.
     Raises BadAnswerError where a page that is not the last one brings the same as the one before.
     """
     found: list[dict[str, Any]] = []
     page: Sequence[dict[str, Any]] = ()
     cursor: str | None = ""
     while cursor is not None:
-        answer = yield ask(cursor)
+        asked = ask(cursor)
+        answer = yield replace(asked, expected=frozenset()) if cursor else asked
         before, page = page, [*rows(answer)]
         found += page
         after = following(Read(answer, page, cursor, len(found))) if page else None

@@ -73,6 +73,18 @@ async def test_users_are_asked_for_by_the_former_version_where_there_is_no_other
     assert [each["id"] for each in people.records] == ["456123", "456124", "456125"]
 
 
+async def test_a_list_of_users_that_ends_within_names_nobody_as_gone(world: AircallWorld) -> None:
+    """The second page is not there: whoever is on it has not left."""
+    world.crm.users += [{"id": 500000 + number, "name": f"Rep {number}"} for number in range(60)]
+    whole = await world.client.run(world.client.source.everybody())
+    assert len(whole.records) == 63
+    first = world.crm._page("users", world.crm.users, {"per_page": "50"}, 63)
+    world.crm.faults += [first, Response(404, {"error": "Not found"})]
+
+    with pytest.raises(ApiError, match="answered 404"):
+        await world.client.run(world.client.source.everybody())
+
+
 async def test_what_the_edge_refuses_is_a_lack_of_rights(world: AircallWorld) -> None:
     world.crm.faults.append(Response(403, {"message": "Forbidden"}))
     with pytest.raises(ApiError) as caught:
