@@ -4,7 +4,7 @@ Owns the way from Zoho's notifications to changes. Looks nothing up by itself: w
 noted, and what the API answers comes as a delivery too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -121,14 +121,15 @@ class Zoho:
         values = _values(event.get("affected_values"))
         named = event.get("affected_fields")
         changed = {name for name in named if isinstance(name, str)} if isinstance(named, list) else set()
+        # First of all: what is looked up makes good what cannot be read here.
+        wanted = dict.fromkeys(id for id in ids if not _is_told(table, operation, changed, values.get(id, {})))
+        for id in wanted:
+            parsed.want(table.name, id)
         for id in ids:
-            said = values.get(id, {})
-            fields = self._fields(table, said, at, parsed, changed=said) if said else {}
-            # An insert tells what changed, not all that there is; an update may name more than it tells.
-            is_told = bool(said) and operation == "update" and changed <= said.keys()
-            if not is_told or (fields.get("stage") and "status" not in fields) or is_made(table, said):
-                parsed.want(table.name, id)
-            if said:
+            if said := values.get(id):
+                fields = self._fields(table, said, at, parsed, changed=said)
+                if fields.get("stage") and "status" not in fields and id not in wanted:
+                    parsed.want(table.name, id)
                 yield Statement(table.record, id, at, fields)
 
     def _answered(
@@ -189,6 +190,11 @@ class Zoho:
 
 
 _KINDS = {table.name: (table.record,) for table in MODULES.values()}
+
+
+def _is_told(table: Table, operation: str, changed: Collection[str], said: Mapping[str, Any]) -> bool:
+    """Whether a notification says all of a change: an insert does not, an update may name more than it tells."""
+    return bool(said) and operation == "update" and said.keys() >= {*changed} and not is_made(table, said)
 
 
 def _instant(value: Any, name: str) -> int:

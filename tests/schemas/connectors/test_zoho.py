@@ -353,3 +353,13 @@ def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
     assert lookups(Outgoing_Call_Status="Completed") == [("Calls", DEAL)]
     assert lookups(Outgoing_Call_Status="Completed", Call_Type="Outbound") == []
     assert lookups(Outgoing_Call_Status="Overdue") == []
+
+
+def test_what_cannot_be_read_of_an_insert_is_looked_up_all_the_same() -> None:
+    insert = _event("lead_insert", module="Calls", ids=[DEAL, LEAD], affected_values=[
+        {"record_id": DEAL, "values": {"Call_Start_Time": 5}}
+    ])  # fmt: skip
+    parsed = parse(_connector(), [insert], received_at=LATER)
+
+    assert [problem.reason for problem in parsed.problems] == ["bad_field"]
+    assert parsed.lookups == [("Calls", DEAL), ("Calls", LEAD)]
