@@ -120,6 +120,8 @@ class Leaderboards:
         if is_anew and (asked.by_goal or not self._is_plain(asked, now)):
             board = self._board(asked, now)
             for first in range(0, len(crowd.reps), _AT_ONCE):
+                if board.looked_at != now and self._view.moves_by_the_clock(asked.metric):
+                    return  # somebody looks at it by another clock, of which this one's values are not
                 self._refresh(board, crowd.reps[first : first + _AT_ONCE], asked, now)
                 yield
 

@@ -2,12 +2,13 @@
 
 import random
 from decimal import Decimal
+from itertools import zip_longest
 
 import pytest
 
 from api.read.leaderboards import Asked, Leaderboards
 from api.read.view import View, rep_scope
-from schemas.instants import DAY
+from schemas.instants import DAY, HOUR, MINUTE
 from schemas.records import RecordChange
 from schemas.windows import is_day, span_of
 from tests.api.reading import ToldPipeline
@@ -45,6 +46,28 @@ def test_it_is_the_same_after_any_changes(seed: int, by_goal: bool, team: str | 
     for number in range(40):
         pipeline.take([some_change(chance, number)])
         assert held.top(asked, 5, NOW) == Leaderboards(view).top(asked, 5, NOW)
+
+
+def test_of_two_who_look_by_different_clocks_neither_gets_what_the_other_has_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.read.leaderboards._AT_ONCE", 1)
+    config = make_config()
+    view = View(config)
+    pipeline, boards = ToldPipeline(config, view), Leaderboards(view)
+    for number in range(9):
+        at = NOW - 30 * MINUTE
+        pipeline.take([change("lead", f"l{number}", at, rep=f"r{number}", received_at=at)])
+    asked = Asked("leads_due", span_of("today", NOW, view.calendar), None, by_goal=False,
+                  today=view.calendar.day_of(NOW))  # fmt: skip
+
+    first, second = boards.ahead(asked, NOW), boards.ahead(asked, NOW + HOUR)
+    for _ in zip_longest(first, second):
+        pass
+
+    found = boards.top(asked, 9, NOW + HOUR)
+    assert [entry["value"] for entry in found] == [1] * 9
+    assert [entry["value"] for entry in boards.top(asked, 9, NOW)] == [0] * 9
 
 
 METRICS = (
