@@ -121,6 +121,8 @@ class GroupPanes:
     def _begin(self, window: Window, held: dict[Scope, Pane], scopes: Collection[Scope]) -> None:
         """Take it that what is held of a window, and these, lack all who have anything there."""
         wanted = {*scopes, *(scope for scope in held if scope.kind != _PART)}
+        if has_many(wanted):
+            wanted |= {*map(team_scope, self._roster.team_names)}
         held.clear()
         held |= dict.fromkeys(wanted, _EMPTY)
         self._exchanged[window] = {self._store.names[place]: _EMPTY for place in self._store.places_in(window)}
@@ -137,8 +139,9 @@ class GroupPanes:
         added: dict[Scope, list[Pane]] = {}
         day = self._day_of(window)
         for rep, before in exchanged.items():
-            after = self._rep_pane(window, rep)
-            for scope in held.keys() & self._in_groups(rep, day):
+            scopes = held.keys() & self._in_groups(rep, day)
+            after = self._rep_pane(window, rep) if scopes else _EMPTY
+            for scope in scopes:
                 if not before:
                     added.setdefault(scope, []).append(after)
                     continue

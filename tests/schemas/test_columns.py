@@ -488,6 +488,33 @@ def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: py
     assert floor.merged(ORGANISATION, hours, now)[cell] == len(read) == 900
 
 
+def test_of_a_minute_in_which_few_did_anything_one_team_after_the_other_costs_no_look_at_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teams, cell, now = [f"t{number}" for number in range(40)], BY_FORM[Form.COUNT][0], NOW // MINUTE * MINUTE
+    floor = Floor(
+        make_config(
+            teams={team: {} for team in teams}, reps={f"r{rep}": {"team": teams[rep % 40]} for rep in range(400)}
+        )
+    )
+    for rep in range(400):
+        floor.take_pane(pane_key("ledger.0", f"r{rep}", day_window(TODAY)), encode_pane({cell: 1}))
+    for rep in range(40):
+        floor.take_pane(pane_key("ledger.0", f"r{rep}", minute_window(now)), encode_pane({cell: rep + 1}))
+    read: list[str | None] = []
+    rep_pane = floor._groups._rep_pane
+
+    def reading(window: Window, rep: str | None) -> Pane:
+        read.append(rep)
+        return rep_pane(window, rep)
+
+    monkeypatch.setattr(floor._groups, "_rep_pane", reading)
+    minute = Span("", days=False, first=now // MINUTE, last=now // MINUTE)
+
+    assert [floor.merged(team_scope(team), minute, now)[cell] for team in teams] == [*range(1, 41)]
+    assert len(read) < 2 * len(teams)
+
+
 def test_a_day_of_which_many_panes_cannot_be_read_is_not_packed_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("schemas.pane_store.FRESH_AT_MOST", 50)
     floor, day = Floor(CONFIG), day_window(TODAY)
