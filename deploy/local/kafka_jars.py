@@ -67,7 +67,8 @@ Download = Callable[[Jar, Path, Event], Path]
 def cache_folder() -> Path:
     """Return the user's cache folder, or what FLOORCAST_CACHE names instead."""
     named = os.environ.get("FLOORCAST_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("floorcast")
+    # Kafka runs in its data folder: what is named from here on is named from there.
+    return Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("floorcast")
 
 
 def read_list(path: Path = JAR_LIST) -> tuple[Jar, ...]:

@@ -45,7 +45,11 @@ def archive_path() -> Path:
 
 def _archived() -> list[str]:
     archive = archive_path()
-    return [f"-XX:AOTCache={archive}", _SILENT] if archive.exists() and archive.stat().st_size else []
+    try:
+        is_one = archive.stat().st_size > 0
+    except OSError:  # none yet, or none that we may read: it is never needed
+        return []
+    return [f"-XX:AOTCache={archive}", _SILENT] if is_one else []
 
 
 def run_tool(data: Path, classpath: str, *arguments: str, seconds: float) -> tuple[int, str]:

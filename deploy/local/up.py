@@ -19,7 +19,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,13 +172,18 @@ class Surroundings:
         return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
 
     async def hasten_next_start(self, plan: Plan) -> None:
-        """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us."""
-        if plan.broker is None and not archive_path().exists():
-            quiet = asyncio.subprocess.DEVNULL
-            command = bound_to_this_process([sys.executable, "-m", "deploy.local.kafka_archive"])
-            await asyncio.create_subprocess_exec(
-                *command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-            )
+        """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us.
+
+        Whatever hinders it is no reason to end.
+        """
+        with suppress(OSError):
+            if plan.broker is None and not archive_path().exists():
+                quiet = asyncio.subprocess.DEVNULL
+                # Not by what lies in the folder that we were started in, which may be called as ours is.
+                command = bound_to_this_process([sys.executable, "-P", "-m", "deploy.local.kafka_archive"])
+                await asyncio.create_subprocess_exec(
+                    *command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+                )
 
 
 class LocalKafka:

@@ -1,15 +1,17 @@
 """The archive by which Kafka starts sooner: made once, and never needed."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.local import kafka_archive
+from deploy.local import kafka_archive, kafka_jvm
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jars import cache_folder
 from deploy.local.kafka_jvm import archive_path
+from deploy.local.up import Plan, Surroundings
 
 
 @pytest.fixture
@@ -51,3 +53,40 @@ def test_what_cannot_be_made_is_not_tried_again_and_not_used(archive: Path, monk
 
     assert [broker.is_recorded for broker in tried] == [True]
     assert archive.stat().st_size == 0
+
+
+async def test_nothing_that_hinders_it_ends_who_begins_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made by this Python, and not by what lies in the folder that `up` was started in."""
+    begun: list[tuple[str, ...]] = []
+
+    async def no_room(*command: str, **_more: object) -> None:
+        begun.append(command)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", no_room)
+    data = archive.parent / "data"
+    plan = Plan(
+        config=data / "floorcast.yaml", data=data, host="127.0.0.1", port=0, broker=None, prefix="floorcast.",
+        partitions=4, open_access=True,
+    )  # fmt: skip
+    await Surroundings().hasten_next_start(plan)
+
+    assert [command[-4:] for command in begun] == [(sys.executable, "-P", "-m", "deploy.local.kafka_archive")]
+
+
+def test_an_archive_that_is_gone_by_now_is_not_named(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.write_bytes(b"some")
+    assert kafka_jvm._archived()[0] == f"-XX:AOTCache={archive}"
+    monkeypatch.setattr(Path, "exists", lambda _path: True)
+    archive.unlink()
+
+    assert kafka_jvm._archived() == []
+
+
+def test_a_cache_is_where_it_is_named_from_whatever_folder_kafka_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOORCAST_CACHE", "cache")
+
+    assert cache_folder() == tmp_path / "cache"
