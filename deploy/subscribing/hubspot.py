@@ -59,8 +59,11 @@ class HubSpotSetup:
         yield Seen("webhooks: HubSpot does not tell of them; the last delivery does")
 
     def aliases(self, ids: Collection[str]) -> Iterator[Seen]:
-        """Which of these ids of people are no owner's. Of one person HubSpot has an owner and a user, by other ids."""
-        if not ids:
+        """Which of these ids of people are no owner's. Of one person HubSpot has an owner and a user, by other ids.
+
+        Nothing where owners may not be read, which `rights` tells.
+        """
+        if not ids or self._first(_OWNERS) is None:
             return
         users: dict[str, str] = {}
         owners: set[str] = set()
@@ -71,7 +74,7 @@ class HubSpotSetup:
                 for owner in members(said, "results"):
                     owners.add(str(owner.get("id")))
                     users[str(owner.get("userId") or owner.get("userIdIncludingInactive"))] = str(owner.get("id"))
-                following = said.get("paging", {}).get("next", {}).get("after")
+                following = ((said.get("paging") or {}).get("next") or {}).get("after")
                 after = None if following == after else following
         for id in sorted(set(ids) - owners):
             own = users.get(id)

@@ -71,5 +71,17 @@ def test_an_alias_that_is_the_id_of_a_user_is_told_with_that_of_the_owner(crms: 
     ]
 
 
+def test_who_may_not_read_owners_is_told_so_once_and_the_rest_all_the_same(crms: Opens) -> None:
+    crm = crms("hubspot")
+    plain = [each.words for each in looked(crm)]
+    crm.fake.lacks.add("owners")
+
+    found = [*look_online("hub", crm.connection(), last_delivery_at=NOW, people=["601"])]
+
+    assert [each.words for each in found if each.is_wrong] == ["a scope is missing: the token may not read owners"]
+    assert [each.words for each in found if each.words.startswith("limits: ")] != []
+    assert len(found) == len(plain)
+
+
 def test_nothing_is_subscribed_for_it(crms: Opens) -> None:
     assert connect("hub", crms("hubspot").connection(), NOW) is None
