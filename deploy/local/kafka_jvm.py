@@ -28,8 +28,9 @@ _JVM_OPTIONS = (
 # Without the second compiler a broker is up sooner, for less CPU; after a minute of load it takes nearly twice as much
 # as with both. So it is for what ends soon.
 _FIRST_COMPILER_ALONE = "-XX:TieredStopAtLevel=1"
-# Of the archive: a JVM that cannot use it, or a part of it, says so at length and starts without.
-_SILENT = "-Xlog:aot*=off"
+# Of the archive: a JVM that cannot use it, or a part of it, says so at length and starts without. Unless it is told to
+# compare the sums of all parts it looks at the head alone, and would die of a damaged one at every start.
+_ARCHIVE_OPTIONS = ("-XX:+VerifySharedSpaces", "-Xlog:aot*=off")
 RECORDED = "kafka.aot"
 """Where a broker that is recorded leaves the archive, in its data folder."""
 # Variables by which somebody else's Java settings would reach into this JVM.
@@ -49,7 +50,7 @@ def _archived() -> list[str]:
         is_one = archive.stat().st_size > 0
     except OSError:  # none yet, or none that we may read: it is never needed
         return []
-    return [f"-XX:AOTCache={archive}", _SILENT] if is_one else []
+    return [f"-XX:AOTCache={archive}", *_ARCHIVE_OPTIONS] if is_one else []
 
 
 def run_tool(data: Path, classpath: str, *arguments: str, seconds: float) -> tuple[int, str]:

@@ -25,7 +25,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.kafka
-def test_kafka_starts_by_what_was_made_and_by_what_is_no_archive(kafka: str, archive: Path, tmp_path: Path) -> None:
+def test_kafka_starts_by_what_was_made_and_by_what_is_damaged(kafka: str, archive: Path, tmp_path: Path) -> None:
     """`kafka`: by then the jars are there."""
     kafka_archive.make_archive()
 
@@ -34,7 +34,9 @@ def test_kafka_starts_by_what_was_made_and_by_what_is_no_archive(kafka: str, arc
     with LocalBroker(tmp_path / "data", die_with_parent=True, short_lived=True) as broker:
         assert f"-XX:AOTCache={archive}".encode() in Path(f"/proc/{broker.pid}/cmdline").read_bytes()
         assert str(archive) in Path(f"/proc/{broker.pid}/maps").read_text(encoding="utf-8")
-    archive.write_bytes(b"no archive")
+    with archive.open("r+b") as file:
+        file.seek(archive.stat().st_size // 2)
+        file.write(os.urandom(8192))
     with LocalBroker(tmp_path / "data", die_with_parent=True, short_lived=True) as broker:
         assert broker.alive
 
