@@ -527,9 +527,9 @@ async def test_days_and_wins_are_told_once_by_whoever_owns_the_partition(monkeyp
     await second.close()
 
     assert [notice.title for notice in told if notice is not None] == [
-        "Acme: Ana, $5", "The day at Acme: Wednesday, March 18, 2026",
+        "Deal won: Ana, $5 · Acme", "The day at Acme: Wednesday, March 18, 2026",
     ]  # fmt: skip
-    assert "Acme: Ana, $5" in [line for notice in told if notice is not None for line in notice.lines]
+    assert "Deal won: Ana, $5 · Acme" in [line for notice in told if notice is not None for line in notice.lines]
     assert second.fake.written == []
 
 

@@ -26,7 +26,7 @@ async def test_it_says_the_day_so_far_whether_or_not_it_is_configured(tmp_path: 
 
     assert said["title"] == "The day at Acme: Wednesday, March 18, 2026"
     assert ["Calls made", "1", "0", "\N{EN DASH}"] in said["table"]
-    assert "Acme: Ana, $12" in said["lines"]
+    assert "Deal won: Ana, $12 · Acme" in said["lines"]
     assert "Jane Doe (Ana), waiting for 2h 00m" in said["lines"]
     assert said["text"].startswith(said["title"])
     assert said["as_of"] == "2026-03-18T09:30:00.000Z"
