@@ -259,7 +259,7 @@ class StageShard:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, self._key)])
-        refuse_newer_rows(self.progress, f"{self.deployment.topic(self.source)}[{self.partition}]")
+        is_older = refuse_newer_rows(self.progress, f"{self.deployment.topic(self.source)}[{self.partition}]")
         await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
@@ -272,6 +272,8 @@ class StageShard:
                 )
             between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
             await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, between)]})
+        elif is_older and held is not None:
+            await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]})
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)

@@ -255,6 +255,18 @@ async def test_a_worker_writes_nothing_over_rows_of_a_newer_version(monkeypatch:
     assert topics.writes == 0
 
 
+async def test_the_form_of_rows_is_told_before_the_first_of_them_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older worker that finds what one has left that was killed then must not touch it."""
+    topics = Topics()
+    shard = LedgerShard(0, PLACE)
+    monkeypatch.setattr(shard, "owner", topics)
+
+    await shard._go_on_with(encode_progress(Progress(7, definitions="digest", rows=ROWS - 1)))
+    assert topics.progress == [Progress(7, definitions="digest", rows=ROWS)]
+    await shard._go_on_with(encode_progress(topics.progress[-1]))
+    assert topics.writes == 1
+
+
 async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writes_any_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
