@@ -27,7 +27,7 @@ from tests.integration.served import Reader, all_differences, settle
 from tests.oracle import recount
 from tests.pipeline import Pipeline, without_left_over
 
-_AT_ONCE = 200
+_AT_ONCE = 5_000
 _VERIFY_SECONDS = 150.0
 _VERDICT = re.compile(r"^verified \d+ changes of \d+ deliveries as of \S+: (\d+) differences$", re.MULTILINE)
 

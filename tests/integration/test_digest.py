@@ -84,6 +84,17 @@ async def told(sink: HttpSink, number: int, *, seconds: float = 30.0) -> None:
     await eventually(is_told, f"told {number} times", seconds=seconds)
 
 
+async def noted(floor: FloorProcess, channel: str) -> None:
+    """Wait until the worker has written down that it has told a channel: killed before, it tells it again."""
+    line = f'floorcast_notifications_total{{channel="{channel}",outcome="told"}} 1\n'
+    async with Reader(floor.url) as reader:
+
+        async def is_noted() -> bool:
+            return line in await reader.text("/metrics")
+
+        await eventually(is_noted, f"{channel} noted as told")
+
+
 async def counted(floor: FloorProcess, calls: int) -> None:
     """Wait until a call that is posted now is counted: by then the worker has long looked at what is due."""
     await post(floor.url, floor.config_file, answer(f"call-{calls}", clock()))
@@ -108,11 +119,13 @@ async def test_a_day_is_told_once_whatever_is_killed_around_its_hour(
         assert days(prompt) == days(slow) == [] or there() >= due
         await told(prompt, 1, seconds=30.0 + max(0.0, (due - there()).total_seconds()))
         await told(slow, 1)
+        await noted(floor, "prompt")
         await asyncio.to_thread(floor.kill_everything)
         first = days(prompt)[0].json
 
         await asyncio.to_thread(floor.start)
         await told(slow, 2)
+        await noted(floor, "slow")
         await counted(floor, 2)
         # And once more, now that all of them are told.
         await asyncio.to_thread(floor.kill_everything)
