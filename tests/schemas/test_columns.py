@@ -467,12 +467,8 @@ def test_once_all_is_merged_ahead_nothing_is_left_for_who_asks(
     assert not asked
 
 
-def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    floor, cell, now = Floor(CONFIG), BY_FORM[Form.COUNT][0], NOW // MINUTE * MINUTE
-    for rep in range(900):
-        floor.take_pane(
-            pane_key("ledger.0", f"r{rep}", minute_window(now + rep % 300 * MINUTE)), encode_pane({cell: 1})
-        )
+def looks_at(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """Whose panes are read from now on, in turn."""
     read: list[str | None] = []
     rep_pane = floor._groups._rep_pane
 
@@ -481,6 +477,16 @@ def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: py
         return rep_pane(window, rep)
 
     monkeypatch.setattr(floor._groups, "_rep_pane", reading)
+    return read
+
+
+def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor, cell, now = Floor(CONFIG), BY_FORM[Form.COUNT][0], NOW // MINUTE * MINUTE
+    for rep in range(900):
+        floor.take_pane(
+            pane_key("ledger.0", f"r{rep}", minute_window(now + rep % 300 * MINUTE)), encode_pane({cell: 1})
+        )
+    read = looks_at(floor, monkeypatch)
     hours = Span("", days=False, first=now // MINUTE, last=now // MINUTE + 299)
     while floor.merge_ahead([ORGANISATION], hours, 50):
         pass
@@ -501,14 +507,7 @@ def test_of_a_minute_in_which_few_did_anything_one_team_after_the_other_costs_no
         floor.take_pane(pane_key("ledger.0", f"r{rep}", day_window(TODAY)), encode_pane({cell: 1}))
     for rep in range(40):
         floor.take_pane(pane_key("ledger.0", f"r{rep}", minute_window(now)), encode_pane({cell: rep + 1}))
-    read: list[str | None] = []
-    rep_pane = floor._groups._rep_pane
-
-    def reading(window: Window, rep: str | None) -> Pane:
-        read.append(rep)
-        return rep_pane(window, rep)
-
-    monkeypatch.setattr(floor._groups, "_rep_pane", reading)
+    read = looks_at(floor, monkeypatch)
     minute = Span("", days=False, first=now // MINUTE, last=now // MINUTE)
 
     assert [floor.merged(team_scope(team), minute, now)[cell] for team in teams] == [*range(1, 41)]
