@@ -133,10 +133,6 @@ class ConversionReader:
     unit: str
     measures: Sequence[Measure]
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         succeeded, size = self._parts(pane, reading)
         return Fraction(succeeded, size) if size else None

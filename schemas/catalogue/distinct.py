@@ -52,10 +52,6 @@ class _OneCellReader(ABC):
     def measures(self) -> Sequence[Measure]:
         return (self.measure,)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
     @abstractmethod
     def exact(self, pane: Pane, reading: Reading) -> int: ...
 

@@ -90,10 +90,6 @@ class TermReader:
     stat: str
     measures: Sequence[Measure]
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "missed"
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         now = reading.now
         cells = [measure.name for measure in self.measures]
