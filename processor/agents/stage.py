@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import structlog
 
-from processor.agents.newer_rows import refuse_newer_rows
+from processor.agents.newer_rows import refuse_newer_messages, refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
@@ -552,6 +552,13 @@ class StageShard:
             "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0,
             self._damaged, 0, self.stage,
         )  # fmt: skip
+
+    async def let_go_unread(self, records: Sequence[Fetched]) -> None:
+        """Write down frames that are none, and go on; unless a newer version runs, which may have written them."""
+        if records:
+            progress = self.deployment.topic(PROGRESS)
+            await refuse_newer_messages(self.deployment.bootstrap, progress, records[0])
+            await self.dead_letter([self.unreadable(record) for record in records])
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
