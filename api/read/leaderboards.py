@@ -26,7 +26,7 @@ from schemas.windows import Day, Span
 _MOST = 16
 """Leaderboards remembered."""
 _FEW = 20
-"""So many people are looked at one by one: for more it is cheaper to read all at once."""
+"""So many people are looked at one by one where minutes are merged: for more it is cheaper to read all at once."""
 _VALUES = 20_000
 """Values remembered by the amounts that they are made of."""
 _AT_ONCE = 100
@@ -253,7 +253,7 @@ class Leaderboards:
 
     def _values(self, reps: Sequence[str], asked: Asked, now: int) -> Iterator[tuple[str, MetricValue]]:
         view, metrics = self._view, [asked.metric]
-        if len(reps) <= _FEW:
+        if not asked.span.days and len(reps) <= _FEW:
             for rep in reps:
                 yield rep, view.values(rep_scope(rep), asked.span, now, metrics).metrics[asked.metric]
             return
