@@ -4,6 +4,7 @@ Owns what comes before every command, and the end of the process. A new command 
 """
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -163,6 +164,8 @@ def root(
     from deploy.local.private import UMASK  # noqa: PLC0415 - what only shows help needs none of it
     from deploy.settings import SECRETS, read_environment  # noqa: PLC0415
 
+    # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Whatever a command keeps is for whoever has typed it.
     os.umask(UMASK)
 

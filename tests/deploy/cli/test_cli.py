@@ -1,5 +1,6 @@
 """The command line: exit codes, one-line errors, settings from the environment, and how children are named."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -55,6 +56,18 @@ def test_a_right_configuration_is_told_so(folder: Path) -> None:
     result = floorcast("check")
 
     assert (result.exit_code, result.stdout) == (0, "floorcast.yaml is right\n")
+
+
+def test_a_command_says_itself_what_hinders_it_and_no_library_does(folder: Path) -> None:
+    (folder / "floorcast.yaml").write_text(RIGHT)
+    library = logging.getLogger("aiokafka")
+    before = library.level
+    try:
+        library.setLevel(logging.WARNING)
+        floorcast("check")
+        assert not logging.getLogger("aiokafka.consumer.fetcher").isEnabledFor(logging.ERROR)
+    finally:
+        library.setLevel(before)
 
 
 @pytest.mark.parametrize("command", ["check", "up"])
