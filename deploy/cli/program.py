@@ -140,6 +140,8 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line: the console script `floorcast`."""
+    # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except BrokenPipeError:  # `floorcast … | head`
@@ -164,8 +166,6 @@ def root(
     from deploy.local.private import UMASK  # noqa: PLC0415 - what only shows help needs none of it
     from deploy.settings import SECRETS, read_environment  # noqa: PLC0415
 
-    # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Whatever a command keeps is for whoever has typed it.
     os.umask(UMASK)
 
