@@ -56,6 +56,8 @@ LINKS: Mapping[str, Sequence[str]] = {
 """Object -> what it points to. https://developers.hubspot.com/docs/api-reference/latest/crm/associations"""
 
 _SEARCH = "search"
+_AFTER = " after "
+"""Behind the last id of a page that had any: where HubSpot says that it goes on behind one without."""
 MADE_BY = "$made_by"
 """Member of a record: the owner who is the user that made it."""
 
@@ -182,9 +184,10 @@ class HubSpotSource(Source):
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`."""
         name = _modified(object)
+        last, _, after = (cursor or "").partition(_AFTER)
         filters = [{"propertyName": name, "operator": "GTE", "value": str(since // 1000)}]
-        if cursor is not None:
-            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": cursor})
+        if last:
+            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": last})
         answer = yield Ask(
             "POST",
             f"/crm/objects/{VERSION}/{object}/search",
@@ -193,12 +196,19 @@ class HubSpotSource(Source):
                 "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
                 "properties": [name],
                 "limit": _FOUND,
+                **({"after": after} if after else {}),
             },
             pace=_SEARCH,
         )
         found = [(str(member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
-        total = answer.data.get("total")
-        return Changed(found, found[-1][0] if len(found) >= _FOUND else None, total if isinstance(total, int) else None)
+        total, further = answer.data.get("total"), _next(answer)
+        total = total if isinstance(total, int) else None
+        if found:  # a page may have less than it was asked for, and others behind it
+            is_more = len(found) >= _FOUND or further is not None or (total is not None and total > len(found))
+            following = found[-1][0] if is_more else None
+        else:
+            following = None if further is None else last + _AFTER + further
+        return Changed(found, following, total)
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Archived ones: the whole list, for it cannot be asked for since when."""

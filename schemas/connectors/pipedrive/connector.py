@@ -19,7 +19,7 @@ from schemas.connectors.content import JSON, check_content
 from schemas.connectors.events import LeftOutError, ShapeError, Statement, instant_member, own_id, read_events
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive.answers import PASTS, past_of
-from schemas.connectors.pipedrive.api import ACTIVITIES, PipedriveSource, updated_at
+from schemas.connectors.pipedrive.api import ACTIVITIES, CONVERTED, DEALS, PipedriveSource, updated_at
 from schemas.connectors.pipedrive.objects import ACTIVITIES as ACTIVITIES_TABLES
 from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TYPES, USER, all_tables
 from schemas.connectors.pipedrive.shapes import Event, read_event
@@ -28,9 +28,12 @@ from schemas.connectors.tokens import check_secret
 from schemas.connectors.words import CrmConnection, Words, words_of
 from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
+from schemas.instants import HOUR
 from schemas.records import MERGED
 
 AUTHORIZATION = "authorization"
+_DELETED_WITHIN = HOUR
+"""A lead is deleted at once when a deal is made of it: so long after it nobody has deleted it."""
 
 
 def _credentials(secret: SecretStr) -> SecretStr:
@@ -70,11 +73,9 @@ class Pipedrive:
 
     kept_headers = frozenset({"content-type"})
 
-    def __init__(
-        self, *, secrets: Sequence[bytes], words: Words, namespace: str = "", has_changelog: bool = False
-    ) -> None:
-        """`has_changelog`: whether the API tells when deals entered their stages."""
-        self._has_changelog = has_changelog
+    def __init__(self, *, secrets: Sequence[bytes], words: Words, namespace: str = "", looks_up: bool = False) -> None:
+        """`looks_up`: whether the API can be asked, which tells when deals entered their stages."""
+        self._looks_up = looks_up
         self._secrets = tuple(secrets)
         self._words = words
         self.namespace = namespace
@@ -106,6 +107,10 @@ class Pipedrive:
             yield _gone(table, event)
             return
         yield self._said(table, event, parsed)
+        if table is DEAL:
+            yield from _converted(_whole(event), event.at)
+            if event.action == "create" and self._looks_up:
+                parsed.want(DEALS, event.id)  # of which lead it was made, no webhook tells
         merged = event.meta.get("merged_from_id")
         if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
             yield Statement("deal", str(merged), event.at, {MERGED: event.id})
@@ -166,6 +171,8 @@ class Pipedrive:
             elif "rep" in fields:
                 fields["assigned_at"] = None
         yield Statement(table.record, id, at, fields, place=place)
+        if table is DEAL:
+            yield from _converted(record, at)
 
     def _answered_activity(
         self, id: str, data: Mapping[str, Any], at: int, place: int, parsed: Parsed
@@ -196,7 +203,7 @@ class Pipedrive:
         said = Said(table.record, data, event.at, self._words, parsed, before=before)
         fields = table.read(said)
         is_repeated = before is not None and "stage_id" not in before and "entered_stage_at" not in fields
-        if table is DEAL and is_repeated and self._has_changelog:
+        if table is DEAL and is_repeated and self._looks_up:
             # Each activity of a deal changes the deal: so many entries of one stage would push out the true one.
             fields.pop("stage", None)
         if table is USER:
@@ -224,6 +231,17 @@ def _whole(event: Event) -> Mapping[str, Any]:
 def _is_gone(data: Mapping[str, Any]) -> bool:
     """Whether an object is deleted, or was, by what changed members were before. Within 30 days it may be restored."""
     return data.get("is_deleted") is True or data.get("status") == "deleted" or data.get("active_flag") is False
+
+
+def _converted(deal: Mapping[str, Any], at: int) -> Iterator[Statement]:
+    """Of the lead that a deal was made of: it has ended well, and that Pipedrive deletes it then says nothing else."""
+    lead = deal.get("source_lead_id")
+    if not isinstance(lead, str) or not lead:
+        return
+    made = instant_text(deal.get("add_time"))
+    at = at if made is None else instant_member(made, "add_time")
+    yield Statement("lead", lead, at, {"status#1": CONVERTED})
+    yield Statement("lead", lead, at, deleted=False, yields=-_DELETED_WITHIN)
 
 
 def _gone(table: Table, event: Event) -> Statement:
@@ -254,7 +272,7 @@ def build_pipedrive(connection: PipedriveConnection) -> Pipedrive:
         secrets=[secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets],
         words=words_of(connection, types=TYPES),
         namespace=connection.namespace,
-        has_changelog=connection.api is not None,
+        looks_up=connection.api is not None,
     )
 
 
