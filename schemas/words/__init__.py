@@ -25,12 +25,12 @@ Number = int | float | Decimal
 
 
 class Words:
-    """One language."""
+    """One language. What the wallboard says too, messages say in its words."""
 
     def __init__(self, language: str, said: Mapping[str, Any]) -> None:
         self.language = language
         self.direction = "rtl" if language in _RIGHT_TO_LEFT else "ltr"
-        self.texts: Mapping[str, str | Mapping[str, str]] = said["messages"]
+        self.texts: Mapping[str, str | Mapping[str, str]] = said["board"] | said["messages"]
         self.metrics: Mapping[str, str] = {name: entry["label"] for name, entry in said["metrics"].items()}
         """What shipped metrics are called; those that are missing, and those of your own, by their label."""
         self._locale = Locale.parse(language, sep="-")
@@ -66,8 +66,12 @@ class Words:
         """The two largest units of it."""
         return self._formats.duration(seconds)
 
+    def dates(self, first: date, last: date) -> str:
+        """From one day to another, in Persian by the calendar of Iran."""
+        return self._formats.dates(first, last)
+
     def date(self, day: date) -> str:
-        """A day with its weekday; in Persian by the calendar of Iran."""
+        """A day with its weekday, likewise."""
         return self._formats.full_date(day)
 
     def time(self, moment: datetime) -> str:

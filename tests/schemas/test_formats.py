@@ -71,6 +71,8 @@ def test_a_percentile_without_a_value_says_what_it_is_at_least() -> None:
         (15000, "count", "15K"),
         (1234, "count", "1,234"),
         (12.25, "count", "12.25"),
+        ("137.777778", "count", "137.78"),
+        ("0.333333", "count", "0.333333"),
         (0.725, "ratio", "72.5%"),
         (0.9999, "ratio", "99.99%"),
         (2.25, "days", "2.25d"),

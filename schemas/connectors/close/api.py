@@ -266,7 +266,7 @@ class CloseSource(Source):
         rows, following = yield from self._events({"object_type": object, "action": "deleted"}, since, cursor)
         records = []
         for row in rows:
-            at, merged = _at(row, "date_updated"), _merge_of(row)
+            at, merged = _at(row, "date_updated"), merge_of(row)
             if merged is None:
                 records.append({"id": str(row["object_id"]), GONE: at})
             elif object == LEAD.name and merged[0] != merged[1]:
@@ -299,7 +299,8 @@ class CloseSource(Source):
         return GONE not in record and MERGED not in record
 
 
-def _merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+def merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The lead that goes and the one that stays; None: the event is of no merge."""
     meta = event.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     source, stays = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")

@@ -4,7 +4,7 @@ Owns Pipedrive's words and the times of activities. Does not know how events bri
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.connectors.tables import Read, Row, Said, Table, id_of, id_row, instant_row, instant_text, plain_text, row
@@ -244,8 +244,5 @@ USER = Table(
     ),
 )  # fmt: skip
 OBJECTS: Mapping[str, Table] = {"deal": DEAL, "lead": LEAD, "user": USER}
-
-
-def all_tables() -> Iterator[Table]:
-    """Every table, for the page."""
-    yield from (DEAL, LEAD, CALL, EMAIL, MEETING, USER)
+TABLES = (DEAL, LEAD, CALL, EMAIL, MEETING, USER)
+"""All, for the page."""
