@@ -88,7 +88,6 @@ def _online(config: Config, settings: Settings) -> int:
             connection,
             last_delivery_at=deliveries.get(name),
             stream=streams.get(name),
-            people=[id for rep in config.reps.values() for id in rep.aliases.get(name, ())],
             rights=rights_of,
         )
         for finding in found:

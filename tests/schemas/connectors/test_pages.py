@@ -91,9 +91,10 @@ def test_deletions_of_zoho_go_on_behind_a_page_of_older_ones_and_behind_one_with
     assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data", old)).cursor == "3 3"
     assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data")).cursor == "3 -"
     assert run(ZOHO.gone("Deals", since, since, "3 -"), lambda _: more("data", old)).cursor == "4 3"
-    for cursor, rows in (("2 3", [old]), ("3 -", [])):
-        with pytest.raises(BadAnswerError, match="the same page again"):
-            run(ZOHO.gone("Deals", since, since, cursor), lambda _, rows=rows: more("data", *rows))
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(ZOHO.gone("Deals", since, since, "2 3"), lambda _: more("data", old))
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(ZOHO.gone("Deals", since, since, "3 -"), lambda _: more("data"))
 
 
 MADE = {"id": "acti_1", "date_created": "2026-01-01T00:00:00Z"}
