@@ -74,21 +74,28 @@ def headline(alerts: Sequence[Alert]) -> str:
 
 def summary_headline(alerts: Sequence[Alert]) -> str:
     """One line for alerts that were first told long after their instants."""
-    leads = len({alert.lead for alert in alerts})
-    counts = Counter(alert.level for alert in alerts)
-    levels = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
-    return f"Told late: {leads} {'lead' if leads == 1 else 'leads'}: {levels}"
+    of_leads = [alert for alert in alerts if alert.crossing is None]
+    crossed = [alert for alert in alerts if alert.crossing is not None]
+    parts = []
+    if of_leads:
+        leads = len({alert.lead for alert in of_leads})
+        counts = Counter(alert.level for alert in of_leads)
+        levels = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
+        parts.append(f"{leads} {'lead' if leads == 1 else 'leads'}: {levels}")
+    if crossed:
+        parts.append(_counted("metric", crossed))
+    return f"Told late: {'; '.join(parts)}"
 
 
 def summary_lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
-    """How long ago these were due, and a line for some of the leads, longest first: each by its gravest level."""
+    """How long ago these were due, and a line for some, longest first; of a lead that of its gravest level."""
     gravest: dict[str | None, Alert] = {}
     for alert in sorted(alerts, key=lambda alert: (list(_WORDS).index(alert.level), alert.id)):
-        gravest[alert.lead] = alert
-    leads = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
+        gravest[f"lead {alert.lead}" if alert.crossing is None else alert.id] = alert
+    found = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
     first, last = (_moment(pick(alert.due_at for alert in alerts), zone) for pick in (min, max))
     when = f"due {first}" if first == last else f"due between {first} and {last}"
-    return [f"First heard of long after they were {when}; no message of its own is sent for any.", *lines(leads, zone)]
+    return [f"First heard of long after they were {when}; no message of its own is sent for any.", *lines(found, zone)]
 
 
 def _one(alert: Alert) -> str:
