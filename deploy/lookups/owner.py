@@ -30,8 +30,7 @@ from deploy.lookups.rounds import CatchUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
-from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
@@ -281,16 +280,8 @@ class LookupProcess:
 
 async def read_states(target: Target) -> dict[str, ConnectionState]:
     """What was last said of each connection. Raises KafkaError, MissingTopicError."""
-    found: dict[str, ConnectionState] = {}
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None and record.value is not None:
-                found[record.key.decode()] = decode_state(record.value)
-
-    async with Follower(target.broker, CONNECTION_STATES.full_name(target.prefix)) as follower:
-        await follower.read_to(await follower.ends(), apply)
-    return found
+    found = await newest_of(target.broker, CONNECTION_STATES.full_name(target.prefix))
+    return {key.decode(): decode_state(value) for key, value in found.items()}
 
 
 async def without_records(target: Target, names: Sequence[str], *, seconds: float) -> list[str]:

@@ -7,7 +7,6 @@ https://developer.salesforce.com/docs/platform/pub-sub-api/guide/pub-sub-feature
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Self, TypeAlias
 
 import grpc
@@ -84,9 +83,7 @@ class PubSub:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._channel.close()
 
     async def schema(self, id: str) -> str:

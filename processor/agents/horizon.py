@@ -13,9 +13,9 @@ import structlog
 
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
-from schemas.progress import STAGES, Progress, decode_progress, read_progress_key
-from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PROGRESS, RECORD_CHANGES, Topic
+from processor.transport.following import Follower, KafkaError, MissingTopicError, take_progress
+from schemas.progress import STAGES, Progress
+from schemas.topics import DELIVERIES, ENGAGEMENTS, PROGRESS, RECORD_CHANGES, Topic
 
 BETWEEN_ROUNDS_SECONDS = 0.2
 BETWEEN_LOOKS_SECONDS = 0.03
@@ -117,6 +117,4 @@ class Horizon:
         return 0 if progress is None else progress.offset
 
     def _apply(self, _partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None and record.key != FENCE and record.value is not None:
-                self._progress[read_progress_key(record.key)] = decode_progress(record.value)
+        take_progress(self._progress, records)
