@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deploy.cli.bars import Step, progress_bar
-from deploy.cli.common import announce, checked_config, fail, group, kafka_of, now, say, target_of, with_settings
+from deploy.cli.common import announce, checked_config, fail, group, kafka_of, say, target_of, with_settings
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
@@ -20,6 +20,7 @@ from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import read_through
+from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
@@ -135,7 +136,7 @@ def backfill(
     known = checked_config(path)
     connection = _connection(known, name, path)
     task = Task(
-        path=file, connection=name, config=known, options=options, now=now(),
+        path=file, connection=name, config=known, options=options, now=machine_clock(),
         folder=settings.data.absolute() / "imports", complete=complete, is_dry=dry_run, rows=rows, refused=refused,
         all_or_nothing=all_or_nothing, as_json=json,
     )  # fmt: skip
@@ -172,7 +173,7 @@ def _ask_api(settings: Settings, name: str, since: str, records: str | None) -> 
 
 def _since(text: str) -> int:
     try:
-        return now() - parse_duration(text)
+        return machine_clock() - parse_duration(text)
     except ValueError:
         pass
     try:

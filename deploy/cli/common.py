@@ -5,7 +5,6 @@ import inspect
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -109,11 +108,6 @@ def _write(line: str, *, err: bool) -> None:
         (sys.stderr if err else sys.stdout).flush()
     except OSError:  # nobody reads any more; what runs goes on
         return
-
-
-def now() -> int:
-    """The machine's clock, in microseconds."""
-    return time.time_ns() // 1000
 
 
 def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Target":

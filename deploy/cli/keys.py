@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 import typer
 
 from deploy.access import Put, run_with_book
-from deploy.cli.common import announce, columns, fail, group, kafka_of, now, say, target_of, with_settings
+from deploy.cli.common import announce, columns, fail, group, kafka_of, say, target_of, with_settings
 from deploy.local.target import Target, find_running
 from deploy.settings import Settings
+from schemas.clock import machine_clock
 from schemas.config import ConfigError, load_config
 from schemas.devices import AccessBook, Key
 from schemas.exit_codes import ExitCode
@@ -210,7 +211,7 @@ def keys_create(
             ApiScope(scope),
             team=team,
             lasts=lasts,
-            now=now(),
+            now=machine_clock(),
             print_token=announce,
             say=say,
             rep=rep,
@@ -234,7 +235,7 @@ def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
 def keys_list(settings: Settings) -> None:
     """List the keys: id, scope, team, rep, when made, until when valid."""
     path = settings.data / "keys.json"
-    raise typer.Exit(show(path, now=now(), write=announce, say=say, target=_reachable(settings)))
+    raise typer.Exit(show(path, now=machine_clock(), write=announce, say=say, target=_reachable(settings)))
 
 
 @app.command("revoke")

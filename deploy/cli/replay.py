@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.bars import progress_bar
-from deploy.cli.common import announce, checked_config, fail, group, kafka_of, now, target_of, with_settings
+from deploy.cli.common import announce, checked_config, fail, group, kafka_of, target_of, with_settings
 from deploy.local.target import Target
 from deploy.settings import Settings
 from processor.replay.hand import WriteRefusedError
@@ -18,6 +18,7 @@ from processor.replay.hands import ReplayError
 from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import TopicsError
+from schemas.clock import machine_clock
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_instant
 
@@ -48,7 +49,7 @@ def replay(
         at = None if since is None else parse_instant(since)
     except ValueError as error:
         fail([f"--from: {error}"], ExitCode.WRONG_USE)
-    if at is not None and at > now():
+    if at is not None and at > machine_clock():
         fail(["--from: must not lie ahead"], ExitCode.WRONG_USE)
     target = target_of(settings)
     _run(target, since=at, partitions=partitions, data=settings.data.absolute())

@@ -15,12 +15,12 @@ from deploy.cli.common import (
     fail,
     group,
     kafka_of,
-    now,
     say,
     target_of,
     with_settings,
 )
 from deploy.settings import Settings
+from schemas.clock import machine_clock
 from schemas.devices import AccessBook, Device, new_device
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
@@ -48,10 +48,10 @@ def screens_pair(
         fail([f"there is no team {team!r}{suggestion(team, config.teams)}"], ExitCode.WRONG_USE)
 
     async def pair(book: AccessBook, put: Put) -> None:
-        found = book.open_code(code, now())
+        found = book.open_code(code, machine_clock())
         if found is None:
             fail(["there is no such code; it may be used or expired"], ExitCode.WRONG_USE)
-        paired, device = new_device(found, screen, team=team, name=name, now=now())
+        paired, device = new_device(found, screen, team=team, name=name, now=machine_clock())
         await put(device, True)
         await put(paired, True)
         announce(f"screen {device.id} shows {screen}{f' for team {team}' if team else ''} in a moment")
@@ -70,7 +70,7 @@ def screens_list(settings: Settings) -> None:
         if not book.devices:
             say("no screen has been paired")
             return
-        for line in _table(book, now()):
+        for line in _table(book, machine_clock()):
             announce(line)
 
     with kafka_of(target):

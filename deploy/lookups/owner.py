@@ -22,7 +22,7 @@ import structlog
 
 from deploy.local.target import Target
 from deploy.lookups.backfill import running
-from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.client import ApiError, Client
 from deploy.lookups.known import Known
 from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
@@ -32,6 +32,7 @@ from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.writing import Writer
+from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit

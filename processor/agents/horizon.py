@@ -5,7 +5,6 @@ alerts for leads whose answers still lie before it in the log.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 
@@ -14,6 +13,7 @@ import structlog
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError, take_progress
+from schemas import tasks
 from schemas.progress import STAGES, Progress
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PROGRESS, RECORD_CHANGES, Topic
 
@@ -64,9 +64,7 @@ class Horizon:
             return
         task, self._task = self._task, None
         self.settled_at = 0
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await tasks.end([task])
 
     async def _run(self) -> None:
         while True:

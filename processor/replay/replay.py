@@ -31,6 +31,7 @@ from processor.transport.generations import read_served
 from processor.transport.number_key import read_numbers
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
+from schemas import tasks
 from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served
@@ -145,8 +146,7 @@ async def _alone(pointer: Owner) -> AsyncIterator[None]:
         msg = "another replay has begun"
         raise ReplayError(msg) from None
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await tasks.end([looking])
 
 
 async def _as_found(bootstrap: Address, prefix: str, log_partitions: int, config: Config) -> Served:
