@@ -3,7 +3,7 @@
 Owns the order of the questions and what counts as wrong.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -39,14 +39,12 @@ def look_online(
     *,
     last_delivery_at: int | None,
     stream: Subscription | None = None,
-    people: Collection[str] = (),
     rights: Callable[[Connection], Rights | None] = lambda _connection: None,
     opens: Opens = Asker,
 ) -> Iterator[Finding]:
     """Token, rights, subscription, limits and last delivery of one connection.
 
-    `stream`: how its stream is, as far as a Kafka says so. `people`: the ids by which reps are known here. `rights`:
-    asks for each object that is read of it.
+    `stream`: how its stream is, as far as a Kafka says so. `rights`: asks for each object that is read of it.
     """
     with ExitStack() as stack:
         try:
@@ -56,7 +54,7 @@ def look_online(
             if hubspot is not None:
                 yield Finding(f"the token is good: {hubspot.greet()}")
                 yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.rights())
-                yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.aliases(people))
+                yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.aliases(connection.people))
                 if (limits := hubspot.limits()) is not None:
                     yield Finding(f"limits: {limits}")
             elif vendor is None:

@@ -120,6 +120,8 @@ class Config(Model):
         if bands is not None and shipped_bands == self._defined.dimensions.get(RESPONSE_BAND):
             self._defined = with_bands(self._defined, bands)
         check_references(self, read)
+        for name, connection in self.connections.items():
+            connection.knows(id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
         return self
 
     @property

@@ -45,9 +45,10 @@ def canonical(request: Request) -> tuple[dict[str, str], bool]:
     """The parameters as links write them, and whether the address has them otherwise.
 
     A form sends what is left empty too, and each chosen metric by itself; dates that are chosen take the place of a
-    window.
+    window. A name that is none of ours (a mail's link has some of its own) is not in them: who misspelt one sees by the
+    address that it is not asked for.
     """
-    given = [(name, value.strip()) for name, value in request.query_params.multi_items() if name in NAMES]
+    given = [(name, value.strip()) for name, value in request.query_params.multi_items()]
     found: dict[str, str] = {}
     for name in NAMES:
         values = [value for key, value in given if key == name and value]

@@ -81,7 +81,7 @@ async def floor(
     """Reps, figures, waiting leads, open deals and leads, funnel and goals, as HTML; every view has its own address.
 
     Also in the address: `sort` (a metric), `start`, `pipeline`, `flag`, `lead_flag` and `language`. `?token=…` is kept
-    in a cookie and taken out of the address.
+    in a cookie and taken out of the address; so is what the page does not know, by a redirect.
     """
     query, is_other = canonical(request)
     answer = redirect_without_token(request, "floor")

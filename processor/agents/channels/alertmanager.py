@@ -65,11 +65,12 @@ class AlertmanagerChannel:
 def _summary(alerts: Sequence[Alert], summary: str, now: int) -> dict[str, Any]:
     level = max((alert.level for alert in alerts), key=LEVELS.index)
     first, last = (format_instant(pick(alert.due_at for alert in alerts)) for pick in (min, max))
+    is_of_leads = any(alert.crossing is None for alert in alerts)
     return {
         "labels": {
             "service": "floorcast",
-            "alertname": "LeadsToldLate",
-            "area": "leads",
+            "alertname": "LeadsToldLate" if is_of_leads else "MetricsToldLate",
+            "area": "leads" if is_of_leads else "metrics",
             "severity": _SEVERITIES[level],
             "level": level,
             "team": "",

@@ -78,36 +78,43 @@ class Wording:
         """A headline for all of them, and a line for each of the first."""
         if len(alerts) == 1:
             return Told(self._one(alerts[0]), self._lines(alerts))
-        leads = [alert for alert in alerts if alert.crossing is None]
-        metrics = [alert for alert in alerts if alert.crossing is not None]
-        parts = [self._counted(*group) for group in (("alert.leads", leads), ("alert.metrics", metrics)) if group[1]]
-        return Told("; ".join(parts), self._lines(alerts))
+        return Told(self._counted(alerts), self._lines(alerts))
 
     def summary(self, alerts: Sequence[Alert]) -> Told:
         """The same of alerts that were first told long after their instants: each lead by its gravest level."""
-        gravest: dict[str | None, Alert] = {}
+        gravest: dict[str, Alert] = {}
         for alert in sorted(alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.id)):
-            gravest[alert.lead] = alert
-        leads = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
+            gravest[f"lead {alert.lead}" if alert.crossing is None else alert.id] = alert
+        found = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
         first, last = (self._moment(pick(alert.due_at for alert in alerts)) for pick in (min, max))
         due = (
             self._say("alert.due", time=first)
             if first == last
             else self._say("alert.due_between", first=first, last=last)
         )
-        counted = self._counted("alert.leads", alerts, len(leads))
-        return Told(self._say("alert.late", leads=counted), [due, *self._lines(leads)])
+        return Told(self._say("alert.late", counted=self._counted(alerts)), [due, *self._lines(found)])
 
-    def _counted(self, what: str, alerts: Sequence[Alert], number: int | None = None) -> str:
+    def _counted(self, alerts: Sequence[Alert]) -> str:
+        """How many leads there are, and how many numbers of metrics, by their states."""
+        leads = [alert for alert in alerts if alert.crossing is None]
+        metrics = [alert for alert in alerts if alert.crossing is not None]
+        parts = []
+        if leads:
+            count = len({alert.lead for alert in leads})
+            parts.append(self._say("alert.leads", count, states=self._states(leads)))
+        if metrics:
+            parts.append(self._say("alert.metrics", len(metrics), states=self._states(metrics)))
+        return "; ".join(parts)
+
+    def _states(self, alerts: Sequence[Alert]) -> str:
         counts = Counter(map(_state, alerts))
-        states = self._words.several(
+        return self._words.several(
             [
                 self._say("alert.count", many=self._words.number(counts[state]), state=self._say(f"alert.{state}"))
                 for state in _STATES
                 if counts[state]
             ]
         )
-        return self._say(what, len(alerts) if number is None else number, states=states)
 
     def _lines(self, alerts: Sequence[Alert]) -> list[str]:
         found = [self._line(alert) for alert in alerts[:LISTED]]

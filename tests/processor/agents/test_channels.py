@@ -113,6 +113,25 @@ async def test_alertmanager_knows_a_crossing_by_what_does_not_change(sink: HttpS
     assert second["annotations"]["value"] == "12"
 
 
+async def test_a_summary_tells_of_numbers_that_crossed_as_of_leads(sink: HttpSink) -> None:
+    crossed = [make_crossing(rep=f"r{number}") for number in range(30)]
+    channels = [build(kind=kind, url=sink.url) for kind in ("webhook", "slack", "alertmanager")]
+    for channel in channels:
+        await channel.summarize([*crossed, make_alert("l1")], NOW)
+        await channel.summarize(crossed, NOW)
+        await channel.close()
+
+    both, data, slack, slack_, (beside,), (posted,) = (each.json for each in sink.received)
+    assert (both["data"]["kind"], both["data"]["leads"], both["data"]["crossings"]) == ("lead_response", 1, 30)
+    data = data["data"]
+    assert (data["kind"], data["alerts"], data["leads"], data["listed"]) == ("metric_threshold", 30, 0, [])
+    assert len(data["crossed"]) == 20
+    assert data["crossed"][0].items() >= {"rep": "r0", "team": "north", "threshold": "few", "value": 9}.items()
+    assert "Told late: 1 lead: 1 overdue; 30 metrics: 30 below" in slack["text"]
+    assert "Told late: 30 metrics: 30 below" in slack_["text"]
+    assert [each["labels"]["alertname"] for each in (beside, posted)] == ["LeadsToldLate", "MetricsToldLate"]
+
+
 @pytest.mark.parametrize("kind", ["slack", "teams"])
 async def test_people_hear_of_crossings_but_not_that_the_day_is_over(sink: HttpSink, kind: str) -> None:
     channel = build(kind=kind, url=sink.url)

@@ -184,6 +184,15 @@ async def test_dates_that_were_chosen_take_the_place_of_the_window(floor: Page) 
     assert answer.headers["location"] == "/floor?from=2026-03-01&to=2026-03-05&metrics=calls_made%2Cdeals_won"
 
 
+@pytest.mark.parametrize("unknown", ["teams=north", "utm_source=mail", "Window=week", "%00=1", "x=&window="])
+async def test_the_address_says_what_is_shown_and_nothing_that_the_page_does_not_know(
+    floor: Page, unknown: str
+) -> None:
+    answer = await floor.open(f"/floor?window=month&{unknown}")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/floor?window=month")
+
+
 async def test_every_view_has_a_link_and_links_keep_the_rest(floor: Page) -> None:
     page = await floor.texts("/floor?window=month&team=north&by=team&compare=last_year&metrics=calls_made&language=en")
     wanted = {
