@@ -36,6 +36,8 @@ log = structlog.get_logger("api")
 
 AT_ONCE = 1_000
 """Messages applied before the event loop turns again: webhooks are taken while the view loads."""
+PRESSED_FOR = SECOND // 10
+"""After so many at once there are likely to be more."""
 
 _BUSY_PAUSE_SECONDS = 0.006
 """Between taking what came and asking for more. Asked at once, Kafka answers with each batch, more often than screens
@@ -197,6 +199,8 @@ class ViewConsumer:
         self._behind = Behind()
         self._has_read = False
         """What comes now is news."""
+        self._pressed_at = -PRESSED_FOR
+        """When more had come than is taken in at once."""
         self._newest_at = 0
         """When Kafka last had no panes that are not read by now (microseconds)."""
 
@@ -205,6 +209,11 @@ class ViewConsumer:
         if self._task is not None and self._task.done():
             return ["the view is not read any more"]
         return [] if self._problem is None else [self._problem]
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether more has come a moment ago than is taken in at once."""
+        return 0 <= self._clock() - self._pressed_at < PRESSED_FOR
 
     @property
     def stands_still(self) -> bool:
@@ -332,6 +341,8 @@ class ViewConsumer:
             if not fetched:
                 continue
             is_all = sum(map(len, fetched.values())) < AT_ONCE
+            if not is_all:
+                self._pressed_at = self._clock()
             pause = pause_seconds if is_all and self.is_loaded else 0.0
             if pause:
                 consumer.pause(*partitions)  # before aiokafka's own task asks again

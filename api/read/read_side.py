@@ -222,9 +222,11 @@ class ReadSide:
     async def settle(self, *, unwatched: bool = True) -> int:
         """Bring what is told up to date, with the event loop free between two pieces of it; as of when that is.
 
-        A single delivery may name thousands of reps that nobody has heard of.
+        A single delivery may name thousands of reps that nobody has heard of. While more comes than is taken in at
+        once, that goes first: what is told meanwhile may be others' in a moment.
         """
-        return await spread(self.broadcaster.flushing(self._clock, unwatched=unwatched))
+        pieces = self.broadcaster.flushing(self._clock, unwatched=unwatched)
+        return await spread(pieces, are_others_pressed=lambda: self.consumer.is_pressed)
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""

@@ -85,7 +85,6 @@ def _online(config: Config, settings: Settings) -> int:
             connection,
             last_delivery_at=deliveries.get(name),
             stream=streams.get(name),
-            people=[id for rep in config.reps.values() for id in rep.aliases.get(name, ())],
             rights=rights_of,
         )
         for finding in found:
@@ -116,8 +115,8 @@ async def _read(target: Target) -> tuple[Mapping[tuple[str, int], Progress], Map
 def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     """Let the up that runs on --data read floorcast.yaml and metrics.yaml again, if nothing in them is wrong.
 
-    The old numbers are served until the new ones are whole. Where api and workers run by themselves, send each of them
-    SIGHUP.
+    The old numbers are served until the new ones are whole. What `connections` and `cors` say takes effect when up is
+    started again. Where api and workers run by themselves, send each of them SIGHUP.
     """
     settings = settings_of(config=config, data=data)
     running = find_running(settings.data)
@@ -129,6 +128,7 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     checked_files(Path(running.config))
     os.kill(running.pid, signal.SIGHUP)
     typer.echo("worker and api read the files again; the old numbers are served until the new ones are whole")
+    typer.echo("what connections and cors say takes effect when floorcast up is started again")
 
 
 def checked_files(path: Path) -> Config:

@@ -88,7 +88,8 @@ def asked(config: Config) -> dict[str, CrmConnection]:
 def digest_of(connections: Mapping[str, Connection]) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
-        name: connection.model_dump(mode="json", exclude={"secrets", "api"}) for name, connection in connections.items()
+        name: [connection.model_dump(mode="json", exclude={"secrets", "api"}), sorted(connection.people)]
+        for name, connection in connections.items()
     }
     return hashlib.blake2b(msgspec.json.encode([version("floorcast"), said], order="sorted")).hexdigest()[:32]
 

@@ -56,6 +56,8 @@ class HubSpotSetup:
     def aliases(self, ids: Collection[str]) -> Iterator[Finding]:
         """Which of these ids of people are no owner's. Of one person HubSpot has an owner and a user, by other ids.
 
+        Records name owners: whom a user is, look-ups tell.
+
         Nothing where owners may not be read, which `rights` tells.
         """
         if not ids or self._first(_OWNERS) is None:
@@ -73,8 +75,8 @@ class HubSpotSetup:
                 after = None if following == after else following
         for id in sorted(set(ids) - owners):
             own = users.get(id)
-            what = "of nobody in the portal" if own is None else f"of a user: the same person's owner is {own}"
-            yield Finding(f"aliases take ids of owners, and {id} is {what}", is_wrong=own is not None)
+            what = "of nobody in the portal" if own is None else f"of a user, who is followed as the owner {own}"
+            yield Finding(f"of the ids in aliases {id} is {what}")
 
     def _first(self, path: str) -> Sequence[Any] | None:
         """The first of a list; None: there is no right to it."""

@@ -3,7 +3,7 @@
 Owns the order of the questions and what counts as wrong.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from deploy.subscribing.asking import Asker, Finding, OnlineError
@@ -29,14 +29,12 @@ def look_online(
     *,
     last_delivery_at: int | None,
     stream: Subscription | None = None,
-    people: Collection[str] = (),
     rights: Callable[[Connection], Rights | None] = lambda _connection: None,
     opens: Opens = Asker,
 ) -> Iterator[Finding]:
     """Token, rights, subscription, limits and last delivery of one connection.
 
-    `stream`: how its stream is, as far as a Kafka says so. `people`: the ids by which reps are known here. `rights`:
-    asks for each object that is read of it.
+    `stream`: how its stream is, as far as a Kafka says so. `rights`: asks for each object that is read of it.
     """
     with ExitStack() as stack:
         try:
@@ -46,7 +44,7 @@ def look_online(
             if hubspot is not None:
                 yield Finding(f"the token is good: {hubspot.greet()}")
                 yield from hubspot.rights()
-                yield from hubspot.aliases(people)
+                yield from hubspot.aliases(connection.people)
                 if (limits := hubspot.limits()) is not None:
                     yield Finding(f"limits: {limits}")
             elif vendor is None:

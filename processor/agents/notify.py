@@ -112,13 +112,15 @@ class NotifyShard(StageShard):
         """Write down what is to be told, and begin to tell it."""
         now = self._clock()
         frames: list[AlertFrame] = []
+        unread: list[Fetched] = []
         for record in records:
             if record.key == FENCE:
                 continue
             try:
                 frames.append(decode_frame(record.value or b""))
             except msgspec.MsgspecError:
-                await self.dead_letter([self.unreadable(record)])
+                unread.append(record)
+        await self.let_go_unread(unread)
         if trace := self.deployment.tracing.current:
             for frame in frames:
                 for alert in frame.alerts:

@@ -24,7 +24,6 @@ from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.clock import machine_clock
 from schemas.config import Alerts
-from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
@@ -199,13 +198,13 @@ class ResponsesShard(StageShard):
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
         frames: list[EngagementFrame] = []
-        letters: list[DeadLetter] = []
+        unread: list[Fetched] = []
         for record in records:
             try:
                 frames.append(decode_engagements(record.value or b"", self._check))
             except msgspec.MsgspecError:
-                letters.append(self.unreadable(record))
-        await self.dead_letter(letters)
+                unread.append(record)
+        await self.let_go_unread(unread)
         if not frames:
             return
         for part in self.groups.horizon.parts(frames, lambda frame: frame.received_at):

@@ -25,7 +25,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
 )
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import count_in, instant_of_date
 from schemas.instants import DAY, MINUTE, SECOND
 
@@ -87,8 +87,10 @@ class AircallSource(Source):
         meta = _meta(answer)
         total = meta.get("total")
         following = None
-        if meta.get("next_page_link") and records:
+        if meta.get("next_page_link"):
             following = f"{start} {int(page) + 1}"
+            if int(page) >= _PAGES and not records:
+                raise standing_still()
             if int(page) >= _PAGES:
                 last = _second(records[-1])
                 if last <= int(start):

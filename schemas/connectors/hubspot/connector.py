@@ -111,7 +111,7 @@ def _named(source: str, statements: Iterable[Statement]) -> Statements:
 
 
 def _account(connection: HubSpotConnection) -> Account:
-    return Account(objects_of(connection, connection.leads), looks_up=connection.api is not None)
+    return Account(objects_of(connection, connection.leads), connection.api is not None, connection.people)
 
 
 def hubspot_source(connection: HubSpotConnection) -> HubSpotSource | None:
