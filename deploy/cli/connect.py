@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
+from deploy.cli.common import announce, checked_config, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag
 from deploy.subscribing.asking import OnlineError
 from deploy.subscribing.online import connect as subscribe
 from deploy.subscribing.online import hook_url
 from deploy.subscribing.steps import PLACE, steps
 from deploy.subscribing.vendors import is_made
+from schemas.clock import machine_clock
 from schemas.connectors import KINDS, Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
@@ -51,7 +52,7 @@ def connect(
 
 def _subscribe(name: str, connection: Connection) -> int:
     try:
-        done = subscribe(name, connection, now())
+        done = subscribe(name, connection, machine_clock())
     except OnlineError as error:
         say(f"connections.{name}: {error}")
         return ExitCode.UNREACHABLE if error.is_away else ExitCode.DIFFERENCES

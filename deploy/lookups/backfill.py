@@ -19,11 +19,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deploy.local.ports import UpError
 from deploy.local.private import write_private
 from deploy.local.target import reach_broker
-from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
+from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
+from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit

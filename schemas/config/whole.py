@@ -153,8 +153,8 @@ class Config(Model):
         return [*self.screens] or ["floor"]
 
     @property
-    def digest_language(self) -> str:
-        """In which the day is told."""
+    def channel_language(self) -> str:
+        """In which channels are told of alerts and of the day."""
         if self.digest is not None and self.digest.language is not None:
             return self.digest.language
         return next((screen.language for screen in self.screens.values()), "en")
