@@ -10,7 +10,6 @@ may be stored all the same; its repetition does no harm, because the state is a 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -21,6 +20,7 @@ from api.settings import Settings
 from api.write.limits import Budget
 from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
 from api.write.refusals import BacklogFullError, UnacknowledgedError
+from schemas import tasks
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.kafka_clients import begun_whole
 from schemas.kafka_refusals import missing_right, what_refuses
@@ -114,10 +114,7 @@ class Ingest:
     async def stop(self) -> None:
         """Give what is under way a moment, then let go."""
         session, self._session = self._session, None
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
+        await tasks.end([self._connecting])
         if session is not None:
             await session.flush(_FLUSH_SECONDS)
             self._drop(session)

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import decimal_of
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, sample_of, shown
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, sample_of
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
@@ -90,10 +90,9 @@ def _joined(operation: Callable[[int | Fraction, int | Fraction], Exact], one: F
 
 
 @dataclass(frozen=True, slots=True)
-class DerivedReader:
+class DerivedReader(ShownReader):
     """Computes the formula of what others say."""
 
-    unit: str
     formula: Formula
     parts: tuple[Reader, ...]
     begins_at_zero: bool
@@ -114,6 +113,3 @@ class DerivedReader:
         sizes += [sample_of(part, pane, reading) for part in self.parts if not part.begins_at_zero]
         known = [size for size in sizes if size is not None]
         return min(known) if known and len(known) == len(sizes) else None
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.formula(pane, reading), self.unit, reading))
