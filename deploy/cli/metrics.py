@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from deploy.catalogue.words import entry_text, plan_words
-from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
+from deploy.cli.common import announce, checked_config, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag
 from deploy.grafana.generate import files
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
+from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, parse_config
 from schemas.config.rules import rules_of
 from schemas.documents.errors import suggestion
@@ -119,4 +120,4 @@ def _found_config(named: Path | None) -> Config:
 
 def _today(config: Config) -> date:
     calendar = Calendar(config.organisation.zone, config.organisation.first_weekday)
-    return date_of(calendar.day_of(now()))
+    return date_of(calendar.day_of(machine_clock()))

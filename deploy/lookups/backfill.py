@@ -19,11 +19,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deploy.local.ports import UpError
 from deploy.local.private import write_private
 from deploy.local.target import reach_broker
-from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
+from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
+from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
@@ -135,9 +136,19 @@ class Backfill:
     async def _walk(self, object: ApiObject) -> None:
         counted = await self._client.run(self._source.count(object.name, self.mark.since))
         walk, goes_on, share = Walk(self.mark.cursor), True, None
+        is_resumed = walk.cursor is not None
         while goes_on:
             mark, asked_at = self.mark, self._clock()
-            page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
+            try:
+                page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
+            except ApiError as error:
+                if not is_resumed or error.reason != "refused":
+                    raise
+                # Where a list goes on is known to a vendor for a day or so: it is read from its begin then.
+                self._begin(object.name)
+                walk, is_resumed = Walk(), False
+                continue
+            is_resumed = False
             of = mark.of = counted if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of, share)
             ids = [] if page.records else [id for id, _ in page.found]

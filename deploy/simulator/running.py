@@ -21,6 +21,7 @@ from deploy.local.supervisor import Program
 from deploy.local.up import floorcast_command
 from deploy.simulator.floor import CALM, Floor, Mix
 from deploy.simulator.posting import HttpSender, Poster, PostingError, Summary, posts
+from schemas.clock import machine_clock
 from schemas.config import Config, Connection
 from schemas.config.reading import METRICS
 from schemas.connectors.standard_webhooks import read_key
@@ -162,7 +163,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
     summary, began = Summary(), time.monotonic()
     deliveries = posts(
         floor,
-        start=time.time_ns() // 1000,
+        start=machine_clock(),
         rate=simulation.rate,
         count=simulation.events,
         since=simulation.since,
@@ -192,7 +193,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
 def _write_truth(simulation: Simulation, config: Config, summary: Summary) -> None:
     from deploy.simulator.truth import changes_of, write_truth  # noqa: PLC0415
 
-    now = time.time_ns() // 1000
+    now = machine_clock()
     if simulation.truth is not None:
         write_truth(simulation.truth, changes_of(summary.taken, config, simulation.connection, now), config, now)
 

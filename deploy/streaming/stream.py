@@ -26,7 +26,6 @@ import orjson
 import structlog
 
 from deploy.local.target import Target
-from deploy.lookups.client import machine_clock
 from deploy.lookups.pacing import backoff
 from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since
 from deploy.streaming.positions import last_marks, read_positions
@@ -37,6 +36,7 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
+from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors.asking import Answer, BadAnswerError
 from schemas.connectors.salesforce import SalesforceConnection

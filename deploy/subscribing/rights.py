@@ -8,8 +8,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.client import ApiError, Client
 from deploy.lookups.pacing import SharedPace
+from schemas.clock import machine_clock
 from schemas.connectors import Connection, build_source
 from schemas.connectors.asking import BadAnswerError, Source
 from schemas.instants import MINUTE

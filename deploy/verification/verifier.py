@@ -39,6 +39,7 @@ from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.number_key import read_numbers
+from schemas.clock import machine_clock
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
@@ -104,7 +105,7 @@ class Verifier:
         url: str,
         key: str | None,
         every: int,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = machine_clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._target = target

@@ -3,6 +3,7 @@
 Owns the entry and the protocol. Each type is one file beside this one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -67,6 +68,19 @@ class Reader(Protocol):
     def result(self, pane: Pane, reading: Reading) -> Result:
         """The value as it is shown."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReader(ABC):
+    """A reader whose values are shown in the unit of its metric."""
+
+    unit: str
+
+    @abstractmethod
+    def exact(self, pane: Pane, reading: Reading) -> Exact: ...
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
 @runtime_checkable

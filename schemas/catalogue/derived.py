@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import decimal_of
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, sample_of, shown, value_of_nothing
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, sample_of, value_of_nothing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
@@ -108,10 +108,9 @@ def _joined(operation: Callable[[int | Fraction, int | Fraction], Exact], one: F
 
 
 @dataclass(frozen=True, slots=True)
-class DerivedReader:
+class DerivedReader(ShownReader):
     """Computes the formula of what others say."""
 
-    unit: str
     formula: Formula
     parts: tuple[Reader, ...]
     divisors: tuple[Formula, ...] = ()
@@ -131,6 +130,3 @@ class DerivedReader:
             return self.exact(pane, reading)
         known = [size for size in sizes if size is not None]
         return min(known) if known and len(known) == len(sizes) else None
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.formula(pane, reading), self.unit, reading))

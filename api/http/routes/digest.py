@@ -37,7 +37,7 @@ async def digest(
     day = view.calendar.day_of(now)
     wins = wins_between(view, view.calendar.day_start(day), now + 1, now)
     found = digest_of(view, view.goals, wins, view.waiting.values(), now)
-    notice = digest_notice(found, view, words_of(view.config.digest_language), _names(view.config, channel))
+    notice = digest_notice(found, view, words_of(view.config.channel_language), _names(view.config, channel))
     said = {
         "title": notice.title,
         "language": notice.language,

@@ -19,6 +19,7 @@ from api.http.parameters import (
     known_rep,
     known_team,
     nobody_named,
+    now_of,
     page,
     screen_filter,
     shown,
@@ -64,7 +65,7 @@ async def waiting_leads(
     rows = [waiting_lead(view, clock, now) for clock in found]
     if request.discretion is not None:
         broadcaster = request.app.state.read_side.broadcaster
-        told = await spread(broadcaster.showing(screen_filter(request), lambda: now))
+        told = await spread(broadcaster.showing(screen_filter(request), lambda: now_of(request)))
         rows = [request.discretion.lead(row, told) for row in rows]
     return answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.lookups.client import machine_clock
 from deploy.streaming.events import mark_of
 from deploy.streaming.positions import read_positions
 from processor.transport.administration import ensure_topics
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
+from schemas.clock import machine_clock
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY
