@@ -4,6 +4,7 @@ Owns what comes before every command, and the end of the process. A new command 
 """
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -139,6 +140,8 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line: the console script `floorcast`."""
+    # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except BrokenPipeError:  # `floorcast … | head`
