@@ -36,7 +36,7 @@ __all__ = [
 
 def rows_of(
     changes: Iterable[RecordChange], *, now: str | int, window: Window = "today", config: Config | None = None
-) -> Rows:
+) -> RecountedRows:
     """Give all rows that these changes make at `now`."""
     return recount(changes, config or make_config()).rows(now=instant(now), window=window)
 

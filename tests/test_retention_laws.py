@@ -168,8 +168,8 @@ metrics:
 def test_levels_of_customers_and_threads_stand_after_their_records_are_too_old() -> None:
     config = make_config(retention=KEPT, defines=LASTING)
     definitions = with_own(read_document(LASTING, "metrics.yaml").value)
-    sold = {"rep": "r1", "customer": "c1", "monthly_amount": "5"}
-    mail = {"rep": "r1", "thread": "t1", "automated": False}
+    sold: dict[str, Value] = {"rep": "r1", "customer": "c1", "monthly_amount": "5"}
+    mail: dict[str, Value] = {"rep": "r1", "thread": "t1", "automated": False}
     said: list[tuple[str, str, int, Mapping[str, Value]]] = [
         ("subscription", "s1", 95, {**sold, "starts_at": NOW - 99 * DAY, "ends_at": NOW - 80 * DAY}),
         ("subscription", "s2", 79, {**sold, "starts_at": NOW - 79 * DAY, "ends_at": NOW - 70 * DAY}),
