@@ -138,11 +138,8 @@ class _Says:
 
     def _period(self, name: str, period: Days) -> str:
         """In which it is to be reached: two goals of one metric differ in nothing else."""
-        window = f"window.{'today' if name == 'day' else name}"
-        if window not in self._words.texts:
-            return self._words.dates(date_of(period.first), date_of(period.last))
-        said = self._words.say(window)
-        return said[:1].lower() + said[1:]
+        said = self._words.window(name)
+        return self._words.dates(date_of(period.first), date_of(period.last)) if said == name else said
 
     def _team(self, scope: Scope) -> str:
         return self._floor.roster.team_names.get(scope.id or "", scope.id or "")

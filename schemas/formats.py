@@ -87,7 +87,9 @@ class Formats:
                 whole = self._decimal(amount, _ALL_DIGITS)
         if abs(amount) < 10_000 or amount != Decimal(f"{amount:.4g}"):
             return whole
-        return min(whole, self._compact(amount, currency if unit == "money" else None), key=len)
+        short = self._compact(amount, currency if unit == "money" else None)
+        # A language without a short form leaves out the separators alone.
+        return short if sum(map(str.isdigit, short)) < sum(map(str.isdigit, whole)) else whole
 
     def _compact(self, amount: Decimal, currency: str | None) -> str:
         """12K, 3.456M."""

@@ -162,9 +162,13 @@ class FollowedWindows:
 
     def scopes(self, selection: Selection) -> list[Scope]:
         """Of whom there are rows in such a part; whoever is not known yet is told of as somebody new."""
-        known = self.heads.known
-        there = (scope for scope in self._view.scopes() if scope in known)
-        return [scope for scope in there if selection.has(scope, known[scope].get("team"))]
+        known, roster = self.heads.known, self._view.roster
+        there: Iterable[Scope] = self._view.scopes()
+        if selection != EVERYBODY:
+            teams = selection.teams or frozenset()
+            reps = {*(selection.reps or ()), *(rep for team in teams for rep in roster.ever_in(team))}
+            there = [*map(team_scope, sorted(teams)), *map(rep_scope, sorted(reps))]
+        return [scope for scope in there if scope in known and selection.has(scope, known[scope].get("team"))]
 
     def rows_of(self, places: Iterable[Place], now: int) -> Iterator[tuple[Place, Json]]:
         """Whole rows of windows that are followed, as they were last told; whoever was never told of is now."""

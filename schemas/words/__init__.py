@@ -5,7 +5,7 @@ What pages say of it is in api/words. Pure.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,9 @@ import yaml
 from babel import Locale
 from babel.lists import format_list
 
-from schemas.formats import Formats
-from schemas.instants import SECOND
+from schemas.catalogue.base import MetricValue
+from schemas.formats import Formats, own_digits
+from schemas.instants import SECOND, to_datetime
 
 _FOLDER = Path(__file__).parent
 _RIGHT_TO_LEFT = frozenset({"fa"})
@@ -46,6 +47,16 @@ class Words:
         # One pass: a value that looks like a place is none.
         return "".join(_filled(found, values))
 
+    def within(self, text: str, /, **values: str) -> str:
+        """A text that can stand alone, within another."""
+        said = self.say(text, **values)
+        return said[:1].lower() + said[1:]
+
+    def window(self, name: str) -> str:
+        """A window, or the period of a goal, within a text."""
+        text = f"window.{'today' if name == 'day' else name}"
+        return self.within(text) if text in self.texts else name
+
     def number(self, value: Number) -> str:
         """With the separators and digits of the language."""
         return self._formats.number(str(value))
@@ -73,6 +84,19 @@ class Words:
     def date(self, day: date) -> str:
         """A day with its weekday, likewise."""
         return self._formats.full_date(day)
+
+    def moment(self, at: int, zone: tzinfo) -> str:
+        """Day, hour and minute of an instant, and in which zone that is."""
+        formats = Formats(self._locale, zone)
+        return f"{formats.day(at)} {formats.time(at)} {self.digits(to_datetime(at).astimezone(zone).tzname() or '')}"
+
+    def digits(self, text: str) -> str:
+        """With the digits of the language."""
+        return own_digits(text, self._locale)
+
+    def exactly(self, value: MetricValue, unit: str, currency: str | None) -> str:
+        """A value as it was set."""
+        return self._formats.exactly(value, unit, currency)
 
     def time(self, moment: datetime) -> str:
         """Hour and minute, in the zone of the moment."""

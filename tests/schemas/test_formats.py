@@ -86,6 +86,12 @@ def test_what_was_set_is_not_rounded_to_another_value(value: int | float | str |
     assert formats().exactly(value, unit, "USD") == written
 
 
+def test_where_there_is_no_short_form_thousands_are_separated() -> None:
+    assert formats("de").exactly(36000, "money", "USD") == "36.000\N{NO-BREAK SPACE}$"
+    assert formats("de").exactly(165000, "count") == "165.000"
+    assert formats("zh-Hans").exactly("165000", "count") == "16.5万"
+
+
 def test_an_unknown_currency_is_written_by_its_code() -> None:
     assert formats().money(Decimal(1200), "XXQ") == "XXQ1,200"
     assert formats().money(Decimal(1200), None) == "1,200"

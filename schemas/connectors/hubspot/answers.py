@@ -14,7 +14,7 @@ from schemas.connectors.asking import GONE, Envelope
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import ShapeError, Statement
 from schemas.connectors.fields import MAX_TEXT, FieldError
-from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
+from schemas.connectors.hubspot.api import LINKS, MADE_BY, USERS, modified_at, user_of
 from schemas.connectors.hubspot.events import STATEMENTS, Account, merged_before, merged_ids
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import (
@@ -23,6 +23,7 @@ from schemas.connectors.hubspot.properties import (
     MAKER,
     NAMES,
     OTHER_PARTY,
+    OWNER,
     PASTS,
     UNSENT,
     WINNING,
@@ -51,7 +52,7 @@ def said_by(
         msg = "records: must have an id"
         raise ShapeError(msg)
     if envelope.object == "owners" and GONE not in record:
-        yield from _owner(id, record, asked_at)
+        yield from _owner(id, record, asked_at, account)
         return
     target = next((found for found in account.objects.values() if found.name == envelope.object), None)
     if target is None:
@@ -66,7 +67,7 @@ def said_by(
     if id in envelope.restored:
         yield "archived", _event("restore", id, target, asked_at, parsed)
     if "properties" in record or "propertiesWithHistory" in record:
-        yield from _properties(id, record, target, envelope, asked_at, parsed)
+        yield from _properties(id, record, target, envelope, asked_at, parsed, account)
     if "associations" in record:
         yield "associations", _links(id, record["associations"], target, account, asked_at)
 
@@ -77,8 +78,16 @@ def _event(action: str, id: str, target: Object, at: int, parsed: Parsed, **more
 
 
 def _properties(
-    id: str, record: Mapping[str, Any], target: Object, envelope: Envelope, asked_at: int, parsed: Parsed
+    id: str,
+    record: Mapping[str, Any],
+    target: Object,
+    envelope: Envelope,
+    asked_at: int,
+    parsed: Parsed,
+    account: Account,
 ) -> Iterator[Said]:
+    users = record.get(USERS)
+    users = users if isinstance(users, dict) else {}
     modified = modified_at(envelope.object, record) or asked_at
     created = _instant(record.get("createdAt"))
     if created is not None:
@@ -90,6 +99,8 @@ def _properties(
         if name not in target.properties:
             continue
         for value, at in history if name in PASTS else history[-1:]:
+            if name == OWNER and isinstance(value, str):
+                value = account.person(value, users)  # noqa: PLW2901 - the same person, by the id that is known
             if (named := _named(target, name, value, at, envelope.words)) is not None:
                 # The event that brought it knew no meaning, at the same instant.
                 yield name, [Statement(target.kind, target.prefix + id, at, named, yields=-WINNING)]
@@ -106,7 +117,7 @@ def _properties(
             yield NAMES[0], [Statement(target.kind, target.prefix + id, since, {"name": whole})]
     maker = record.get(MADE_BY)
     if isinstance(maker, str) and target.kind in _MAKERS:
-        fields = {_MAKERS[target.kind]: maker}
+        fields = {_MAKERS[target.kind]: account.person(maker, users)}
         yield MAKER, [Statement(target.kind, target.prefix + id, created or modified, fields)]
     merged = told.get("hs_merged_object_ids", [])
     for (before, _), (now, at) in pairwise([("", 0), *merged]):
@@ -190,8 +201,9 @@ def _is_link(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] != ""
 
 
-def _owner(id: str, record: Mapping[str, Any], asked_at: int) -> Iterator[Said]:
+def _owner(owner: str, record: Mapping[str, Any], asked_at: int, account: Account) -> Iterator[Said]:
     """An owner. That one moved to another team does not show in when it was modified."""
+    id = account.person(owner, {owner: user_of(record)})
     at = _instant(record.get("updatedAt")) or _instant(record.get("createdAt")) or asked_at
     fields: dict[str, Any] = {"active": record.get("archived") is not True}
     if name := joined(record, "firstName", "lastName"):

@@ -22,6 +22,7 @@ from schemas.connectors.hubspot.properties import (
     INFERRED_YIELDS,
     NAMES,
     OTHER_PARTY,
+    OWNER,
     REMOVAL_YIELDS,
     WINNING,
 )
@@ -38,6 +39,13 @@ class Account:
     """Those that are records of it, by type id."""
     looks_up: bool = False
     """Whether its API can be asked for what events do not tell."""
+    people: frozenset[str] = frozenset()
+    """The ids by which `aliases` know people: of owners, or of the users that those are."""
+
+    def person(self, owner: str, users: Mapping[str, Any]) -> str:
+        """The id by which an owner is known. `users`: owner -> user."""
+        user = users.get(owner)
+        return user if isinstance(user, str) and user in self.people and owner not in self.people else owner
 
 
 def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | None, str]:
@@ -133,6 +141,10 @@ def _property_change(
         facts = reading(_property_text(event["propertyValue"]), at)
     except ValueError as error:
         raise FieldError(field=name, problem=str(error)) from None
+    if name == OWNER and account.looks_up and account.people and facts.said["rep"] not in {None, *account.people}:
+        # It may be a user that `aliases` name: the API tells.
+        _want(event.get("objectId"), target, parsed, account)
+        return
     is_named = facts.unmapped and name == DISPOSITION and account.looks_up  # what it is called, the API tells
     if facts.unmapped and facts.said and not is_named:
         parsed.ignore_unmapped(target.kind, next(iter(facts.said)).partition("#")[0], str(event["propertyValue"]))

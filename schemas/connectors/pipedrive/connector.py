@@ -19,7 +19,7 @@ from schemas.connectors.crm import CrmConnector, place_within
 from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, own_id
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive.answers import PASTS, past_of
-from schemas.connectors.pipedrive.api import ACTIVITIES, PipedriveSource, updated_at
+from schemas.connectors.pipedrive.api import ACTIVITIES, CONVERTED, DEALS, PipedriveSource, updated_at
 from schemas.connectors.pipedrive.objects import ACTIVITIES as ACTIVITIES_TABLES
 from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TABLES, TYPES, USER
 from schemas.connectors.pipedrive.shapes import Event, read_event
@@ -27,9 +27,12 @@ from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import check_secret
 from schemas.connectors.words import CrmConnection, words_of
 from schemas.documents.errors import wrong
+from schemas.instants import HOUR
 from schemas.records import MERGED
 
 AUTHORIZATION = "authorization"
+_DELETED_WITHIN = HOUR
+"""A lead is deleted at once when a deal is made of it: so long after it nobody has deleted it."""
 
 
 def _credentials(secret: SecretStr) -> SecretStr:
@@ -78,7 +81,7 @@ class Pipedrive(CrmConnector):
 
     def __init__(self, connection: PipedriveConnection) -> None:
         super().__init__(connection, words_of(connection, types=TYPES))
-        self._has_changelog = connection.api is not None  # which tells when deals entered their stages
+        self._looks_up = connection.api is not None  # which tells when deals entered their stages
         self._secrets = [secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets]
 
     def verify(self, request: SignedRequest, now: int) -> None:
@@ -99,6 +102,10 @@ class Pipedrive(CrmConnector):
             yield _gone(table, event)
             return
         yield self._said(table, event, parsed)
+        if table is DEAL:
+            yield from _converted(_whole(event), event.at)
+            if event.action == "create" and self._looks_up:
+                parsed.want(DEALS, event.id)  # of which lead it was made, no webhook tells
         merged = event.meta.get("merged_from_id")
         if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
             yield Statement("deal", str(merged), event.at, {MERGED: event.id})
@@ -158,6 +165,8 @@ class Pipedrive(CrmConnector):
             elif "rep" in fields:
                 fields["assigned_at"] = None
         yield Statement(table.record, id, at, fields, place=place)
+        if table is DEAL:
+            yield from _converted(record, at)
 
     def _answered_activity(
         self, id: str, data: Mapping[str, Any], at: int, place: int, parsed: Parsed
@@ -188,7 +197,7 @@ class Pipedrive(CrmConnector):
         said = Said(table.record, data, event.at, self._words, parsed, before=before)
         fields = table.read(said)
         is_repeated = before is not None and "stage_id" not in before and "entered_stage_at" not in fields
-        if table is DEAL and is_repeated and self._has_changelog:
+        if table is DEAL and is_repeated and self._looks_up:
             # Each activity of a deal changes the deal: so many entries of one stage would push out the true one.
             fields.pop("stage", None)
         if table is USER:
@@ -209,6 +218,17 @@ def _whole(event: Event) -> Mapping[str, Any]:
 def _is_gone(data: Mapping[str, Any]) -> bool:
     """Whether an object is deleted, or was, by what changed members were before. Within 30 days it may be restored."""
     return data.get("is_deleted") is True or data.get("status") == "deleted" or data.get("active_flag") is False
+
+
+def _converted(deal: Mapping[str, Any], at: int) -> Iterator[Statement]:
+    """Of the lead that a deal was made of: it has ended well, and that Pipedrive deletes it then says nothing else."""
+    lead = deal.get("source_lead_id")
+    if not isinstance(lead, str) or not lead:
+        return
+    made = instant_text(deal.get("add_time"))
+    at = at if made is None else instant_member(made, "add_time")
+    yield Statement("lead", lead, at, {"status#1": CONVERTED})
+    yield Statement("lead", lead, at, deleted=False, yields=-_DELETED_WITHIN)
 
 
 def _gone(table: Table, event: Event) -> Statement:
