@@ -310,6 +310,7 @@ def main(settings: Settings) -> int:
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader.on_command = lambda said: tell_device(read_side, paired.book, said, system_clock())
+        reader.on_revoked = read_side.broadcaster.wake
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]

@@ -291,6 +291,12 @@ class Broadcaster:
             for client in clients if wanted.device == device else ():
                 client.command(event)
 
+    def wake(self) -> None:
+        """Let each client be looked at: of some, what they may see has changed."""
+        for clients in self._subscriptions.values():
+            for client in clients:
+                client.wake()
+
     def has_device(self, device: str) -> bool:
         """Whether this screen has a stream open here."""
         return any(wanted.device == device for wanted in self._subscriptions)
