@@ -342,7 +342,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build(),
+        build=boards.build,
         asking=KafkaFacts(settings.kafka),
     )
 
