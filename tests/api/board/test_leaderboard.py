@@ -14,7 +14,7 @@ pytestmark = needs_browser
 
 COUNT_MOVES = (
     "window.moves = 0; const real = Element.prototype.animate;"
-    "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); };"
+    "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); }; null"
 )
 
 
