@@ -42,9 +42,8 @@ from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.config.rules import rules_of
-from schemas.connectors import KINDS
+from schemas.connectors import KINDS, build_connector, read_connection
 from schemas.connectors import fields as field_limits
-from schemas.connectors.hubspot import HubSpot
 from schemas.connectors.hubspot.events import STATEMENTS
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
@@ -622,7 +621,8 @@ _OBJECT_NAMES = {
 
 def _fields_of_property(type_id: str, name: str, words: Sequence[str]) -> list[str]:
     """What a change of this property says something of: asked of the connector with sample values."""
-    connector = HubSpot(secrets=(b"sample-secret",))
+    settings = {"kind": "hubspot", "secrets": ["sample-secret"], "public_url": "https://hooks.example", "leads": "both"}
+    connector = build_connector(read_connection(settings))
     found: dict[str, None] = {}
     for value in (*words, *_SAMPLES):
         event = (

@@ -138,11 +138,11 @@ class BulkPanes:
     ) -> Iterator[tuple[int, Pane]]:  # fmt: skip
         """What of these people's panes is in no column, by origin. `wanted`: they as a block is asked for them."""
         fresh = self._store.fresh(window)
-        names = None if cells is None else [*map(written_name, cells - self._in_columns - self._days)]
+        names = None if cells is None else sorted(map(written_name, cells - self._in_columns - self._days))
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
-            for place, rest in block.rests(wanted):
-                if place not in over and (names is None or any(name in rest for name in names)):
+            for place, rest in block.rests(wanted, names):
+                if place not in over:
                     yield place, decode_pane(rest)
         for origin, place, value in panes_of(fresh, places, names):
             pane = self._store.read(window, origin, place, value)

@@ -8,6 +8,7 @@ what waits for the clock) lies beside them as it stands in panes.
     head · bits of who has a pane · cells · keys · starts · places · amounts of 1, 2, 4 and 8 bytes · rest
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -181,7 +182,8 @@ class Block:
     """The panes of one origin in one window."""
 
     __slots__ = (
-        "_bits", "_cells", "_ends", "_groups", "_keys", "_last", "_place_of", "_rest", "_rests", "_starts", "buffer",
+        "_bits", "_cells", "_ends", "_groups", "_holding", "_keys", "_last", "_place_of", "_rest", "_rests", "_starts",
+        "buffer",
     )  # fmt: skip
 
     def __init__(self, buffer: Buffer) -> None:
@@ -206,6 +208,8 @@ class Block:
         self._rests = section(kind, rests)
         self._ends = section(np.int64, rests + 1)
         self._rest = section(np.uint8, int(self._ends[-1]))
+        self._holding: tuple[Sequence[bytes], NDArray[np.bool_]] | None = None
+        """Which rests may have one of some cells: of those that were asked for last."""
 
     def __len__(self) -> int:
         return int(np.bitwise_count(self._bits).sum())
@@ -308,8 +312,25 @@ class Block:
             return {}
         return decode_pane(self._rest[self._ends[at] : self._ends[at + 1]].tobytes())
 
-    def rests(self, wanted: NDArray[np.int64] | None = None) -> Iterator[tuple[int, bytes]]:
-        """(place, pane of what is in no column), in order; of these places, in order, if somebody asks for some."""
+    def rests(
+        self, wanted: NDArray[np.int64] | None = None, names: Sequence[bytes] | None = None
+    ) -> Iterator[tuple[int, bytes]]:  # fmt: skip
+        """(place, pane of what is in no column), in order; of these places, in order, if somebody asks for some.
+
+        `names`: only those that may have one of the cells of these written names.
+        """
+        holding = None if names is None else self._that_hold(names)
+        if holding is not None and not holding.any():
+            return
         numbers = np.arange(len(self._rests)) if wanted is None else self._found(self._rests, wanted)
-        for number in numbers.tolist():
+        for number in (numbers if holding is None else numbers[holding[numbers]]).tolist():
             yield int(self._rests[number]), self._rest[self._ends[number] : self._ends[number + 1]].tobytes()
+
+    def _that_hold(self, names: Sequence[bytes]) -> NDArray[np.bool_]:
+        if self._holding is None or self._holding[0] != names:
+            text, found = self._rest.tobytes(), np.zeros(len(self._rests), np.bool_)
+            for name in names:
+                at = [match.start() for match in re.finditer(re.escape(name), text)]
+                found[np.searchsorted(self._ends, at, "right") - 1] = True
+            self._holding = names, found
+        return self._holding[1]

@@ -14,6 +14,7 @@ from schemas.config import Config
 from schemas.config.tiles import FiguresTile
 from schemas.floor import ORGANISATION, Floor, Scope, team_scope
 from schemas.goals.book import GoalBook
+from schemas.goals.periods import Days
 from schemas.goals.standing import Standing
 from schemas.leads import LeadClock
 from schemas.windows import Day, span_of
@@ -42,6 +43,7 @@ class Reached(NamedTuple):
 
     goal: str
     scope: Scope
+    period: Days
     standing: Standing
 
 
@@ -111,9 +113,10 @@ def _goals(floor: Floor, goals: GoalBook, now: int) -> Iterator[Reached]:
     scopes = [ORGANISATION, *map(team_scope, floor.roster.team_names)]
     for name in goals.goals:
         for scope in scopes:
-            found = goals.standing(name, scope, goals.period(name, today), now)
+            period = goals.period(name, today)
+            found = goals.standing(name, scope, period, now)
             if found is not None:
-                yield Reached(name, scope, found)
+                yield Reached(name, scope, period, found)
 
 
 def first_day_needed(floor: Floor, goals: GoalBook, now: int) -> Day:

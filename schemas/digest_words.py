@@ -12,6 +12,7 @@ from schemas.catalogue.base import Exact, MetricValue, Reading, shown
 from schemas.config import Config
 from schemas.digest import Digest, Figure, Reached
 from schemas.floor import Floor, Scope
+from schemas.goals.periods import Days
 from schemas.instants import format_instant, to_datetime
 from schemas.leads import LeadClock
 from schemas.naming import Names, called, lead_called
@@ -77,7 +78,8 @@ class _Says:
         unit = self._floor.catalogue[goal.metric].unit
         name = self._label(goal.metric)
         if reached.scope.kind == "team":
-            name = self._words.say("digest.goal_of", goal=name, who=self._team(reached.scope))
+            name = self._words.say("digest.goal_of", goal=name, of=self._team(reached.scope))
+        name = self._words.say("digest.goal_of", goal=name, of=self._period(goal.period, reached.period))
         share = _UNKNOWN if found.attainment is None else self._words.share(round(float(found.attainment), 4))
         state = self._words.say(f"goal.{found.state}")
         target, actual = (self._exact(value, unit) for value in (found.target, found.actual))
@@ -133,6 +135,11 @@ class _Says:
             "waiting": len(digest.waiting),
             "breached": digest.breached,
         }
+
+    def _period(self, name: str, period: Days) -> str:
+        """In which it is to be reached: two goals of one metric differ in nothing else."""
+        said = self._words.window(name)
+        return self._words.dates(date_of(period.first), date_of(period.last)) if said == name else said
 
     def _team(self, scope: Scope) -> str:
         return self._floor.roster.team_names.get(scope.id or "", scope.id or "")

@@ -25,6 +25,8 @@ _HOUR = 3600
 _DAY = 86400
 _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
 _MOST_DIGITS = 6
+_DIGITS_OF_SHARED = 2
+"""Of a count that nobody has set: somebody's part of a goal of more people or days."""
 _ALL_DIGITS = "#,##0.######"
 """Of a value that is written as it was set: beyond, a sum of such values is not exact itself."""
 _PERSIAN = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
@@ -81,10 +83,13 @@ class Formats:
             case "money":
                 whole = self.money(amount, currency, has_cents=amount % 1 != 0)
             case _:
+                amount = round(amount, _DIGITS_OF_SHARED) if abs(amount) >= 1 else amount
                 whole = self._decimal(amount, _ALL_DIGITS)
         if abs(amount) < 10_000 or amount != Decimal(f"{amount:.4g}"):
             return whole
-        return min(whole, self._compact(amount, currency if unit == "money" else None), key=len)
+        short = self._compact(amount, currency if unit == "money" else None)
+        # A language without a short form leaves out the separators alone.
+        return short if sum(map(str.isdigit, short)) < sum(map(str.isdigit, whole)) else whole
 
     def _compact(self, amount: Decimal, currency: str | None) -> str:
         """12K, 3.456M."""

@@ -14,6 +14,18 @@ Names = Literal["full", "first", "alias", "none"]
 STRICTNESS: tuple[Names, ...] = ("full", "first", "alias", "none")
 """From the setting that says most to the one that says nothing."""
 
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d", "mba", "esq", "cpa"})
+"""What stands behind a comma and is no first name."""
+_SURNAME_FIRST = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3]{2,}")
+"""Names of Chinese and Korean signs alone: nothing need stand between surname and the rest."""
+_DOUBLE_SURNAMES = (
+    "欧阳", "歐陽", "司马", "司馬", "上官", "诸葛", "諸葛",
+    "东方", "東方", "皇甫", "尉迟", "尉遲", "公孙", "公孫",
+    "令狐", "慕容", "司徒",
+)  # fmt: skip
+_TWO_AND_TWO = 4
+"""Signs of a name whose first two are the surname, or two of them."""
+
 _SYLLABLES = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
@@ -59,9 +71,16 @@ def without_person(id: str) -> str:
 def first_name(name: str) -> str:
     """Without surname, and without what a mail address says beside it."""
     text = name.partition("@")[0] if "@" in name else name
-    if "," in text:
-        text = text.partition(",")[2].strip() or text
-    return (re.split(r"[\s._]+" if "@" in name else r"\s+", text.strip()) or [text])[0]
+    surname, _, after = text.partition(",")
+    if after.strip():
+        text = surname if after.strip().rstrip(".").casefold() in _SUFFIXES else after
+    parts = re.split(r"[\s._]+" if "@" in name else r"\s+", text.strip())
+    if not _SURNAME_FIRST.fullmatch("".join(parts)):
+        return parts[0]
+    if len(parts) > 1:
+        return parts[-1]
+    is_double = len(parts[0]) == _TWO_AND_TWO or parts[0].startswith(_DOUBLE_SURNAMES)
+    return parts[0][2 if is_double else 1 :] or parts[0]
 
 
 def alias(rep: str) -> str:

@@ -5,7 +5,7 @@ Which team somebody is in on a day is the rule of schemas/roster.py; what record
 Pure.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,16 +78,23 @@ class Roster:
         self.goals_revision = 0
         """Grows with every change of them."""
         self.people: dict[str, Person] = {}
+        self._teams_of: dict[str, tuple[str, ...]] = {}
+        """Rep -> the teams that are known because of them."""
+        self._known_by: Counter[str] = Counter()
+        """Team -> of how many that is so."""
         self._team_names: dict[str, str] | None = None
         self._ever_in: dict[str | None, list[str]] | None = None
         for rep in config.reps:
             self._refresh(rep)
+            self._note_teams(rep)
 
     @property
     def team_names(self) -> dict[str, str]:
-        """Id -> name of every team, by id. Made when it is asked for: while a roster loads it changes with each rep."""
+        """Id -> name of every team, by id."""
         if self._team_names is None:
-            self._team_names = self._find_teams()
+            names = {team: team for team in self._known_by}
+            names |= {team: entry.name or team for team, entry in self._config.teams.items()}
+            self._team_names = dict(sorted(names.items()))
         return self._team_names
 
     def ever_in(self, team: str | None) -> Sequence[str]:
@@ -127,8 +134,12 @@ class Roster:
             del self._records[rep]
         before = self.people.get(rep)
         self._refresh(rep)
-        self._team_names = self._ever_in = None
-        return rep, _membership_of(before) != _membership_of(self.people.get(rep))
+        self._note_teams(rep)
+        after = self.people.get(rep)
+        has_moved = _membership_of(before) != _membership_of(after)
+        if has_moved or before is None or after is None:
+            self._ever_in = None
+        return rep, has_moved
 
     def _apply_absence(self, id: str, said: tuple[str, Absence] | None) -> str | None:
         before = self._absences.pop(id, None)
@@ -209,17 +220,25 @@ class Roster:
             return self._calendar.day_of(said)
         return day_from(parse_date(said))
 
-    def _find_teams(self) -> dict[str, str]:
-        names = {team: team for person in self.people.values() for team in person.membership.teams if team is not None}
-        names |= {team: entry.name or team for team, entry in self._config.teams.items()}
-        # A team of the history counts even if the file has the rep elsewhere now: it has nobody then, and shows 0.
-        for records in self._records.values():
-            for record in records.values():
-                if not record.is_deleted:
-                    for _, _, team in record.history("team"):
-                        if team is not None:
-                            names.setdefault(str(team), str(team))
-        return dict(sorted(names.items()))
+    def _note_teams(self, rep: str) -> None:
+        """Know the teams of a rep. One of the history counts even if the file has them elsewhere now: it shows 0."""
+        teams = {team for team in _membership_of(self.people.get(rep)).teams if team is not None}
+        for record in self._records.get(rep, {}).values():
+            if not record.is_deleted:
+                teams |= {str(team) for _, _, team in record.history("team") if team is not None}
+        before, now = self._teams_of.get(rep, ()), tuple(sorted(teams))
+        if before == now:
+            return
+        self._known_by.update(now)
+        self._known_by.subtract(before)
+        for team in before:
+            if not self._known_by[team]:
+                del self._known_by[team]
+        self._team_names = None
+        if now:
+            self._teams_of[rep] = now
+        else:
+            del self._teams_of[rep]
 
 
 def _object(said: str | Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -202,24 +202,29 @@ class Sums:
         noted, self._noted = self._noted, {}
         kept = {window: self._kept_with(window) for window in {window for window, _, _ in noted}}
         packed: dict[tuple[Window, Block], list[int]] = {}
+        moved: dict[Window, dict[Column, dict[int, int]]] = {}
         for (window, origin, place), before in noted.items():
             if not kept[window]:
                 continue
+            deltas = moved.setdefault(window, {})
             now = self._store.held(window, origin, place)
             pane = self._store.read(window, origin, place, now) if isinstance(now, bytes) else _pane_of(now, place)
-            deltas = dict(self._entries(pane))
+            self._note_deltas(deltas, pane, place, 1)
             if isinstance(before, Block):
                 packed.setdefault((window, before), []).append(place)
             else:
-                for column, amount in self._entries(_pane_of(before, place)):
-                    deltas[column] = deltas.get(column, 0) - amount
-            for column, delta in deltas.items():
-                if delta and column.cell not in self._apart:
-                    for held in kept[window]:
-                        if held.cells is None or column.cell in held.cells:
-                            held.totals[column] = self._moved(held.totals.get(column), place, delta)
-        for (window, block), places in packed.items():
-            self._take_out(block, places, kept[window])
+                self._note_deltas(deltas, _pane_of(before, place), place, -1)
+        for window, columns in moved.items():
+            for column, by_place in columns.items():
+                places = np.fromiter(by_place, np.int64, len(by_place))
+                self._move(kept[window], column, places, _array_of([*by_place.values()]), 1)
+        for (window, block), there in packed.items():
+            self._take_out(block, there, kept[window])
+
+    def _note_deltas(self, deltas: dict[Column, dict[int, int]], pane: Pane, place: int, sign: int) -> None:
+        for column, amount in self._entries(pane):
+            by_place = deltas.setdefault(column, {})
+            by_place[place] = by_place.get(place, 0) + amount * sign
 
     def _kept_with(self, window: Window) -> list[_Kept]:
         """What is kept, or being made, of stretches that a window lies in."""
@@ -235,19 +240,26 @@ class Sums:
         for number in block.numbers(None):
             column = block.name(number)
             there, amounts = block.column(number, wanted)
-            if len(there) and column.cell not in self._apart:
-                for held in kept:
-                    if held.cells is None or column.cell in held.cells:
-                        held.totals[column] = self._less(held.totals.get(column), there, amounts)
+            if len(there):
+                self._move(kept, column, there, amounts, -1)
 
-    def _less(self, total: Total | None, places: NDArray[Any], amounts: NDArray[Any]) -> Total:
+    def _move(
+        self, kept: Sequence[_Kept], column: Column, places: NDArray[Any], amounts: NDArray[Any], sign: int
+    ) -> None:  # fmt: skip
+        """Add what these people have of a column to what is kept, or take it out. Each of them stands there once."""
+        if column.cell not in self._apart:
+            for held in kept:
+                if held.cells is None or column.cell in held.cells:
+                    held.totals[column] = self._moved(held.totals.get(column), places, amounts, sign)
+
+    def _moved(self, total: Total | None, places: NDArray[Any], amounts: NDArray[Any], sign: int) -> Total:
         """Both are less than what may not be added in 64 bits, or one is of Python's numbers."""
         total = self._sized(total)
-        if total.dtype == object or _bound(amounts) >= _SAFE:
+        if np.object_ in {total.dtype.type, amounts.dtype.type} or _bound(amounts) >= _SAFE:
             total = total.astype(object)
-            total[places] -= amounts.astype(object)
+            total[places] += amounts.astype(object) * sign
             return total
-        after = total[places] - amounts
+        after = total[places] + amounts if sign > 0 else total[places] - amounts
         if max(-int(after.min()), int(after.max())) >= _SAFE:
             total = total.astype(object)
         total[places] = after
@@ -262,20 +274,17 @@ class Sums:
                 for key, amount in held.items():
                     yield Column(cell, key), amount
 
-    def _moved(self, total: Total | None, place: int, delta: int) -> Total:
-        total = self._sized(total)
-        after = int(total[place]) + delta
-        if not -_SAFE < after < _SAFE and total.dtype != object:
-            total = total.astype(object)
-        total[place] = after
-        return total
-
     def _sized(self, total: Total | None) -> Total:
         """With a number for everybody."""
         size = len(self._store.names)
         if total is None:
             return np.zeros(size, np.int64)
         return total if len(total) == size else np.append(total, np.zeros(size - len(total), total.dtype))
+
+
+def _array_of(numbers: Sequence[int]) -> NDArray[Any]:
+    """Of 64 bits, or of Python's numbers where one of them is larger than may be added in those."""
+    return np.array(numbers, np.int64 if max(map(abs, numbers)) < _SAFE else object)
 
 
 def _pane_of(held: Held, place: int) -> Pane:

@@ -195,6 +195,7 @@ class Broadcaster:
             return held
         told = Told(wanted.discretion or Discretion(""))
         if told.discretion.leaves_out:
+            yield from self._bringing_up(clock)
             making = Making()
             making.begin(place for place in self._places(wanted, clock()) if place[1].kind == "rep")
             while making.left:
@@ -318,15 +319,18 @@ class Broadcaster:
     def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:
         """Send everyone what differs from what was last sent; gives whether that is all of it.
 
-        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`. With
-        `most`, the values of so many scopes are made anew, and little else is done: who shares an event loop calls
-        again until all is sent.
+        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`, and with
+        nobody there at all so does who is new or has gone. With `most`, the values of so many scopes are made anew, and
+        little else is done: who shares an event loop calls again until all is sent.
         """
         view = self._view
         view.advance(now)
         changes = view.take_changes()
         windows, watched = self._windows, self._watched()
-        heads, departures = windows.heads.look(view, changes, now, None if most is None else CHEAPER * most)
+        is_asked = unwatched or bool(watched)
+        heads, departures = windows.heads.look(
+            view, changes, now, 0 if not is_asked else None if most is None else CHEAPER * most
+        )
         windows.forget(departure.scope for departure in departures if departure.is_gone)
         self._told = {wanted: told for wanted, told in self._told.items() if self._is_asked_for(wanted)}
         for window, rows in windows.news(changes, heads, watched, now, unwatched=unwatched, room=most):
@@ -345,7 +349,7 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
-        return windows.is_all_told
+        return not is_asked or windows.is_all_told
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1

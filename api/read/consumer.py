@@ -24,6 +24,7 @@ from api.read.snapshots import Snapshots
 from api.read.topics import BUSY, STAGE_INPUTS, VIEW
 from api.read.view import View
 from api.settings import Settings
+from schemas import tasks
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
 from schemas.kafka_clients import begun_whole, is_cancelled, stop_quietly
@@ -35,6 +36,8 @@ log = structlog.get_logger("api")
 
 AT_ONCE = 1_000
 """Messages applied before the event loop turns again: webhooks are taken while the view loads."""
+PRESSED_FOR = SECOND // 10
+"""After so many at once there are likely to be more."""
 
 _BUSY_PAUSE_SECONDS = 0.006
 """Between taking what came and asking for more. Asked at once, Kafka answers with each batch, more often than screens
@@ -196,6 +199,8 @@ class ViewConsumer:
         self._behind = Behind()
         self._has_read = False
         """What comes now is news."""
+        self._pressed_at = -PRESSED_FOR
+        """When more had come than is taken in at once."""
         self._newest_at = 0
         """When Kafka last had no panes that are not read by now (microseconds)."""
 
@@ -204,6 +209,11 @@ class ViewConsumer:
         if self._task is not None and self._task.done():
             return ["the view is not read any more"]
         return [] if self._problem is None else [self._problem]
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether more has come a moment ago than is taken in at once."""
+        return 0 <= self._clock() - self._pressed_at < PRESSED_FOR
 
     @property
     def stands_still(self) -> bool:
@@ -240,10 +250,7 @@ class ViewConsumer:
 
     async def stop(self) -> None:
         """End reading."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await tasks.end([self._task])
 
     async def _run(self) -> None:
         delay = _SHORTEST_DELAY
@@ -334,6 +341,8 @@ class ViewConsumer:
             if not fetched:
                 continue
             is_all = sum(map(len, fetched.values())) < AT_ONCE
+            if not is_all:
+                self._pressed_at = self._clock()
             pause = pause_seconds if is_all and self.is_loaded else 0.0
             if pause:
                 consumer.pause(*partitions)  # before aiokafka's own task asks again
@@ -453,13 +462,11 @@ class ViewConsumer:
 
 async def _until_one_fails(*works: Coroutine[Any, Any, None]) -> None:
     """All of them at the same time; ends them with the first error, or when all are done."""
-    tasks = pending = {asyncio.create_task(work) for work in works}
+    begun = pending = {asyncio.create_task(work) for work in works}
     try:
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(begun)

@@ -16,12 +16,9 @@ from api.read.remembered import REMEMBERED_FOR
 from api.read.rows import Json, row_maker, scope_fields
 from api.read.subscriptions import EVERYBODY, Selection
 from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
-from schemas.instants import MINUTE, SECOND
+from schemas.instants import MINUTE
 from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
-
-UNWATCHED_EVERY = 5 * SECOND
-"""A window without a client is brought up to date this often, and whenever somebody asks for it."""
 
 CHEAPER = 4
 """So many reps are looked at, or merged into their teams, in the time in which the values of one are made anew."""
@@ -51,11 +48,14 @@ class Untold:
 
     def note(self, changes: Changes, heads: set[Scope]) -> None:
         """Add what has changed since."""
-        self.panes |= changes.panes
+        if not self.everything:
+            self.panes |= changes.panes
         self.heads |= heads
         self.reps |= changes.reps
         self.roster |= bool(changes.reps) or changes.goals
         self.everything |= changes.everything or len(self.panes) > _MANY_CHANGES
+        if self.everything:
+            self.panes.clear()
 
 
 _NOBODY = Selection(frozenset(), frozenset())
@@ -86,7 +86,7 @@ class Followed:
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
     is_due: bool = False
-    """Whether it is to be brought up to date, and is not yet."""
+    """Whether somebody asks for it, and it is not up to date yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
     groups: dict[Scope, None] = field(default_factory=dict)
@@ -162,9 +162,13 @@ class FollowedWindows:
 
     def scopes(self, selection: Selection) -> list[Scope]:
         """Of whom there are rows in such a part; whoever is not known yet is told of as somebody new."""
-        known = self.heads.known
-        there = (scope for scope in self._view.scopes() if scope in known)
-        return [scope for scope in there if selection.has(scope, known[scope].get("team"))]
+        known, roster = self.heads.known, self._view.roster
+        there: Iterable[Scope] = self._view.scopes()
+        if selection != EVERYBODY:
+            teams = selection.teams or frozenset()
+            reps = {*(selection.reps or ()), *(rep for team in teams for rep in roster.ever_in(team))}
+            there = [*map(team_scope, sorted(teams)), *map(rep_scope, sorted(reps))]
+        return [scope for scope in there if scope in known and selection.has(scope, known[scope].get("team"))]
 
     def rows_of(self, places: Iterable[Place], now: int) -> Iterator[tuple[Place, Json]]:
         """Whole rows of windows that are followed, as they were last told; whoever was never told of is now."""
@@ -192,9 +196,10 @@ class FollowedWindows:
                 del self.windows[window]
                 continue
             followed.untold.note(changes, heads)
-            is_asked = unwatched or window in watched
-            # The clock may have been set back.
-            followed.is_due |= is_asked or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
+            followed.is_due = unwatched or window in watched
+            if not 0 <= now - followed.flushed_at <= REMEMBERED_FOR:
+                # Minutes that have passed unseen may not be kept any more; or the clock was set back.
+                followed.untold.everything = True
             if followed.is_due and room != 0:
                 rows, room = self._news_of(followed, now, room)
                 if followed.is_due:

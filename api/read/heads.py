@@ -17,8 +17,8 @@ class Heads:
         self.known: dict[Scope, Json] = {}
         """Everybody there is, with name and team as last told."""
         self._unseen: dict[Scope, None] = {}
-        self._reps: list[str] = []
-        """Who may be new, gone, or have another name or team: what one call did not get to; some twice."""
+        self._reps: dict[str, None] = {}
+        """Who may be new, gone, or have another name or team: what one call did not get to."""
         self._day: int | None = None
 
     @property
@@ -35,9 +35,8 @@ class Heads:
         looked_at = [*islice(self._unseen, most)]
         for scope in looked_at:
             del self._unseen[scope]
-        first = 0 if most is None else max(0, len(self._reps) - most + len(looked_at))
-        looked_at += map(rep_scope, dict.fromkeys(self._reps[first:]))
-        del self._reps[first:]
+        count = len(self._reps) if most is None else min(len(self._reps), most - len(looked_at))
+        looked_at += [rep_scope(self._reps.popitem()[0]) for _ in range(count)]
         changed: set[Scope] = set()
         departures: list[Departure] = []
         for scope in looked_at:
@@ -63,10 +62,11 @@ class Heads:
             # Of very many people the scopes are made when they are looked at.
             self._unseen |= dict.fromkeys([ORGANISATION, *map(team_scope, view.roster.team_names)])
             self._unseen |= {scope: None for scope in self.known if scope.kind == "team"}
-            self._reps = [*view.reps(), *(scope.id for scope in self.known if scope.kind == "rep" and scope.id)]
+            gone = (scope.id for scope in self.known if scope.kind == "rep" and scope.id)
+            self._reps = dict.fromkeys([*view.reps(), *gone])
             return
-        self._reps += changes.reps
-        self._reps += [rep for _, rep in changes.panes if rep is not None]
+        self._reps |= dict.fromkeys(changes.reps)
+        self._reps |= dict.fromkeys(rep for _, rep in changes.panes if rep is not None)
         if changes.reps:
             self._unseen |= dict.fromkeys(map(team_scope, view.roster.team_names))
             self._unseen |= {scope: None for scope in self.known if scope.kind == "team"}

@@ -19,13 +19,16 @@ from api.read.making import Pieces, at_once
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.rough import Rough
+from schemas.columns import Column
 from schemas.people import Person
 from schemas.windows import Day, Span
 
 _MOST = 16
 """Leaderboards remembered."""
 _FEW = 20
-"""So many people are looked at one by one: for more it is cheaper to read all at once."""
+"""So many people are looked at one by one where minutes are merged: for more it is cheaper to read all at once."""
+_VALUES = 20_000
+"""Values remembered by the amounts that they are made of."""
 _AT_ONCE = 100
 """People who are looked at in one step of what is made ahead."""
 _SHOWN_ERROR = 2.0**-46
@@ -89,17 +92,20 @@ class Leaderboards:
         self._view = view
         self._boards: OrderedDict[Asked, _Board] = OrderedDict()
         self._crowds: dict[tuple[str | None, Day], tuple[tuple[int, int], _Crowd]] = {}
+        self._known: dict[tuple[str, tuple[Column, ...], tuple[int, ...]], MetricValue] = {}
+        """By metric, columns and what somebody has of these: nothing else makes what is read from plain numbers."""
 
     def top(self, asked: Asked, limit: int, now: int) -> list[Json]:
         """The first entries: ties share a rank, and are ordered by name; without a number there is no rank."""
         crowd = at_once(self._gathering(asked))
         found = None if asked.by_goal else self._plain(crowd, asked, now)
         rough, read, key_of = found or self._remembered(crowd, asked, now)
+        idle = self._view.result({}, now, [asked.metric], asked.span).metrics[asked.metric]
         is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
         shown: list[tuple[Place, MetricValue]] = []
         for number in _best(rough, limit, key_of, crowd.away, is_least_best=is_least_best, slack=self._slack(asked)):
             value, ranked = read(number)
-            if crowd.away[number] and not (value is not None and Decimal(str(value))):
+            if crowd.away[number] and value in (None, idle):
                 continue
             order = _ZERO if ranked is None else Decimal(str(ranked)) * (1 if is_least_best else -1)
             shown.append(((ranked is None, order, crowd.names[number], crowd.reps[number]), value))
@@ -185,26 +191,24 @@ class Leaderboards:
         rough = None if found is None else view.rough(asked.metric, found, len(crowd.reps))
         if found is None or rough is None:
             return None
-        columns = [(cell, key, amounts.tolist()) for (cell, key), amounts in found.items()]
+        columns, totals, known = tuple(found), [*found.values()], self._known
+        if len(known) > _VALUES:
+            known.clear()
 
         def amounts_of(number: int) -> tuple[int, ...]:
-            return tuple(amounts[number] for _, _, amounts in columns)
-
-        known: dict[object, MetricValue] = {}
+            return tuple([total.item(number) for total in totals])
 
         def read(number: int) -> tuple[MetricValue, MetricValue]:
-            amounts = amounts_of(number)
-            if amounts not in known:
+            key = asked.metric, columns, amounts_of(number)
+            if key not in known:
                 pane: dict[int, Any] = {}
-                for (cell, key, _), amount in zip(columns, amounts, strict=True):
-                    if not amount:
-                        continue
-                    if key is None:
+                for (cell, part), amount in zip(columns, key[2], strict=True):
+                    if amount and part is None:
                         pane[cell] = amount
-                    else:
-                        pane.setdefault(cell, {})[key] = amount
-                known[amounts] = view.result(pane, now, [asked.metric], asked.span).metrics[asked.metric]
-            return known[amounts], known[amounts]
+                    elif amount:
+                        pane.setdefault(cell, {})[part] = amount
+                known[key] = view.result(pane, now, [asked.metric], asked.span).metrics[asked.metric]
+            return known[key], known[key]
 
         return rough, read, amounts_of
 
@@ -250,12 +254,14 @@ class Leaderboards:
 
     def _values(self, reps: Sequence[str], asked: Asked, now: int) -> Iterator[tuple[str, MetricValue]]:
         view, metrics = self._view, [asked.metric]
-        if len(reps) <= _FEW:
+        if not asked.span.days and len(reps) <= _FEW:
             for rep in reps:
                 yield rep, view.values(rep_scope(rep), asked.span, now, metrics).metrics[asked.metric]
             return
-        for rep, pane in zip(reps, view.merged_of(reps, asked.span, now, view.cells_of(metrics)), strict=True):
-            yield rep, view.result(pane, now, metrics, asked.span).metrics[asked.metric]
+        panes = view.merged_of(reps, asked.span, now, view.cells_of(metrics))
+        blank = view.result({}, now, metrics, asked.span).metrics[asked.metric]
+        for rep, pane in zip(reps, panes, strict=True):
+            yield rep, view.result(pane, now, metrics, asked.span).metrics[asked.metric] if pane else blank
 
 
 def _best(
@@ -264,24 +270,25 @@ def _best(
 ) -> Iterator[int]:  # fmt: skip
     """Everybody who may be among so many of the best, by number; of who have all the same the first of them.
 
-    In the order of the values, those without one last. Who has left may not be shown: they take nobody's place.
+    Those without a value last. Who has left may not be shown: they take nobody's place.
     """
     keys = rough.values if is_least_best else -rough.values
-    # Whoever comes first by name does so among equals. NaN is last.
-    order = np.argsort(keys, kind="stable")
+    # Numbers are in the order of names: whoever comes first does so among equals.
+    numbers = np.arange(len(keys))
+    is_without = np.isnan(keys)
+    some, without = numbers[~is_without], numbers[is_without]
+    staying = keys[some[~away[some]]]
+    if len(staying) >= limit:
+        worst = float(np.partition(staying, limit - 1)[limit - 1])
+        some = some[keys[some] <= worst + 2 * (rough.error + slack + abs(worst) * _SHOWN_ERROR)]
+        without = without[:0]
     same: Counter[object] = Counter()
-    last: float | None = None
-    count = 0
-    ordered: list[float] = keys[order].tolist()
-    for key, number in zip(ordered, order.tolist(), strict=True):
-        if last is not None and not key <= last:
-            return
-        held = key_of(number)
+    for number in some[np.argsort(keys[some], kind="stable")].tolist():
         if not away[number]:
+            held = key_of(number)
             same[held] += 1
             if same[held] > limit:
                 continue
-            count += 1
         yield number
-        if count == limit and last is None and key == key:  # noqa: PLR0124 - not NaN
-            last = key + 2 * (rough.error + slack + abs(key) * _SHOWN_ERROR)
+    yield from without[away[without]].tolist()
+    yield from without[~away[without]][:limit].tolist()

@@ -25,16 +25,22 @@ Place = tuple[str, Scope]
 """A window, and of whom a row in it is."""
 
 
-async def spread(pieces: Pieces[T]) -> T:
-    """Make it with the event loop free between two pieces."""
+SHARE = 3
+"""Times as long as a piece took, others have it to themselves where they are pressed."""
+
+
+async def spread(pieces: Pieces[T], *, are_others_pressed: Callable[[], bool] = lambda: False) -> T:
+    """Make it with the event loop free between two pieces; for longer, where others have very much to do."""
+    clock = asyncio.get_running_loop().time
     try:
         while True:
+            begun = clock()
             try:
                 next(pieces)
             except StopIteration as end:
                 made: T = end.value
                 return made
-            await asyncio.sleep(0)
+            await asyncio.sleep(SHARE * (clock() - begun) if are_others_pressed() else 0)
     finally:
         pieces.close()
 

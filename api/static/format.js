@@ -70,7 +70,9 @@ export class Formats {
    */
   exactly(value, unit, currency) {
     if (value === null || value === undefined) return [NOTHING];
-    const number = Number(value);
+    // A part of a goal of more people or days is a count that nobody has set.
+    const isShared = !["ratio", "seconds", "days", "money"].includes(unit) && Math.abs(Number(value)) >= 1;
+    const number = isShared ? Number(Number(value).toFixed(2)) : Number(value);
     const all = { maximumFractionDigits: MOST_DIGITS };
     if (unit === "ratio") return [this.percent(number * 100, MOST_DIGITS)];
     if (unit === "seconds") return [this.list.format(this.parts(number))];

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from deploy.catalogue.trial import Trial
 from deploy.catalogue.words import NOTHING, counts_nothing
-from deploy.cli.common import checked_config, fail, group, say, settings_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.cli.common import checked_config, fail, group, say, settings_of, with_settings
+from deploy.cli.flags import ConfigFlag, DataFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
 from deploy.local.target import Target, find_running, find_target
@@ -40,22 +40,19 @@ app = group()
 
 
 @app.command()
+@with_settings()
 def check(
+    settings: Settings,
     *,
     online: Annotated[
         bool, typer.Option("--online", help="Ask each CRM too: token, subscriptions, limits, last delivery.")
     ] = False,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.
 
     Each problem is named by file, line and field. With --online, exit 1: something is wrong at a CRM; 3: one cannot be
     reached.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
     metrics = bound_under(found.defined, rules_of(found)).metrics
@@ -88,7 +85,6 @@ def _online(config: Config, settings: Settings) -> int:
             connection,
             last_delivery_at=deliveries.get(name),
             stream=streams.get(name),
-            people=[id for rep in config.reps.values() for id in rep.aliases.get(name, ())],
             rights=rights_of,
         )
         for finding in found:
@@ -119,8 +115,8 @@ async def _read(target: Target) -> tuple[Mapping[tuple[str, int], Progress], Map
 def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     """Let the up that runs on --data read floorcast.yaml and metrics.yaml again, if nothing in them is wrong.
 
-    The old numbers are served until the new ones are whole. Where api and workers run by themselves, send each of them
-    SIGHUP.
+    The old numbers are served until the new ones are whole. What `connections` and `cors` say takes effect when up is
+    started again. Where api and workers run by themselves, send each of them SIGHUP.
     """
     settings = settings_of(config=config, data=data)
     running = find_running(settings.data)
@@ -132,6 +128,7 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     checked_files(Path(running.config))
     os.kill(running.pid, signal.SIGHUP)
     typer.echo("worker and api read the files again; the old numbers are served until the new ones are whole")
+    typer.echo("what connections and cors say takes effect when floorcast up is started again")
 
 
 def checked_files(path: Path) -> Config:

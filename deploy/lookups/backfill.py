@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deploy.local.ports import UpError
 from deploy.local.private import write_private
 from deploy.local.target import reach_broker
-from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
+from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
@@ -33,6 +33,7 @@ from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,9 +136,19 @@ class Backfill:
     async def _walk(self, object: ApiObject) -> None:
         counted = await self._client.run(self._source.count(object.name, self.mark.since))
         walk, goes_on, share = Walk(self.mark.cursor), True, None
+        is_resumed = walk.cursor is not None
         while goes_on:
             mark, asked_at = self.mark, self._clock()
-            page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
+            try:
+                page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
+            except ApiError as error:
+                if not is_resumed or error.reason != "refused":
+                    raise
+                # Where a list goes on is known to a vendor for a day or so: it is read from its begin then.
+                self._begin(object.name)
+                walk, is_resumed = Walk(), False
+                continue
+            is_resumed = False
             of = mark.of = counted if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of, share)
             ids = [] if page.records else [id for id, _ in page.found]

@@ -371,6 +371,8 @@ class Rounds:
                     continue
                 if record.get(DELETED) is True or record.get(MERGED) is not None:
                     continue
+                if object.leaves_as and record.get("status") == object.leaves_as:
+                    continue
                 known += 1
                 if id[len(start) :] not in there and not self._known.others_know(self.name, kind, id):
                     lacking[id[len(start) :]] = None

@@ -61,11 +61,13 @@ class AcknowledgeShard(StageShard):
     async def process(self, records: list[Fetched]) -> None:
         """Fold, silence, write, and only then call the batch done."""
         actions: list[AlertAction] = []
+        unread: list[Fetched] = []
         for record in records:
             try:
                 actions.append(decode_action(record.value or b""))
             except msgspec.MsgspecError:
-                await self.dead_letter([self.unreadable(record)])
+                unread.append(record)
+        await self.let_go_unread(unread)
         await self._silence(actions)
         for action in actions:
             self._held[action.alert] = self._held.get(action.alert, Acknowledgement()).after(action)

@@ -20,7 +20,6 @@ from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
-from schemas.dead_letters import DeadLetter
 from schemas.frames import decode_changes, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
@@ -110,13 +109,13 @@ class LedgerShard(StageShard):
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
         batch = new_batch()
-        letters: list[DeadLetter] = []
+        unread: list[Fetched] = []
         for record in records:
             try:
                 batch.add(record.value or b"")
             except msgspec.MsgspecError:
-                letters.append(self.unreadable(record))
-        await self.dead_letter(letters)
+                unread.append(record)
+        await self.let_go_unread(unread)
         if not batch:
             return
         # What was delivered before midnight meets what was kept till then.

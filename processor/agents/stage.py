@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import structlog
 
-from processor.agents.newer_rows import refuse_newer_rows
+from processor.agents.newer_rows import refuse_newer_messages, refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
@@ -547,16 +547,19 @@ class StageShard:
         """A row that is none, read back at the load: it is let go, and the partition goes on."""
         self.progress.count("dead..unreadable")
         self._damaged += 1
-        name = key.decode("utf-8", "replace")
-        return DeadLetter(
-            "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0,
-            self._damaged, 0, self.stage,
-        )  # fmt: skip
+        why = f"row {key.decode('utf-8', 'replace')!r} of {self.deployment.topic(topic)} is none"
+        return DeadLetter("", "unreadable", why, self.partition, 0, self._damaged, 0, self.stage)
 
-    def unreadable(self, record: Fetched) -> DeadLetter:
-        """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
+    async def let_go_unread(self, records: Sequence[Fetched]) -> None:
+        """Write down messages that are no frames, and go on: nobody but us writes them, so this is a fault of ours.
+
+        Unless a newer version runs, which may have written them.
+        """
+        if records:
+            await refuse_newer_messages(self.deployment.bootstrap, self.deployment.topic(PROGRESS), records[0])
+            await self.dead_letter([self._unreadable(record) for record in records])
+
+    def _unreadable(self, record: Fetched) -> DeadLetter:
         self._unread += record.offset >= self.progress.offset
-        return DeadLetter(
-            "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0,
-            self.stage,
-        )  # fmt: skip
+        why = f"a message of {record.topic} is not a frame"
+        return DeadLetter("", "unreadable", why, record.partition, record.offset, None, 0, self.stage)

@@ -75,7 +75,7 @@ class DayBook:
             return []
         config = self._floor.config
         digest = digest_of(self._floor, self._goals, wins, clocks, as_of)
-        words, due_at, today = words_of(config.digest_language), self._due_at(as_of), self._today(as_of)
+        words, due_at, today = words_of(config.channel_language), self._due_at(as_of), self._today(as_of)
         found = []
         for channel in channels:
             notice = digest_notice(digest, self._floor, words, config.names_told(channel))

@@ -7,6 +7,7 @@ Owns what a crossing is, and what has fired. Does no I/O, and reads no clock.
                 told turns the same alert, and only its first raising and first resolution are told
     rolling     in `5m` to `30d` each crossing is an alert of its own
     no number   a ratio of nothing neither raises nor resolves
+    late        first seen long after its time of day (`quiet_after`): raised, and told in a summary alone
     over        the period ends, or nobody looks any more: resolved, whatever the number is
 """
 
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from processor.core.alerts import SUMMARY
 from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
 from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, Alert, Crossing, decode_alert
 from schemas.calendars import BusinessCalendar, clock_instant
@@ -256,6 +258,7 @@ class ThresholdBook(CrossingBook):
             id, METRIC_THRESHOLD, threshold.level, None, key.scope.id if key.scope.kind == "rep" else None,
             rule.scopes[key.scope], span.bounds(self._floor.calendar)[0], due_at, now,
             is_late=now - due_at > LATE_AFTER, crossing=crossing,
+            quiet=SUMMARY if now - due_at > self._config.alerts.quiet_after else "",
         )  # fmt: skip
         return self._keep(alert)
 

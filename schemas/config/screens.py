@@ -198,4 +198,4 @@ class Digest(Model):
     metrics: list[MetricName] = Field(default_factory=list, max_length=20)
     """What its table has; left out: what the screens show in figures, else the usual ones."""
     language: Language | None = None
-    """Left out: that of the first screen, else English."""
+    """Of alerts too. Left out: that of the first screen, else English."""

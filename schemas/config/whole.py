@@ -120,6 +120,8 @@ class Config(Model):
         if bands is not None and shipped_bands == self._defined.dimensions.get(RESPONSE_BAND):
             self._defined = with_bands(self._defined, bands)
         check_references(self, read)
+        for name, connection in self.connections.items():
+            connection.knows(id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
         return self
 
     @property
@@ -151,8 +153,8 @@ class Config(Model):
         return [*self.screens] or ["floor"]
 
     @property
-    def digest_language(self) -> str:
-        """In which the day is told."""
+    def channel_language(self) -> str:
+        """In which channels are told of alerts and of the day."""
         if self.digest is not None and self.digest.language is not None:
             return self.digest.language
         return next((screen.language for screen in self.screens.values()), "en")

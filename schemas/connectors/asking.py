@@ -84,6 +84,8 @@ class ApiObject:
     """Whether it is so dear to ask for that only a back-fill does that names its kind of record."""
     is_listed: bool = True
     """Whether a list names all that there are, so that what it does not name is gone."""
+    leaves_as: str = ""
+    """The status with which records leave that list without being deleted."""
     begins: str = ""
     """What its ids begin with, where another object is the same kind of record."""
     further: Sequence[str] = ()
@@ -267,9 +269,9 @@ class Source(ABC):
         """A page of those that were deleted since; `until` is now."""
         return at_once(Page([], None))
 
-    @abstractmethod
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """A page of all that there is."""
+        """A page of all that there is: unless a vendor has a shorter way, of what was modified at any time."""
+        return self.changed(object, 0, cursor)
 
     @abstractmethod
     def everybody(self) -> Steps[Envelope]:

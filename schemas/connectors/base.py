@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.deliveries import Delivery
-from schemas.instants import DAY
+from schemas.instants import DAY, MINUTE
 from schemas.records import RecordChange
 
 CLOCK_AHEAD = DAY
@@ -40,6 +40,17 @@ class SignatureError(Exception):
 
 class ContentTypeError(Exception):
     """A content type that this kind of connection does not take (answered 415)."""
+
+
+TOLERANCE = 5 * MINUTE
+"""How far a sender's clock may be off, both ways: later replays are refused, and so are requests kept for later."""
+
+
+def check_near(at: int, now: int, header: str) -> None:
+    """Raise SignatureError unless a request was signed near `now`, by the instant in this header."""
+    if abs(now - at) > TOLERANCE:
+        msg = f"{header}: is more than 5 minutes away from now"
+        raise SignatureError(msg)
 
 
 class SecretError(ValueError):

@@ -3,9 +3,10 @@
 Owns the settings that all have in common. Each kind adds its own, with their checks, in its own file.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from schemas.documents.values import Currency, Duration, Model, Name
 
@@ -40,6 +41,16 @@ class Connection(Model):
     """Of amounts beside which the CRM names none. [the organisation's]"""
     match: Match | None = None
     """Which of its calls are known from another connection already, and so count nowhere."""
+    _people: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The ids by which `aliases` of reps know people of this connection."""
+        return self._people
+
+    def knows(self, people: Iterable[str]) -> None:
+        """Whoever has read the whole configuration says who they are."""
+        self._people = frozenset(people)
 
     def remarks(self) -> dict[str, str]:
         """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""

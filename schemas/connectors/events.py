@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.base import MAX_EVENTS, Parsed, runs_ahead
-from schemas.connectors.fields import FieldError, count_of, read_change
+from schemas.connectors.fields import FieldError, ReadChange, count_of, read_change
 from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.deliveries import Delivery
 from schemas.instants import checked, parse_instant
@@ -30,10 +30,15 @@ class Statement:
     """How much older its version is made: what is merely concluded yields to what is said."""
     place: int = 0
     """Of what is said of one instant, what has the higher place was said later (0 to `MAX_PLACE`)."""
+    source: str = ""
+    """What the vendor calls that which says it: named in place of a field that cannot be read. Empty: as ours."""
 
 
 class ShapeError(ValueError):
     """An event that is not what the vendor documents. The message names the member."""
+
+
+UNKNOWN_TYPE = "unknown_type"
 
 
 class LeftOutError(Exception):
@@ -94,19 +99,7 @@ def read_event(
         if any(runs_ahead(statement.at, received_at) for statement in said):
             parsed.refuse("clock_ahead", f"{clock}: is more than 24 h ahead of its delivery", index)
             return
-        readings = [
-            read_change(
-                kind=statement.kind,
-                record_id=statement.record_id,
-                changed_at=statement.at - statement.yields,
-                raw=statement.fields,
-                received_at=received_at,
-                namespace=namespace,
-                deleted=statement.deleted,
-                takes_voices=True,
-            )
-            for statement in said
-        ]
+        readings = [_read(statement, received_at, namespace) for statement in said]
     except LeftOutError as left_out:
         parsed.ignore(left_out.reason)
     except ShapeError as error:
@@ -122,6 +115,24 @@ def read_event(
             parsed.ignore("rounded", reading.rounded)
             change = at_place(reading.change, statement.place) if statement.place else reading.change
             parsed.accept(change, index, field=clock)
+
+
+def _read(statement: Statement, received_at: int, namespace: str) -> ReadChange:
+    try:
+        return read_change(
+            kind=statement.kind,
+            record_id=statement.record_id,
+            changed_at=statement.at - statement.yields,
+            raw=statement.fields,
+            received_at=received_at,
+            namespace=namespace,
+            deleted=statement.deleted,
+            takes_voices=True,
+        )
+    except FieldError as error:
+        if not statement.source:
+            raise
+        raise FieldError(statement.source, error.problem) from None
 
 
 def member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

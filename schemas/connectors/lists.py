@@ -11,7 +11,8 @@ from typing import Any
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, Changed, Page, Steps
 
 ALIKE = 8
-"""Pages one after the other that name the same. Several lists may be asked for one object, and begin alike."""
+"""Pages one after the other that name the same, or nothing. Several lists may be asked for one object, and begin alike.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,26 @@ def walked(
     rows: Callable[[Answer], Iterable[dict[str, Any]]],
     following: Callable[[Read], str | None],
 ) -> Steps[list[dict[str, Any]]]:
-    """All rows of one list. `following` says where it goes on; None: nowhere, and so it is behind a page without rows.
+    """All rows of one list. `following` says where it goes on, behind a page without rows too; None: nowhere.
 
     Only the first page may be refused: of a list that ends within, what it has not named would be held for gone.
-    Raises BadAnswerError where a page that is not the last one brings the same as the one before.
+    Raises BadAnswerError where a list goes on where it was, or a page that is not the last one brings the same as the
+    one before.
     """
     found: list[dict[str, Any]] = []
     page: Sequence[dict[str, Any]] = ()
     cursor: str | None = ""
+    asked_at: set[str] = set()
+    empty = 0
     while cursor is not None:
+        asked_at.add(cursor)
         asked = ask(cursor)
         answer = yield replace(asked, expected=frozenset()) if cursor else asked
         before, page = page, [*rows(answer)]
         found += page
-        after = following(Read(answer, page, cursor, len(found))) if page else None
-        if after is not None and (page == before or after == cursor):
+        empty = 0 if page else empty + 1
+        after = following(Read(answer, page, cursor, len(found)))
+        if after is not None and (page == before != [] or after in asked_at or empty >= ALIKE):
             raise standing_still()
         cursor = after
     return found
@@ -59,15 +65,16 @@ class Walk:
         """Where the next page begins; None: at the list's begin, until a page has come."""
         self._before: Sequence[Any] = ()
         self._alike = 0
+        self._asked_at = {cursor}
 
     def goes_on(self, page: Changed | Page) -> bool:
         """Take a page; whether another one follows. Raises BadAnswerError: the list stands still."""
         named = page.found if isinstance(page, Changed) else page.records
         self._alike = self._alike + 1 if named and named == self._before else 0
-        is_same = self.cursor is not None and page.cursor == self.cursor
-        if page.cursor is not None and (is_same or self._alike >= ALIKE):
+        if page.cursor is not None and (page.cursor in self._asked_at or self._alike >= ALIKE):
             raise standing_still()
         self._before, self.cursor = named, page.cursor
+        self._asked_at.add(page.cursor)
         return page.cursor is not None
 
 

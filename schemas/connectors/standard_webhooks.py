@@ -14,12 +14,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from schemas.connectors.base import SecretError, SignatureError
+from schemas.connectors.base import SecretError, SignatureError, check_near
 from schemas.documents.errors import wrong
-from schemas.instants import MINUTE, SECOND
+from schemas.instants import SECOND
 
-TOLERANCE = 5 * MINUTE
-"""How far the sender's clock may be off, both ways: later replays are refused, and so are requests kept for later."""
 PREFIX = "whsec_"
 # The standard advises 24 to 64 bytes. Shorter than 16 can be guessed; longer than 64 is only hashed down.
 MIN_KEY = 16
@@ -72,9 +70,7 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
     if _TIMESTAMP.fullmatch(timestamp) is None:
         msg = f"{named[1]}: must be whole seconds since 1970"
         raise SignatureError(msg)
-    if abs(now - int(timestamp) * SECOND) > TOLERANCE:
-        msg = f"{named[1]}: is more than 5 minutes away from now"
-        raise SignatureError(msg)
+    check_near(int(timestamp) * SECOND, now, named[1])
     # Entries of other schemes (v1a) may stand beside ours.
     given = [entry for entry in signatures.split() if entry.startswith("v1,")][:MAX_SIGNATURES]
     content = _content(message_id, timestamp, body)

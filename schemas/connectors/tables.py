@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.base import Parsed
+from schemas.connectors.events import instant_member
 from schemas.connectors.fields import FieldError, count_of
 from schemas.connectors.words import Meanings, Words
 from schemas.instants import SECOND, checked, format_instant
@@ -135,6 +136,16 @@ def instant_text(value: Any) -> str | None:
     if _ISO.match(text):
         text = text.replace(" ", "T") + ("Z" if text.count(":") == 2 else ":00Z")
     return _SHORT_OFFSET.sub(r"\1:\2", text) if "T" in text else text
+
+
+def instant_of(value: Any, name: str) -> int:
+    """A version that is written as `instant_text` reads it, in microseconds. Raises ShapeError."""
+    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
+
+
+def joined(data: Mapping[str, Any], *names: str) -> str:
+    """The parts of a name that are there, with a blank between them."""
+    return " ".join(part for name in names if isinstance(part := data.get(name), str) and part)
 
 
 def epoch_text(value: Any, *, per_second: int) -> str | None:

@@ -5,7 +5,7 @@ What pages say of it is in api/words. Pure.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,9 @@ import yaml
 from babel import Locale
 from babel.lists import format_list
 
-from schemas.formats import Formats
-from schemas.instants import SECOND
+from schemas.catalogue.base import MetricValue
+from schemas.formats import Formats, own_digits
+from schemas.instants import SECOND, to_datetime
 
 _FOLDER = Path(__file__).parent
 _RIGHT_TO_LEFT = frozenset({"fa"})
@@ -25,12 +26,12 @@ Number = int | float | Decimal
 
 
 class Words:
-    """One language."""
+    """One language. What the wallboard says too, messages say in its words."""
 
     def __init__(self, language: str, said: Mapping[str, Any]) -> None:
         self.language = language
         self.direction = "rtl" if language in _RIGHT_TO_LEFT else "ltr"
-        self.texts: Mapping[str, str | Mapping[str, str]] = said["messages"]
+        self.texts: Mapping[str, str | Mapping[str, str]] = said["board"] | said["messages"]
         self.metrics: Mapping[str, str] = {name: entry["label"] for name, entry in said["metrics"].items()}
         """What shipped metrics are called; those that are missing, and those of your own, by their label."""
         self._locale = Locale.parse(language, sep="-")
@@ -45,6 +46,16 @@ class Words:
             values = {"count": self.number(count), **values}
         # One pass: a value that looks like a place is none.
         return "".join(_filled(found, values))
+
+    def within(self, text: str, /, **values: str) -> str:
+        """A text that can stand alone, within another."""
+        said = self.say(text, **values)
+        return said[:1].lower() + said[1:]
+
+    def window(self, name: str) -> str:
+        """A window, or the period of a goal, within a text."""
+        text = f"window.{'today' if name == 'day' else name}"
+        return self.within(text) if text in self.texts else name
 
     def number(self, value: Number) -> str:
         """With the separators and digits of the language."""
@@ -66,9 +77,26 @@ class Words:
         """The two largest units of it."""
         return self._formats.duration(seconds)
 
+    def dates(self, first: date, last: date) -> str:
+        """From one day to another, in Persian by the calendar of Iran."""
+        return self._formats.dates(first, last)
+
     def date(self, day: date) -> str:
-        """A day with its weekday; in Persian by the calendar of Iran."""
+        """A day with its weekday, likewise."""
         return self._formats.full_date(day)
+
+    def moment(self, at: int, zone: tzinfo) -> str:
+        """Day, hour and minute of an instant, and in which zone that is."""
+        formats = Formats(self._locale, zone)
+        return f"{formats.day(at)} {formats.time(at)} {self.digits(to_datetime(at).astimezone(zone).tzname() or '')}"
+
+    def digits(self, text: str) -> str:
+        """With the digits of the language."""
+        return own_digits(text, self._locale)
+
+    def exactly(self, value: MetricValue, unit: str, currency: str | None) -> str:
+        """A value as it was set."""
+        return self._formats.exactly(value, unit, currency)
 
     def time(self, moment: datetime) -> str:
         """Hour and minute, in the zone of the moment."""

@@ -111,9 +111,18 @@ class FakePipedrive(FakeServer):
         item.deleted_at = item.updated = self.now()
         return [self._webhook("delete", item, before)]
 
+    def convert(self, lead: str, data: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+        """Make a deal of a lead: its activities go to the deal, and it is deleted."""
+        deal, told = self.create("deal", {**data, "source_lead_id": lead})
+        for id, item in self.items["activity"].items():
+            if item.data.get("lead_id") == lead:
+                told += self.set("activity", id, {"lead_id": None, "deal_id": int(deal)})
+        return deal, [*told, *self.delete("lead", lead)]
+
     def _webhook(self, action: str, item: Item, before: Mapping[str, Any] | None) -> dict[str, Any]:
         data = self._written(item)
-        data.pop("marked_as_done_time", None)  # webhooks leave it out
+        for name in ("marked_as_done_time", "source_lead_id"):  # webhooks leave them out
+            data.pop(name, None)
         if item.entity == "lead":
             data.pop("id", None)
         return {

@@ -206,11 +206,13 @@ class FakeZoho(FakeServer):
         rows = [row for row in self.rows[module].values() if row.deleted_at is None and not row.is_erased]
         return sorted(rows, key=lambda row: int(row.id))
 
-    def _records(self, module: str, request: Request) -> Response:
+    def _records(self, module: str, request: Request) -> Response:  # noqa: PLR0911 - a refusal each
         query = request.query
         names = [name for name in query.get("fields", "").split(",") if name]
         if not names or len(names) > 50:
             return _error(400, "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing")
+        if not query.get("page_token", "0").isdigit():  # tokens end after a day
+            return _error(400, "TOKEN_BOUND_DATA_MISMATCH", "page_token")
         converted = query.get("converted", "false")
         rows = [
             row

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.faults.report import KEPT, PAGE, load_results, save_results, summary, update_page
+from tests.faults.report import KEPT, PAGE, keep_results, load_results, save_results, summary, update_page
 from tests.faults.result import Result
 from tests.faults.rounds import ROUNDS
 from tests.faults.running import Round, run_round
@@ -34,14 +34,14 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for logs and data; a temporary one if none is named")
     parser.add_argument("--slowness", type=float, default=1.0, help="how many times as slow as a quiet machine this is")
     parser.add_argument("--minutes", type=float, help="begin no round after so long")
-    parser.add_argument("--table", action="store_true", help=f"only write the table of {PAGE.name} from the results")
+    parser.add_argument("--table", action="store_true", help=f"only put the results into {PAGE.name}")
     given = parser.parse_args()
     if given.list:
         for one in ROUNDS:
             console.print(f"{one.name:20} {one.fault}")
         return 0
     if given.table:
-        KEPT.write_bytes(given.results.read_bytes())
+        keep_results(load_results(given.results)[1], [one.name for one in ROUNDS])
         update_page(load_results(KEPT))
         return 0
     unknown = set(given.rounds) - {one.name for one in ROUNDS}

@@ -35,10 +35,17 @@ def save_results(file: Path, results: Sequence[Result]) -> None:
 
 
 def load_results(file: Path) -> tuple[str, list[Result]]:
-    """When and where they were taken, in words, and the results."""
+    """Where they were taken, in words, and the results."""
     document = json.loads(file.read_text(encoding="utf-8"))
     rounds = [Result(**found) for found in document["rounds"]]
-    return f"Taken on {document['taken_at'][:10]}, {document['machine']}.", rounds
+    return f"Taken on {document['machine']}.", rounds
+
+
+def keep_results(newer: Sequence[Result], names: Sequence[str], kept: Path = KEPT) -> None:
+    """Put these in place of those of the same rounds, in the order of the names. One that was skipped replaces none."""
+    _, older = load_results(kept)
+    by_name = {result.name: result for result in (*older, *(one for one in newer if not one.skipped))}
+    save_results(kept, [by_name[name] for name in names if name in by_name])
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -60,18 +67,19 @@ def table(heading: str, results: Sequence[Result]) -> str:
     lines = [
         heading,
         "",
-        "| fault | deliveries | differences | missing | longest standstill | recovered after | seen |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | deliveries | differences | missing | longest standstill | recovered after | seen | on |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
         if one.skipped:
-            lines.append(f"| {one.fault} | | | | | | skipped: {one.skipped} |")
+            lines.append(f"| {one.fault} | | | | | | skipped: {one.skipped} | {one.taken_on} |")
             continue
         recovery = "not" if one.recovery_seconds is None else f"{one.recovery_seconds:.1f} s"
-        seen = "; ".join(([f"FAILED: {one.problems[0]}"] if one.problems else []) + one.notes)
+        busy = ["beside other work"] if one.slowness > 1 else []
+        seen = "; ".join(([f"FAILED: {one.problems[0]}"] if one.problems else []) + one.notes + busy)
         lines.append(
             f"| {one.fault} | {one.deliveries} | {one.differences} | {one.missing} | {one.stall_seconds:.1f} s "
-            f"| {recovery} | {seen.replace('|', '/')} |"
+            f"| {recovery} | {seen.replace('|', '/')} | {one.taken_on} |"
         )
     return "\n".join(lines)
 

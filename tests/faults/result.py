@@ -22,6 +22,10 @@ class Result:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     skipped: str = ""
+    taken_on: str = ""
+    """The day, in UTC."""
+    slowness: float = 1.0
+    """How many times as slow as a quiet machine the one was said to be."""
 
     @property
     def passed(self) -> bool:

@@ -107,7 +107,7 @@ async def run_round(one: Round, folder: Path, *, seed: int, slowness: float = 1.
 
     On a machine that is `slowness` times as slow as a quiet one, it has so many times as long, and less load.
     """
-    result = Result(one.name, one.fault)
+    result = Result(one.name, one.fault, taken_on=time.strftime("%Y-%m-%d", time.gmtime()), slowness=slowness)
     began = time.monotonic()
     try:
         async with asyncio.timeout(one.seconds * slowness), AsyncExitStack() as exits:

@@ -6,11 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.report import BEGIN, END, KEPT, PAGE, load_results, save_results, summary, table, update_page
+from tests.faults.report import (
+    BEGIN,
+    END,
+    KEPT,
+    PAGE,
+    keep_results,
+    load_results,
+    save_results,
+    summary,
+    table,
+    update_page,
+)
 from tests.faults.result import Result
 
 RESULTS = [
-    Result("kill", "kill -9", deliveries=10, stall_seconds=1.25, recovery_seconds=0.9, seconds=60, notes=["seen | so"]),
+    Result(
+        "kill",
+        "kill -9",
+        deliveries=10,
+        stall_seconds=1.25,
+        recovery_seconds=0.9,
+        seconds=60,
+        notes=["seen | so"],
+        taken_on="2026-03-18",
+        slowness=2,
+    ),
     Result("lost", "a loss", differences=2, problems=["served: 1 instead of 2"], seconds=60),
     Result("clock", "a wrong clock", skipped="no library"),
 ]
@@ -23,7 +44,16 @@ def test_results_come_back_as_they_were_kept(tmp_path: Path) -> None:
     heading, results = load_results(file)
 
     assert results == RESULTS
-    assert heading.startswith("Taken on 20")
+    assert heading.startswith("Taken on ")
+
+
+def test_rounds_of_a_part_leave_the_figures_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    save_results(file, RESULTS)
+    again, other = Result("lost", "a loss", deliveries=5), Result("new", "a new fault")
+    keep_results([other, again, Result("kill", "kill -9", skipped="out of time")], ["new", "kill", "lost"], file)
+
+    assert load_results(file)[1] == [other, RESULTS[0], again]
 
 
 def test_a_round_that_failed_is_named_and_shown(tmp_path: Path) -> None:
@@ -31,9 +61,9 @@ def test_a_round_that_failed_is_named_and_shown(tmp_path: Path) -> None:
     lines = table("Taken today.", RESULTS).splitlines()
 
     assert lines[4:] == [
-        "| kill -9 | 10 | 0 | 0 | 1.2 s | 0.9 s | seen / so |",
-        "| a loss | 0 | 2 | 0 | 0.0 s | not | FAILED: served: 1 instead of 2 |",
-        "| a wrong clock | | | | | | skipped: no library |",
+        "| kill -9 | 10 | 0 | 0 | 1.2 s | 0.9 s | seen / so; beside other work | 2026-03-18 |",
+        "| a loss | 0 | 2 | 0 | 0.0 s | not | FAILED: served: 1 instead of 2 |  |",
+        "| a wrong clock | | | | | | skipped: no library |  |",
     ]
 
 

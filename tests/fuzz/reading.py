@@ -3,18 +3,22 @@
 import msgspec
 
 from processor.core.normalise import normalise
+from schemas.connectors import build_connector, read_connection
 from schemas.connectors.base import Connector, Parsed
 from schemas.connectors.generic import Generic
-from schemas.connectors.hubspot import HubSpot
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.progress import Progress, decode_progress, encode_progress
 from tests.strategies import NOW
 
 JSON_TYPE = {"content-type": "application/json"}
+HUB = {
+    "kind": "hubspot", "secrets": ["client-secret"], "public_url": "https://hooks.example", "leads": "both",
+    "namespace": "hs",
+}  # fmt: skip
 CONNECTORS: dict[str, Connector] = {
     "feed": Generic(keys=[]),
     "other": Generic(keys=[], namespace="ö"),
-    "hub": HubSpot(secrets=[], namespace="hs"),
+    "hub": build_connector(read_connection(HUB)),
 }
 
 

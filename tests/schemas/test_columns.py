@@ -15,7 +15,7 @@ from schemas.columns import Block, Column, pack, parts_in
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope, team_scope
 from schemas.instants import DAY, MINUTE
 from schemas.pane_store import PaneStore
-from schemas.panes import Pane, decode_pane, encode_pane, merge, pane_key
+from schemas.panes import Pane, decode_pane, encode_pane, merge, pane_key, written_name
 from schemas.records import fold_all
 from schemas.sums import Sums
 from schemas.windows import STANDING, Span, Window, day_window, is_day, minute_window
@@ -85,6 +85,11 @@ def test_a_block_holds_the_panes_and_those_that_came_over_them(first: dict[int, 
             assert dict(held.rests(np.array(wanted, np.int64))) == {
                 place: rests[place] for place in wanted if place in rests
             }
+        for names in ([written_name(cell)] for rest in [*rests.values()] for cell in decode_pane(rest)):
+            # By bytes: some may be given that only look as if they had it.
+            some_rests = dict(held.rests(None, names))
+            assert {place: rest for place, rest in rests.items() if names[0] in rest}.items() <= some_rests.items()
+            assert some_rests.items() <= rests.items()
 
 
 @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 20, 1000])

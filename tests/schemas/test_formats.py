@@ -71,6 +71,8 @@ def test_a_percentile_without_a_value_says_what_it_is_at_least() -> None:
         (15000, "count", "15K"),
         (1234, "count", "1,234"),
         (12.25, "count", "12.25"),
+        ("137.777778", "count", "137.78"),
+        ("0.333333", "count", "0.333333"),
         (0.725, "ratio", "72.5%"),
         (0.9999, "ratio", "99.99%"),
         (2.25, "days", "2.25d"),
@@ -82,6 +84,12 @@ def test_a_percentile_without_a_value_says_what_it_is_at_least() -> None:
 )
 def test_what_was_set_is_not_rounded_to_another_value(value: int | float | str | None, unit: str, written: str) -> None:
     assert formats().exactly(value, unit, "USD") == written
+
+
+def test_where_there_is_no_short_form_thousands_are_separated() -> None:
+    assert formats("de").exactly(36000, "money", "USD") == "36.000\N{NO-BREAK SPACE}$"
+    assert formats("de").exactly(165000, "count") == "165.000"
+    assert formats("zh-Hans").exactly("165000", "count") == "16.5万"
 
 
 def test_an_unknown_currency_is_written_by_its_code() -> None:

@@ -27,9 +27,9 @@ from api.http.parameters import (
 from api.read.comparison import COMPARISONS, OF_REPS
 from api.read.open_deals import DealFlag, LeadFlag
 from api.read.view import View
-from api.words.texts import LANGUAGES
 from schemas.comparing import PREVIOUS
-from schemas.windows import WINDOWS, Span, date_of
+from schemas.config.screens import LANGUAGES
+from schemas.windows import Span, date_of
 
 NAMES = (
     "window", "from", "to", "team", "by", "compare", "metrics", "sort", "start", "pipeline", "flag", "lead_flag",
@@ -45,9 +45,10 @@ def canonical(request: Request) -> tuple[dict[str, str], bool]:
     """The parameters as links write them, and whether the address has them otherwise.
 
     A form sends what is left empty too, and each chosen metric by itself; dates that are chosen take the place of a
-    window.
+    window. A name that is none of ours (a mail's link has some of its own) is not in them: who misspelt one sees by the
+    address that it is not asked for.
     """
-    given = [(name, value.strip()) for name, value in request.query_params.multi_items() if name in NAMES]
+    given = [(name, value.strip()) for name, value in request.query_params.multi_items()]
     found: dict[str, str] = {}
     for name in NAMES:
         values = [value for key, value in given if key == name and value]
@@ -149,17 +150,19 @@ def _span(query: Mapping[str, str], view: View, now: int) -> Span:
     return dates_span(dates["from"], dates["to"])
 
 
+def comparisons_of(access: Access) -> list[str]:
+    """With what this reader may compare: a rep with nobody else."""
+    others = () if access.rep is None else {*OF_REPS, "share"}
+    return [NO_COMPARISON, *(kind for kind in COMPARISONS if kind not in others)]
+
+
 def _compare(query: Mapping[str, str], access: Access) -> str | None:
     """With what; the time before if nothing is said."""
-    kinds = [kind for kind in COMPARISONS if access.rep is None or kind not in {*OF_REPS, "share"}]
     asked = query.get("compare", PREVIOUS)
-    if asked == NO_COMPARISON:
-        return None
+    kinds = comparisons_of(access)
     if asked not in kinds:
-        raise InvalidParameterError(
-            field="compare", detail=f"{shown(asked)} is not one of {', '.join([NO_COMPARISON, *kinds])}"
-        )
-    return asked
+        raise InvalidParameterError(field="compare", detail=f"{shown(asked)} is not one of {', '.join(kinds)}")
+    return None if asked == NO_COMPARISON else asked
 
 
 def _one_of(name: str, query: Mapping[str, str], known: tuple[str, ...]) -> str | None:
@@ -175,6 +178,3 @@ def _start(query: Mapping[str, str]) -> int:
     if not (asked.isascii() and asked.isdigit() and len(asked) <= 6):
         raise InvalidParameterError(field="start", detail="is not a number of reps")
     return int(asked)
-
-
-__all__ = ["DEAL_FLAGS", "LEAD_FLAGS", "NAMES", "NO_COMPARISON", "WINDOWS", "Asked", "canonical", "read_asked"]

@@ -259,23 +259,27 @@ class Numbers:
 
     def _goal(self, name: str, rows: list[Json]) -> dict[str, Any]:
         metric, last = rows[-1]["metric"], rows[-1]
+        # On a closed day nothing is to be reached: what is shown last ended before it.
+        is_running = parse_instant(last["period"]["to"]) > self.now
+        begins = next((place for place, row in enumerate(rows) if number(row["actual"])), len(rows) - 1)
         return {
             "name": name,
             "label": self.cells.label(metric),
-            "actual": self.cells.text(metric, last["actual"]),
-            "goal": self.cells.goal(last, metric),
+            "actual": self.cells.text(metric, last["actual"]) if is_running else "",
+            "goal": self.cells.goal(last, metric) if is_running else None,
             "projection": None if last["projection"] is None else self.cells.text(metric, last["projection"]),
             "periods": [
                 {
                     "name": self._period(row["period"]),
                     "share": NOTHING if row["attainment"] is None else self.formats.share(row["attainment"]),
-                    "state": row["state"] or "",
-                    "word": self.cells.state(row["state"]),
+                    # Before anything was counted at all nobody has missed anything.
+                    "state": row["state"] or "" if place >= begins else "",
+                    "word": self.cells.state(row["state"]) if place >= begins else "",
                     "height": 100 * min(1.2, max(0.0, row["attainment"] or 0.0)) / 1.2,
                     "actual": self.cells.text(metric, row["actual"]),
                     "target": self.cells.target(metric, row["target"]),
                 }
-                for row in rows
+                for place, row in enumerate(rows)
             ],
         }
 

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import READ_PROBLEMS, operation_id
+from api.http.description import READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.digest import DigestAnswer
-from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed, shown
+from api.http.parameters import ReadRequest, organisation_allowed, read_router, shown
 from api.read.won import wins_between
 from schemas.config import Config
 from schemas.digest import digest_of
@@ -19,7 +19,7 @@ from schemas.naming import Names, strictest
 from schemas.notices import notice_lines
 from schemas.words import words_of
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 
 @router.get(
@@ -37,7 +37,7 @@ async def digest(
     day = view.calendar.day_of(now)
     wins = wins_between(view, view.calendar.day_start(day), now + 1, now)
     found = digest_of(view, view.goals, wins, view.waiting.values(), now)
-    notice = digest_notice(found, view, words_of(view.config.digest_language), _names(view.config, channel))
+    notice = digest_notice(found, view, words_of(view.config.channel_language), _names(view.config, channel))
     said = {
         "title": notice.title,
         "language": notice.language,

@@ -18,7 +18,7 @@ from api.http.errors import (
     UnavailableError,
 )
 from api.http.parameters import ReadRequest, known_rep, reps_asked, team_today
-from api.http.people.asked import NO_COMPARISON, Asked, canonical, read_asked
+from api.http.people.asked import NO_COMPARISON, Asked, canonical, comparisons_of, read_asked
 from api.http.people.lists import Lists
 from api.http.people.numbers import REPS_A_PAGE, Numbers, dates_before
 from api.http.people.page import (
@@ -37,7 +37,7 @@ from api.read.comparison import COMPARISONS
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
-from api.words.texts import LANGUAGES, Words
+from api.words.texts import Words, languages
 from schemas.alerts import AlertAction
 from schemas.formats import Formats
 from schemas.keys import ApiScope
@@ -81,7 +81,7 @@ async def floor(
     """Reps, figures, waiting leads, open deals and leads, funnel and goals, as HTML; every view has its own address.
 
     Also in the address: `sort` (a metric), `start`, `pipeline`, `flag`, `lead_flag` and `language`. `?token=…` is kept
-    in a cookie and taken out of the address.
+    in a cookie and taken out of the address; so is what the page does not know, by a redirect.
     """
     query, is_other = canonical(request)
     answer = redirect_without_token(request, "floor")
@@ -122,14 +122,13 @@ async def _floor(request: ReadRequest, asked: Asked, words: Words, formats: Form
     return rendered(
         "floor",
         words,
-        **_common(view, asked, now, words, formats),
+        **_common(request, asked, words, formats),
         **shown,
         title=view.config.organisation.name if asked.team is None else teams.get(asked.team, asked.team),
         stream=_stream("floor", asked, numbers, team=asked.team),
         sees_all_teams=access.team is None,
         teams=[*teams.items()],
         dimensions=[(name, _dimension(words, name)) for name in _dimensions(view)],
-        comparisons=[NO_COMPARISON, *COMPARISONS],
         catalogue=[(name, numbers.cells.label(name)) for name in view.catalogue if view.funnel(name) is None],
         lower_first={name for name in numbers.metrics if view.catalogue[name].better == "lower"},
         label_of=numbers.cells.label,
@@ -186,7 +185,7 @@ async def me(
     return rendered(
         "me",
         words,
-        **_common(view, asked, now, words, formats),
+        **_common(request, asked, words, formats),
         **shown,
         title=name,
         name=name,
@@ -246,15 +245,17 @@ async def act_from_page(request: ReadRequest) -> Response:
     return redirect_to(f"{address_of(form.get('next', ''), 'floor')}#waiting")
 
 
-def _common(view: View, asked: Asked, now: int, words: Words, formats: Formats) -> dict[str, Any]:
+def _common(request: ReadRequest, asked: Asked, words: Words, formats: Formats) -> dict[str, Any]:
     """What both pages have."""
+    view, now = request.view, request.now
     return {
         "asked": asked,
         "here": asked.link(),
+        "comparisons": comparisons_of(request.access),
         "before": dict(dates_before(view, now)),
         "dates": _dates(asked, words, formats),
         "as_of": formats.time(now),
-        "languages": LANGUAGES,
+        "languages": languages(),
     }
 
 

@@ -30,6 +30,8 @@ export class LivePage {
   }
 
   start() {
+    // On a phone the windows are moved aside: the one that is shown is in sight.
+    this.page.querySelector(".windows [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     const address = this.main.dataset.stream;
     if (!address) return;
     this.listen(address);

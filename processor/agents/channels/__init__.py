@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from processor.agents.channels.alertmanager import AlertmanagerChannel
 from processor.agents.channels.base import Channel
@@ -10,22 +9,21 @@ from processor.agents.channels.email import EmailChannel
 from processor.agents.channels.slack import SlackChannel
 from processor.agents.channels.teams import TeamsChannel
 from processor.agents.channels.webhook import WebhookChannel
+from processor.agents.channels.wording import Wording
 from schemas.config import Config
 
-_Make = Callable[[str, Any, ZoneInfo], Channel]
+_Make = Callable[[str, Any, Wording], Channel]
 
 _KINDS: Mapping[str, _Make] = {
-    "alertmanager": lambda name, settings, _zone: AlertmanagerChannel(name, settings),
+    "alertmanager": AlertmanagerChannel,
     "email": EmailChannel,
     "slack": SlackChannel,
     "teams": TeamsChannel,
-    "webhook": lambda name, settings, _zone: WebhookChannel(name, settings),
+    "webhook": lambda name, settings, _wording: WebhookChannel(name, settings),
 }
 
 
 def build_channels(config: Config) -> dict[str, Channel]:
     """Every channel of the configuration; nothing is connected yet."""
-    return {
-        name: _KINDS[settings.kind](name, settings, config.organisation.zone)
-        for name, settings in config.alerts.channels.items()
-    }
+    wording = Wording(config)
+    return {name: _KINDS[settings.kind](name, settings, wording) for name, settings in config.alerts.channels.items()}

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import headline, one_line, summary_headline
+from processor.agents.channels.wording import Wording, one_line
 from schemas.alerts import CONNECTION, DIGEST, GOAL, LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import HOUR, SECOND, format_instant
@@ -33,7 +33,8 @@ class AlertmanagerChannel:
     spacing_seconds = 0.5
     repeat_seconds = 60.0
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, wording: Wording) -> None:
+        self._wording = wording
         self._headers = (
             {} if settings.secret is None else {"authorization": f"Bearer {settings.secret.get_secret_value()}"}
         )
@@ -43,7 +44,8 @@ class AlertmanagerChannel:
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post them as they are now."""
         ends_at = now + int(_ENDS_AFTER * self.repeat_seconds) * SECOND
-        await self._poster.post(msgspec.json.encode([_posted(alert, ends_at) for alert in alerts]), self._headers, now)
+        posted = [_posted(alert, self._wording.told([alert]).headline, ends_at) for alert in alerts]
+        await self._poster.post(msgspec.json.encode(posted), self._headers, now)
 
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Post them as alerts that end by themselves; what is taken back ends now."""
@@ -52,27 +54,29 @@ class AlertmanagerChannel:
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one alert that counts them; it ends by itself."""
-        await self._poster.post(msgspec.json.encode([_summary(alerts, now)]), self._headers, now)
+        summary = self._wording.summary(alerts).headline
+        await self._poster.post(msgspec.json.encode([_summary(alerts, summary, now)]), self._headers, now)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._poster.close()
 
 
-def _summary(alerts: Sequence[Alert], now: int) -> dict[str, Any]:
+def _summary(alerts: Sequence[Alert], summary: str, now: int) -> dict[str, Any]:
     level = max((alert.level for alert in alerts), key=LEVELS.index)
     first, last = (format_instant(pick(alert.due_at for alert in alerts)) for pick in (min, max))
+    is_of_leads = any(alert.crossing is None for alert in alerts)
     return {
         "labels": {
             "service": "floorcast",
-            "alertname": "LeadsToldLate",
-            "area": "leads",
+            "alertname": "LeadsToldLate" if is_of_leads else "MetricsToldLate",
+            "area": "leads" if is_of_leads else "metrics",
             "severity": _SEVERITIES[level],
             "level": level,
             "team": "",
         },
         "annotations": {
-            "summary": summary_headline(alerts),
+            "summary": summary,
             "description": f"First heard of long after they were due, between {first} and {last}.",
         },
         "startsAt": format_instant(now),
@@ -96,7 +100,7 @@ def _announced(alert: Alert, notice: Notice, now: int) -> dict[str, Any]:
     }
 
 
-def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
+def _posted(alert: Alert, summary: str, ends_at: int) -> dict[str, Any]:
     # What the labels say makes the alert's identity, so nothing in them may change between raised and resolved.
     labels = {
         "service": "floorcast",
@@ -131,7 +135,7 @@ def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
         }
     return {
         "labels": labels,
-        "annotations": {"summary": headline([alert])} | annotations,
+        "annotations": {"summary": summary} | annotations,
         # Alertmanager wants the end after the start.
         "startsAt": format_instant(alert.raised_at),
         "endsAt": format_instant(ends_at if alert.resolved_at is None else max(alert.resolved_at, alert.raised_at)),

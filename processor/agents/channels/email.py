@@ -15,12 +15,11 @@ from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from processor.agents.channels.announcing import joined
 from processor.agents.channels.base import RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
-from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
+from processor.agents.channels.wording import Told, Wording, for_people
 from schemas.alerts import Alert
 from schemas.config import EmailChannel as Settings
 from schemas.instants import to_datetime
@@ -40,12 +39,12 @@ class EmailChannel:
     spacing_seconds = 5.0
     repeat_seconds = None
 
-    def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
+    def __init__(self, name: str, settings: Settings, wording: Wording) -> None:
         parts = urlsplit(settings.url)
         self._port = parts.port or _PORTS[parts.scheme]
         self._name = name
         self._settings = settings
-        self._zone = zone
+        self._wording = wording
         self._host = parts.hostname
         self._is_tls = parts.scheme == "smtps"
 
@@ -53,36 +52,38 @@ class EmailChannel:
         """Send one mail about all of them."""
         told = for_people(alerts)
         if told:
-            message = self._message(told, headline(told), lines(told, self._zone), now)
-            await asyncio.to_thread(self._deliver, message)
+            await self._mail(told, self._wording.told(told), now)
 
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Send one mail for all of them, with a table where there is one."""
         notice = joined(told)
-        message = self._message(told, notice.title, notice_lines(notice), now)
-        message["Content-Language"] = notice.language
+        message = self._message(told, Told(notice.title, notice_lines(notice)), notice.language, now)
         message.add_alternative(_html(notice), subtype="html")
         await asyncio.to_thread(self._deliver, message)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Send one mail that counts them."""
-        message = self._message(alerts, summary_headline(alerts), summary_lines(alerts, self._zone), now)
-        await asyncio.to_thread(self._deliver, message)
+        await self._mail(alerts, self._wording.summary(alerts), now)
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _message(self, alerts: Sequence[Alert], headline: str, lines: Sequence[str], now: int) -> EmailMessage:
+    async def _mail(self, alerts: Sequence[Alert], told: Told, now: int) -> None:
+        message = self._message(alerts, told, self._wording.language, now)
+        await asyncio.to_thread(self._deliver, message)
+
+    def _message(self, alerts: Sequence[Alert], told: Told, language: str, now: int) -> EmailMessage:
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
         # What looks like an encoded word in a name is no encoded word.
-        message["Subject"] = headline.replace("=?", "=\N{WORD JOINER}?")
+        message["Subject"] = told.headline.replace("=?", "=\N{WORD JOINER}?")
         message["Date"] = format_datetime(to_datetime(now))
         # Servers and mail programs drop a second mail of the same id.
         message["Message-ID"] = f"<{idempotency_key(self._name, alerts)}@{self._settings.sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content("\n".join(lines) + "\n")
+        message.set_content("\n".join(told.lines) + "\n")
+        message["Content-Language"] = language
         return message
 
     def _deliver(self, message: EmailMessage) -> None:

@@ -17,14 +17,8 @@ _SECTION = 3000
 class SlackChannel(ChatChannel):
     """One Slack channel. Slack takes about a message a second."""
 
-    def body(self, headline: str, lines: Sequence[str]) -> dict[str, object]:
-        """Blocks, and a text for where blocks are not shown."""
-        title = escape(headline)
-        blocks = [_section(f"*{title}*"), *_sections(lines)]
-        return {"text": title, "parse": "none", "link_names": False, "blocks": blocks}
-
-    def notice_body(self, notice: Notice) -> dict[str, object]:
-        """The same; a table as text that keeps its columns, in which nothing is markup."""
+    def body(self, notice: Notice) -> dict[str, object]:
+        """Blocks, and a text for where they are not shown; a table as text that keeps its columns, without markup."""
         title = escape(notice.title)
         blocks = [_section(f"*{title}*")]
         if notice.table:

@@ -5,7 +5,6 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from processor.agents.channels.announcing import paragraphs
 from processor.agents.channels.chat import ChatChannel
@@ -18,32 +17,25 @@ _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 class TeamsChannel(ChatChannel):
     """One workflow. Teams throttles above four requests a second."""
 
-    def body(self, headline: str, lines: Sequence[str]) -> dict[str, object]:
-        """A card, in the envelope that a workflow takes."""
-        card = {
+    def body(self, notice: Notice) -> dict[str, object]:
+        """A card, in the envelope that a workflow takes; with a table, where there is one."""
+        title = escape(notice.title)
+        lines = [_text(line) for line in paragraphs(notice.lines)]
+        card: dict[str, object] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
-            "fallbackText": escape(headline),
+            "fallbackText": title,
             "body": [
-                {"type": "TextBlock", "text": escape(headline), "weight": "Bolder", "size": "Medium", "wrap": True},
-                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines),
+                {"type": "TextBlock", "text": title, "weight": "Bolder", "size": "Medium", "wrap": True},
+                *([_table(notice.table)] if notice.table else []),
+                *lines,
             ],
         }
+        if notice.table or notice.is_right_to_left:
+            card |= {"version": "1.5", "rtl": notice.is_right_to_left}
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
         return {"type": "message", "attachments": [attachment]}
-
-    def notice_body(self, notice: Notice) -> dict[str, object]:
-        """A card with a table, where there is one."""
-        body = self.body(notice.title, paragraphs(notice.lines))
-        if notice.table or notice.is_right_to_left:
-            attachments: Any = body["attachments"]
-            card = attachments[0]["content"]
-            card["version"] = "1.5"
-            card["rtl"] = notice.is_right_to_left
-            if notice.table:
-                card["body"].insert(1, _table(notice.table))
-        return body
 
 
 def _table(table: Sequence[Sequence[str]]) -> dict[str, object]:
@@ -57,7 +49,11 @@ def _table(table: Sequence[Sequence[str]]) -> dict[str, object]:
 
 
 def _cell(text: str) -> dict[str, object]:
-    return {"type": "TableCell", "items": [{"type": "TextBlock", "text": escape(text), "wrap": True}]}
+    return {"type": "TableCell", "items": [_text(text)]}
+
+
+def _text(text: str) -> dict[str, object]:
+    return {"type": "TextBlock", "text": escape(text), "wrap": True}
 
 
 def escape(text: str) -> str:

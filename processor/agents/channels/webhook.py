@@ -13,7 +13,7 @@ from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import LISTED
-from schemas.alerts import LEAD_RESPONSE, LEVELS, Alert, crossing_fields
+from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert, crossing_fields
 from schemas.config import WebhookChannel as Settings
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.instants import SECOND, format_instant
@@ -68,14 +68,20 @@ class WebhookChannel:
 def summary(alerts: Sequence[Alert], key: str, now: int) -> dict[str, Any]:
     """The body of a summary: how many leads and alerts, and the first of them. No lead is in `lead`: it is of many."""
     counts = Counter(alert.level for alert in alerts)
-    leads = list(dict.fromkeys(alert.lead for alert in sorted(alerts, key=lambda alert: (alert.started_at, alert.id))))
+    in_order = sorted(alerts, key=lambda alert: (alert.started_at, alert.id))
+    leads = list(dict.fromkeys(alert.lead for alert in in_order if alert.crossing is None))
+    crossed = [
+        {"rep": alert.rep if alert.called is None else alert.called.rep_id, "team": alert.team} | crossing_fields(alert)
+        for alert in in_order
+        if alert.crossing is not None
+    ]
     return {
         "id": key,
         "type": "alert.summary",
         "timestamp": format_instant(now),
         "data": {
             "id": None,
-            "kind": LEAD_RESPONSE,
+            "kind": LEAD_RESPONSE if leads else METRIC_THRESHOLD,
             "level": max(counts, key=LEVELS.index),
             "lead": None,
             "rep": None,
@@ -86,7 +92,8 @@ def summary(alerts: Sequence[Alert], key: str, now: int) -> dict[str, Any]:
             "first_due_at": format_instant(min(alert.due_at for alert in alerts)),
             "last_due_at": format_instant(max(alert.due_at for alert in alerts)),
             "listed": leads[:LISTED],
-        },
+        }
+        | ({"crossings": len(crossed), "crossed": crossed[:LISTED]} if crossed else {}),
     }
 
 

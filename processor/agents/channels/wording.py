@@ -1,31 +1,26 @@
-"""How people are told of alerts: a headline and a line for each, in plain text.
+"""How people are told of alerts: a headline and a line for each, in plain text and the language of the channels.
 
-Owns the words. Calls people, teams and leads as far as the channel may know them (processor/core/calling.py), and by
-their ids where nobody says a name. What comes from outside is one line of plain text here; each channel escapes what
-its own markup takes for more.
+Owns the order of what is said. Calls people, teams and leads as far as the channel may know them
+(processor/core/calling.py), and by their ids where nobody says a name. What comes from outside is one line of plain
+text here; each channel escapes what its own markup takes for more.
 """
 
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
-from schemas.alerts import Alert, Crossing
-from schemas.instants import to_datetime
+from schemas.alerts import CONNECTION, GOAL, Alert, Crossing
+from schemas.config import Config
+from schemas.win_words import metric_label
+from schemas.words import words_of
 
 LISTED = 20
 """Alerts that one message names; the rest is counted."""
 
-_WORDS = {"warn": "soon due", "breach": "overdue", "escalate": "escalated"}
-_NO_LONGER = "no longer waiting"
-_BACK = "back"
-_WINDOWS = {
-    "today": "today", "week": "this week", "month": "this month", "quarter": "this quarter", "year": "this year",
-    "5m": "in the last 5 minutes", "15m": "in the last 15 minutes", "1h": "in the last hour",
-    "4h": "in the last 4 hours", "24h": "in the last 24 hours",
-    "7d": "in the last 7 days", "30d": "in the last 30 days",
-}  # fmt: skip
+_LEVELS = ("warn", "breach", "escalate")
+_STATES = (*_LEVELS, "resolved", "below", "above", "reaches", "back")
+"""In the order in which they are counted."""
 
 
 LONGEST = 256
@@ -63,156 +58,167 @@ def for_people(alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.crossing is None or alert.is_open or not alert.crossing.is_over]
 
 
-def headline(alerts: Sequence[Alert]) -> str:
-    """One line for all of them."""
-    if len(alerts) == 1:
-        return _one(alerts[0])
-    leads = [alert for alert in alerts if alert.crossing is None]
-    metrics = [alert for alert in alerts if alert.crossing is not None]
-    return "; ".join(_counted(*group) for group in (("lead", leads), ("metric", metrics)) if group[1])
+class Told(NamedTuple):
+    """A message about alerts."""
+
+    headline: str
+    lines: list[str]
 
 
-def summary_headline(alerts: Sequence[Alert]) -> str:
-    """One line for alerts that were first told long after their instants."""
-    leads = len({alert.lead for alert in alerts})
-    counts = Counter(alert.level for alert in alerts)
-    levels = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
-    return f"Told late: {leads} {'lead' if leads == 1 else 'leads'}: {levels}"
+class Wording:
+    """The words of one configuration's channels."""
 
+    def __init__(self, config: Config) -> None:
+        self._config, self._zone = config, config.organisation.zone
+        self._words = words_of(config.channel_language)
+        self._say = self._words.say
+        self.language, self.is_right_to_left = self._words.language, self._words.direction == "rtl"
 
-def summary_lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
-    """How long ago these were due, and a line for some of the leads, longest first: each by its gravest level."""
-    gravest: dict[str | None, Alert] = {}
-    for alert in sorted(alerts, key=lambda alert: (list(_WORDS).index(alert.level), alert.id)):
-        gravest[alert.lead] = alert
-    leads = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
-    first, last = (_moment(pick(alert.due_at for alert in alerts), zone) for pick in (min, max))
-    when = f"due {first}" if first == last else f"due between {first} and {last}"
-    return [f"First heard of long after they were {when}; no message of its own is sent for any.", *lines(leads, zone)]
+    def told(self, alerts: Sequence[Alert]) -> Told:
+        """A headline for all of them, and a line for each of the first."""
+        if len(alerts) == 1:
+            return Told(self._one(alerts[0]), self._lines(alerts))
+        return Told(self._counted(alerts), self._lines(alerts))
 
-
-def _one(alert: Alert) -> str:
-    crossing = alert.crossing
-    if crossing is not None:
-        return f"{_label(crossing)} {_window(crossing)}, {_whose(alert, crossing)}: {_crossed(alert, crossing)}"
-    if alert.event == "resolved":
-        return f"Lead {_lead(alert)} no longer waits"
-    return f"Lead {_lead(alert)} is {_WORDS[alert.level]}"
-
-
-def _counted(what: str, alerts: Sequence[Alert]) -> str:
-    counts = Counter(_word(alert) for alert in alerts)
-    order = (*_WORDS.values(), _NO_LONGER, "below", "above", "reached", _BACK)
-    number = f"{len(alerts)} {what}s" if len(alerts) > 1 else f"1 {what}"
-    return f"{number}: " + ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
-
-
-def _word(alert: Alert) -> str:
-    if alert.crossing is None:
-        return _NO_LONGER if alert.event == "resolved" else _WORDS[alert.level]
-    if alert.event == "resolved":
-        return _BACK
-    return "reached" if alert.crossing.comparison == "reaches" else alert.crossing.comparison
-
-
-def lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
-    """A line for each alert, and one for those that are not listed."""
-    found = [_line(alert, zone) for alert in alerts[:LISTED]]
-    if len(alerts) > LISTED:
-        found.append(f"and {len(alerts) - LISTED} more")
-    return found
-
-
-def _line(alert: Alert, zone: ZoneInfo) -> str:
-    late = ", told late" if alert.is_late else ""
-    if alert.crossing is not None:
-        if alert.event == "resolved":
-            return _one(alert)
-        return f"{_one(alert)}, since {_moment(alert.due_at, zone)}{late}"
-    whose = ", ".join(
-        part
-        for part in (
-            _rep(alert) if alert.rep is not None else "nobody's",
-            f"team {_team(alert)}" if alert.team is not None else "",
+    def summary(self, alerts: Sequence[Alert]) -> Told:
+        """The same of alerts that were first told long after their instants: each lead by its gravest level."""
+        gravest: dict[str, Alert] = {}
+        for alert in sorted(alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.id)):
+            gravest[f"lead {alert.lead}" if alert.crossing is None else alert.id] = alert
+        found = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
+        first, last = (self._moment(pick(alert.due_at for alert in alerts)) for pick in (min, max))
+        due = (
+            self._say("alert.due", time=first)
+            if first == last
+            else self._say("alert.due_between", first=first, last=last)
         )
-        if part
-    )
-    if alert.event == "resolved":
-        return f"Lead {_lead(alert)} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
-    again = ", waits again" if alert.event == "reopened" else ""
-    return (
-        f"Lead {_lead(alert)} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
-        f"waiting since {_moment(alert.started_at, zone)}{late}{again}"
-    )
+        return Told(self._say("alert.late", counted=self._counted(alerts)), [due, *self._lines(found)])
+
+    def _counted(self, alerts: Sequence[Alert]) -> str:
+        """How many leads there are, and how many numbers of metrics, by their states."""
+        leads = [alert for alert in alerts if alert.crossing is None]
+        metrics = [alert for alert in alerts if alert.crossing is not None]
+        parts = []
+        if leads:
+            count = len({alert.lead for alert in leads})
+            parts.append(self._say("alert.leads", count, states=self._states(leads)))
+        if metrics:
+            parts.append(self._say("alert.metrics", len(metrics), states=self._states(metrics)))
+        return "; ".join(parts)
+
+    def _states(self, alerts: Sequence[Alert]) -> str:
+        counts = Counter(map(_state, alerts))
+        return self._words.several(
+            [
+                self._say("alert.count", many=self._words.number(counts[state]), state=self._say(f"alert.{state}"))
+                for state in _STATES
+                if counts[state]
+            ]
+        )
+
+    def _lines(self, alerts: Sequence[Alert]) -> list[str]:
+        found = [self._line(alert) for alert in alerts[:LISTED]]
+        if len(alerts) > LISTED:
+            found.append(self._say("digest.more", len(alerts) - LISTED))
+        return found
+
+    def _one(self, alert: Alert) -> str:
+        if alert.crossing is not None:
+            return self._metric(alert, alert.crossing)
+        if alert.event == "resolved":
+            return self._say("alert.lead_resolved", lead=_lead(alert))
+        return self._say("alert.lead", lead=_lead(alert), state=self._say(f"alert.{alert.level}"))
+
+    def _line(self, alert: Alert) -> str:
+        if alert.event == "resolved":
+            if alert.crossing is not None:
+                return self._one(alert)
+            state = self._say(f"alert.{alert.level}")
+            return self._say("alert.answered", lead=_lead(alert), whose=self._whose_lead(alert), state=state)
+        due = self._moment(alert.due_at)
+        if alert.crossing is not None:
+            line = self._say("alert.since", alert=self._one(alert), time=due)
+        else:
+            line = self._say(
+                "alert.waiting", lead=_lead(alert), whose=self._whose_lead(alert),
+                state=self._say(f"alert.{alert.level}"), due=due, started=self._moment(alert.started_at),
+            )  # fmt: skip
+        if alert.is_late:
+            line = self._say("alert.told_late", alert=line)
+        return self._say("alert.again", alert=line) if alert.event == "reopened" else line
+
+    # ---------------------------------------------------------------- whose it is
+
+    def _whose_lead(self, alert: Alert) -> str:
+        rep = self._say("alert.nobody") if alert.rep is None else self._rep(alert)
+        return self._words.several([part for part in (rep, self._team(alert)) if part])
+
+    def _whose(self, alert: Alert, crossing: Crossing) -> str:
+        team = self._team(alert)
+        if crossing.per == "organisation":
+            return self._say("alert.organisation")
+        if crossing.per == "team":
+            return team
+        rep = self._rep(alert) or self._say("alert.somebody")
+        return self._say("alert.rep_of", rep=rep, team=team) if team else rep
+
+    def _rep(self, alert: Alert) -> str:
+        """Whose it is; nothing, where the channel may not know."""
+        name = alert.rep if alert.called is None else alert.called.rep
+        return "" if name is None else self._say("alert.rep", name=plain(name))
+
+    def _team(self, alert: Alert) -> str:
+        called = alert.called
+        name = alert.team if called is None or called.team is None else called.team
+        return "" if name is None else self._say("alert.team", name=plain(name))
+
+    # ---------------------------------------------------------------- what a metric did
+
+    def _metric(self, alert: Alert, crossing: Crossing) -> str:
+        limit = self._value(crossing, crossing.limit)
+        beyond = self._words.within(f"alerts.{_BOARD.get(crossing.comparison, crossing.comparison)}", limit=limit)
+        if crossing.at is not None:
+            beyond = self._say("alert.at", beyond=beyond, time=self._words.digits(crossing.at))
+        if alert.event == "resolved":
+            beyond = self._say("alert.no_more", beyond=beyond)
+        return self._say(
+            "alert.metric", metric=self._label(alert, crossing), window=self._words.window(crossing.window),
+            whose=self._whose(alert, crossing), value=self._value(crossing, crossing.value), beyond=beyond,
+        )  # fmt: skip
+
+    def _label(self, alert: Alert, crossing: Crossing) -> str:
+        if alert.kind == GOAL:
+            return self._say("alert.goal", name=plain(crossing.threshold))
+        if alert.kind == CONNECTION:
+            return self._say("alert.missed", connection=plain(crossing.threshold))
+        if crossing.metric in self._config.catalogue:
+            return plain(metric_label(crossing.metric, self._words, self._config))
+        return plain(crossing.label or crossing.metric)
+
+    def _value(self, crossing: Crossing, value: int | float | str | None) -> str:
+        """A value as people write it, so exactly that it is on the side of its limit on which it is."""
+        if value is None:
+            return self._say("alert.no_number")
+        if crossing.unit in {"ratio", "days"}:
+            value = f"{float(value):.4g}"
+        elif crossing.unit == "seconds":
+            value = round(float(value))
+        return self._words.exactly(value, crossing.unit, crossing.currency)
+
+    def _moment(self, instant: int) -> str:
+        return self._words.moment(instant, self._zone)
 
 
-def _label(crossing: Crossing) -> str:
-    return crossing.metric if crossing.label is None else plain(crossing.label)
+_BOARD = {"reaches": "reached"}
+"""Where the wallboard has another word for the same."""
 
 
-def _window(crossing: Crossing) -> str:
-    return _WINDOWS.get(crossing.window, crossing.window)
-
-
-def _whose(alert: Alert, crossing: Crossing) -> str:
-    if crossing.per == "organisation":
-        return "organisation"
-    team = f"team {_team(alert)}"
-    if crossing.per == "team":
-        return team
-    return (_rep(alert) or "somebody") + ("" if alert.team is None else f" ({team})")
-
-
-def _rep(alert: Alert) -> str:
-    """Whose it is; nothing, where the channel may not know."""
-    called = alert.called
-    if called is None:
-        return f"rep {plain(alert.rep)}"
-    return "" if called.rep is None else f"rep {plain(called.rep)}"
-
-
-def _team(alert: Alert) -> str:
-    called = alert.called
-    return plain(alert.team if called is None or called.team is None else called.team)
+def _state(alert: Alert) -> str:
+    if alert.crossing is None:
+        return "resolved" if alert.event == "resolved" else alert.level
+    return "back" if alert.event == "resolved" else alert.crossing.comparison
 
 
 def _lead(alert: Alert) -> str:
     called = alert.called
     return plain(alert.lead if called is None or called.lead is None else called.lead)
-
-
-def _crossed(alert: Alert, crossing: Crossing) -> str:
-    value, limit = _text(crossing, crossing.value), _text(crossing, crossing.limit)
-    if crossing.comparison == "reaches":
-        beyond = f"{limit} reached"
-    else:
-        beyond = f"{crossing.comparison} {limit}" + ("" if crossing.at is None else f" at {crossing.at}")
-    if alert.event == "resolved":
-        beyond = f"no longer {beyond}"
-    return f"{value}, {beyond}"
-
-
-def _text(crossing: Crossing, value: int | float | str | None) -> str:
-    """A value as people write it: shares in percent, seconds as hours and minutes, money with its currency."""
-    unit = crossing.unit
-    if value is None:
-        return "no number"
-    if unit == "money":
-        return f"{crossing.currency} {Decimal(value):,f}"
-    number = float(value)
-    if unit == "ratio":
-        return f"{number * 100:.4g} %"
-    if unit == "seconds":
-        return _duration(round(number))
-    if unit == "days":
-        return f"{number:.4g} days"
-    return f"{number:,.10g}"
-
-
-def _duration(seconds: int) -> str:
-    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
-    return " ".join(f"{part} {unit}" for part, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if part) or "0 s"
-
-
-def _moment(instant: int, zone: ZoneInfo) -> str:
-    return to_datetime(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")

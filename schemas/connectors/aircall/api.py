@@ -25,7 +25,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
 )
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import count_in, instant_of_date
 from schemas.instants import DAY, MINUTE, SECOND
 
@@ -87,8 +87,10 @@ class AircallSource(Source):
         meta = _meta(answer)
         total = meta.get("total")
         following = None
-        if meta.get("next_page_link") and records:
+        if meta.get("next_page_link"):
             following = f"{start} {int(page) + 1}"
+            if int(page) >= _PAGES and not records:
+                raise standing_still()
             if int(page) >= _PAGES:
                 last = _second(records[-1])
                 if last <= int(start):
@@ -97,10 +99,6 @@ class AircallSource(Source):
                 following = f"{last} 1"
         left = total - (int(page) - 1) * _LISTED if isinstance(total, int) else None
         return Changed(found, following, left, records=records)
-
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """What is kept."""
-        return (yield from self.changed(object, 0, cursor))
 
     def everybody(self) -> Steps[Envelope]:
         """Users. Those who were deleted are not among them."""

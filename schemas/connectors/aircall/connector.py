@@ -9,25 +9,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.connectors.aircall.api import CALLS, USERS, AircallSource
-from schemas.connectors.answered import read_answer
 from schemas.connectors.apis import Api, Secret
 from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import (
-    LeftOutError,
-    Statement,
-    member,
-    own_id,
-    read_events,
-    text_member,
-    whole_number,
-)
+from schemas.connectors.crm import CrmConnector
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement, member, own_id, text_member, whole_number
 from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
-from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import BROUGHT_BY, Delivery
+from schemas.connectors.words import CrmConnection, words_of
 
 _LIFE = (
     "created", "ringing_on_agent", "agent_declined", "answered", "transferred", "external_transferred",
@@ -135,29 +126,19 @@ USER = Table(
 )  # fmt: skip
 
 
-_KINDS = {CALLS: ("call",), USERS: ("rep",)}
-
-
-class Aircall:
+class Aircall(CrmConnector):
     """Connector of kind `aircall`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "timestamp"
+    kinds: Mapping[str, Sequence[str]] = {CALLS: ("call",), USERS: ("rep",)}
 
-    def __init__(self, *, tokens: Sequence[bytes], words: Words, namespace: str = "") -> None:
-        self._tokens = tuple(tokens)
-        self._words = words
-        self.namespace = namespace
+    def __init__(self, connection: AircallConnection) -> None:
+        super().__init__(connection, words_of(connection))
+        self._tokens = [token_of(secret) for secret in connection.secrets]
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
         check_token(self._tokens, request)
         check_content(request.headers, {JSON})
-
-    def parse(self, delivery: Delivery) -> Parsed:
-        """The event of the delivery, or every one of an array of them; or what the API has answered."""
-        if BROUGHT_BY in delivery.headers:
-            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
-        return read_events(delivery, self._statements, namespace=self.namespace, clock="timestamp")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         subject, _, action = text_member(event, "event").partition(".")
@@ -169,8 +150,7 @@ class Aircall:
         elif subject == "user" and action == "deleted":
             yield Statement("rep", own_id(member(event, "data").get("id"), "data.id"), at, {"active": False})
         else:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
 
     def _answered(
         self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
@@ -186,15 +166,6 @@ class Aircall:
         return Statement(table.record, own_id(data.get("id"), "data.id"), at, table.read(said))
 
 
-def build_aircall(connection: AircallConnection) -> Aircall:
-    """Make the connector of an `aircall` connection."""
-    return Aircall(
-        tokens=[token_of(secret) for secret in connection.secrets],
-        words=words_of(connection),
-        namespace=connection.namespace,
-    )
-
-
 def aircall_source(connection: AircallConnection) -> AircallSource | None:
     """Its API; None: the connection has none."""
     api = connection.api
@@ -203,4 +174,4 @@ def aircall_source(connection: AircallConnection) -> AircallSource | None:
     )
 
 
-AIRCALL = Kind(AircallConnection, build_aircall, source=aircall_source, objects=(CALL, USER))
+AIRCALL = Kind(AircallConnection, Aircall, source=aircall_source, objects=(CALL, USER))

@@ -60,6 +60,8 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
 """What the event log is asked for: it takes an object with an action, an object alone it does not."""
 _STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
 _LISTED, _SKIP = "listed ", "skip "
+_NO_ROW = "-"
+"""In place of the first row of a page that has none: there may be others behind it."""
 USERS = "users"
 _RATE = re.compile(r"(limit|remaining|reset)=([0-9]+(?:\.[0-9]+)?)")
 _LONGEST = 120.0
@@ -136,7 +138,7 @@ class CloseSource(Source):
         return walked(
             lambda skip: Ask("GET", f"{_ROOT}{path}", {**of, "_skip": skip or "0"}, expected=expected),
             rows,
-            lambda page: str(page.count) if _has_more(page.answer) else None,
+            lambda page: str(_behind(int(page.cursor or 0), page.rows)) if _has_more(page.answer) else None,
         )
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -184,7 +186,7 @@ class CloseSource(Source):
         order = {}
         if object == OPPORTUNITY.name:
             name, path, order = "date_updated", f"{_ROOT}/opportunity/", {"_order_by": "-date_updated"}
-        until, _, skip = cursor.partition(" ")
+        until, skip, before = [*cursor.split(" "), "", ""][:3]
         query = {f"{name}__gte": _written(since), "_limit": str(_FOUND), "_skip": skip or "0", **order}
         query |= {f"{name}__lte": until} if until else {}
         answer = yield Ask("GET", path, query, expected=_TOO_FAR if skip else frozenset())
@@ -193,8 +195,12 @@ class CloseSource(Source):
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, name)) for row in _rows(answer)]
         stretch = Stretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
-        if not found or not _has_more(answer):
+        if not _has_more(answer):
             return Changed(found, None, stretch=stretch)
+        if not found:
+            if before == _NO_ROW:
+                raise standing_still()
+            return Changed(found, f"{_LISTED}{until} {_behind(int(skip or 0), found)} {_NO_ROW}", stretch=stretch)
         last = _written(found[-1][1] + _MILLISECOND)
         same = sum(_written(at + _MILLISECOND) == last for _, at in found) + (int(skip or 0) if last == until else 0)
         return Changed(found, f"{_LISTED}{last} {same}", stretch=stretch)
@@ -238,9 +244,10 @@ class CloseSource(Source):
             msg = f"lead: more than Close lists: what lies behind {skip} is lacking"
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
-        if found and found[0][0] == before:  # pages of older ones bring nothing by which to tell
+        first = found[0][0] if found else _NO_ROW
+        if first == before:  # pages of older ones bring nothing by which to tell
             raise standing_still()
-        following = f"{_LISTED}{_SKIP}{int(skip) + len(found)} {found[0][0]}" if found and _has_more(answer) else None
+        following = f"{_LISTED}{_SKIP}{_behind(int(skip), found)} {first}" if _has_more(answer) else None
         return Changed([(id, at) for id, at in found if at >= since], following)
 
     def _events(
@@ -251,7 +258,7 @@ class CloseSource(Source):
         answer = yield Ask("GET", f"{_ROOT}/event/", query | ({"_cursor": cursor} if cursor else {}))
         rows = [row for row in _rows(answer) if isinstance(row.get("object_id"), str)]
         following = answer.data.get("cursor_next") if isinstance(answer.data, dict) else None
-        is_over = not rows or _at(rows[-1], "date_updated") < since
+        is_over = bool(rows) and _at(rows[-1], "date_updated") < since
         return [row for row in rows if _at(row, "date_updated") >= since], None if is_over else following
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
@@ -259,7 +266,7 @@ class CloseSource(Source):
         rows, following = yield from self._events({"object_type": object, "action": "deleted"}, since, cursor)
         records = []
         for row in rows:
-            at, merged = _at(row, "date_updated"), _merge_of(row)
+            at, merged = _at(row, "date_updated"), merge_of(row)
             if merged is None:
                 records.append({"id": str(row["object_id"]), GONE: at})
             elif object == LEAD.name and merged[0] != merged[1]:
@@ -292,11 +299,17 @@ class CloseSource(Source):
         return GONE not in record and MERGED not in record
 
 
-def _merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+def merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The lead that goes and the one that stays; None: the event is of no merge."""
     meta = event.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     source, stays = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
     return (source, stays) if isinstance(source, str) and isinstance(stays, str) and source and stays else None
+
+
+def _behind(skip: int, rows: Sequence[object]) -> int:
+    """How much is skipped to come behind a page: of one without rows, what it might have had."""
+    return skip + (len(rows) or _FOUND)
 
 
 def _rate(headers: Mapping[str, str]) -> dict[str, float]:

@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, Secret
 from schemas.connectors.asking import HISTORY, Envelope
-from schemas.connectors.base import Parsed, SignatureError, SignedRequest
-from schemas.connectors.close.api import USERS, CloseSource
+from schemas.connectors.base import Parsed, SignatureError, SignedRequest, check_near
+from schemas.connectors.close.api import USERS, CloseSource, merge_of
 from schemas.connectors.close.objects import (
     CALL,
     CHANGES,
@@ -30,27 +29,18 @@ from schemas.connectors.close.objects import (
     was_changed,
 )
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import (
-    LeftOutError,
-    Statement,
-    instant_member,
-    member,
-    own_id,
-    read_events,
-    text_member,
-)
+from schemas.connectors.crm import CrmConnector, place_within
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement, member, own_id, text_member
 from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Said, Table, instant_text
-from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import BROUGHT_BY, Delivery
+from schemas.connectors.tables import Said, Table, instant_of, instant_text, joined
+from schemas.connectors.tokens import check_secret
+from schemas.connectors.words import CrmConnection, words_of
 from schemas.documents.errors import wrong
-from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.instants import SECOND, format_instant
 from schemas.records import MERGED
 
 HASH = "close-sig-hash"
 TIMESTAMP = "close-sig-timestamp"
-TOLERANCE = 5 * MINUTE
-"""Close names no window; this is what the others have."""
 MIN_KEY = 16
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -91,29 +81,19 @@ def sign(key: bytes, *, timestamp: str, body: bytes) -> str:
     return hmac.digest(key, timestamp.encode("utf-8", "backslashreplace") + body, sha256).hex()
 
 
-class Close:
+class Close(CrmConnector):
     """Connector of kind `close`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "date_updated"
+    kinds: Mapping[str, Sequence[str]] = {**{name: (table.record,) for name, table in OBJECTS.items()}, USERS: ("rep",)}
 
-    def __init__(
-        self,
-        *,
-        keys: Sequence[bytes],
-        words: Words,
-        namespace: str = "",
-        owner_field: str | None = None,
-        looks_up: bool = False,
-    ) -> None:
-        """`looks_up`: whether the API can be asked for what an outcome is called."""
-        self._keys = tuple(keys)
-        self._words = words
-        self.namespace = namespace
-        self._owner_field = owner_field
-        self._looks_up = looks_up
+    def __init__(self, connection: CloseConnection) -> None:
+        super().__init__(connection, words_of(connection, calls=DISPOSITIONS, statuses=STATUSES))
+        self._keys = [bytes.fromhex(secret.get_secret_value().strip()) for secret in connection.secrets]
+        self._owner_field = connection.owner_field
+        self._looks_up = connection.api is not None  # what an outcome is called, it can be asked
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
         given, timestamp = (request.headers.get(name, "").strip() for name in (HASH, TIMESTAMP))
         if not given:
             msg = f"{HASH}: is missing"
@@ -121,37 +101,22 @@ class Close:
         if _SECONDS.fullmatch(timestamp) is None:
             msg = f"{TIMESTAMP}: is missing or not in whole seconds since 1970"
             raise SignatureError(msg)
-        if abs(now - int(timestamp) * SECOND) > TOLERANCE:
-            msg = f"{TIMESTAMP}: is more than 5 minutes away from now"
-            raise SignatureError(msg)
-        fits = False
-        for key in self._keys:  # no early exit: the time taken must not tell which secret is in use
-            expected = sign(key, timestamp=timestamp, body=request.body)
-            fits |= hmac.compare_digest(given.lower().encode("utf-8", "backslashreplace"), expected.encode())
-        if not fits:
-            msg = f"{HASH}: fits no secret of this connection"
-            raise SignatureError(msg)
+        check_near(int(timestamp) * SECOND, now, TIMESTAMP)
+        expected = [sign(key, timestamp=timestamp, body=request.body).encode() for key in self._keys]
+        check_secret(expected, given.lower(), HASH)
         check_content(request.headers, {JSON})
-
-    def parse(self, delivery: Delivery) -> Parsed:
-        """Every event of the delivery: Close posts one, its event log has many; or what the API has answered."""
-        if BROUGHT_BY in delivery.headers:
-            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
-        return read_events(delivery, self._statements, namespace=self.namespace, clock="date_updated")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         event = member(body, "event") if "event" in body or "object_type" not in body else body
         name, action = text_member(event, "object_type"), text_member(event, "action")
-        at = _instant_of(event)
+        at = _written_at(event, "date_updated" if event.get("date_updated") else "date_created")
         if name in CHANGES:
             yield from self._change(event, name, action, at, parsed)
             return
         table = OBJECTS.get(name)
         if table is None or action not in _ACTIONS:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
-        meta = event.get("meta")
-        merged = _merge_in(meta if isinstance(meta, dict) else {})
+            raise LeftOutError(UNKNOWN_TYPE)
+        merged = merge_of(event)
         if merged is not None and action in ("merged", "deleted"):
             yield from _merge(table, merged, at)
             return
@@ -200,8 +165,7 @@ class Close:
                 return  # nobody remembers more
         table = OBJECTS.get(envelope.object)
         if table is None:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         fields = table.read(Said(table.record, record, at, self._words, parsed, learned=envelope.words))
         if isinstance(record.get(HISTORY), list):
             for field in ("stage", "status"):
@@ -234,29 +198,21 @@ class Close:
     def _change(self, event: Mapping[str, Any], name: str, action: str, at: int, parsed: Parsed) -> Iterator[Statement]:
         """An activity that tells of another object's change. Taken from it, the change has happened all the same."""
         if action not in ("created", "updated"):
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         table, pointer = CHANGES[name]
         data = member(event, "data")
-        happened = data.get("date_created")
-        at = instant_member(instant_text(happened), "date_created") if isinstance(happened, str) else at
+        at = _written_at(data, "date_created") if isinstance(data.get("date_created"), str) else at
         said = Said(table.record, data, at, self._words, parsed)
         yield Statement(table.record, own_id(data.get(pointer), pointer), at, table.read(said))
 
 
-_KINDS: Mapping[str, Sequence[str]] = {**{name: (table.record,) for name, table in OBJECTS.items()}, USERS: ("rep",)}
-
-
 def _written_at(record: Mapping[str, Any], name: str) -> int:
-    value = record.get(name)
-    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
+    return instant_of(record.get(name), name)
 
 
 def _person(record: Mapping[str, Any], id: str, asked_at: int) -> Statement:
     """A user of the organisation."""
-    name = " ".join(
-        part for part in (record.get("first_name"), record.get("last_name")) if isinstance(part, str) and part
-    )
+    name = joined(record, "first_name", "last_name")
     at = _written_at(record, "date_updated") if record.get("date_updated") else asked_at
     fields = {"name": name} if name else {}
     return Statement("rep", id, at, fields | ({"email": record["email"]} if record.get("email") else {}))
@@ -267,20 +223,6 @@ _ACTIONS = frozenset(
         "created", "updated", "deleted", "merged", "answered", "completed", "sent", "scheduled", "started", "canceled",
     }
 )  # fmt: skip
-
-
-def _instant_of(event: Mapping[str, Any]) -> int:
-    name = "date_updated" if event.get("date_updated") else "date_created"
-    value = event.get(name)
-    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
-
-
-def _merge_in(meta: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The lead that goes and the one that stays; None: the event is of no merge."""
-    source, destination = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
-    if not isinstance(source, str) or not isinstance(destination, str) or not source or not destination:
-        return None
-    return source, destination
 
 
 def _merge(table: Table, merged: tuple[str, str], at: int) -> Iterator[Statement]:
@@ -310,17 +252,6 @@ def _owner(data: Mapping[str, Any], name: str, said: Said) -> dict[str, Any]:
     return {"rep": owner, **({"assigned_at": format_instant(said.at)} if changed else {})}
 
 
-def build_close(connection: CloseConnection) -> Close:
-    """Make the connector of a `close` connection."""
-    return Close(
-        keys=[bytes.fromhex(secret.get_secret_value().strip()) for secret in connection.secrets],
-        words=words_of(connection, calls=DISPOSITIONS, statuses=STATUSES),
-        namespace=connection.namespace,
-        owner_field=connection.owner_field,
-        looks_up=connection.api is not None,
-    )
-
-
 def close_source(connection: CloseConnection) -> CloseSource | None:
     """Its API; None: the connection has none."""
     api = connection.api
@@ -328,5 +259,5 @@ def close_source(connection: CloseConnection) -> CloseSource | None:
 
 
 CLOSE = Kind(
-    CloseConnection, build_close, source=close_source, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE)
+    CloseConnection, Close, source=close_source, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE)
 )

@@ -10,18 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from schemas.connectors.asking import Envelope
+from schemas.connectors.asking import GONE, Envelope
 from schemas.connectors.base import Parsed
-from schemas.connectors.events import ShapeError
+from schemas.connectors.events import ShapeError, Statement
 from schemas.connectors.fields import MAX_TEXT, FieldError
-from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
-from schemas.connectors.hubspot.events import (
-    STATEMENTS,
-    Account,
-    Statement,
-    merged_before,
-    merged_ids,
-)
+from schemas.connectors.hubspot.api import LINKS, MADE_BY, USERS, modified_at, user_of
+from schemas.connectors.hubspot.events import STATEMENTS, Account, merged_before, merged_ids
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import (
     DISPOSITION,
@@ -29,15 +23,17 @@ from schemas.connectors.hubspot.properties import (
     MAKER,
     NAMES,
     OTHER_PARTY,
+    OWNER,
     PASTS,
     UNSENT,
     WINNING,
 )
+from schemas.connectors.tables import joined
 from schemas.instants import parse_instant
 from schemas.records import FIELDS
 
-Said = tuple[int, str, Iterable[Statement]]
-"""(instant, what says it, statements): each is read by itself, so that what cannot be read costs no other."""
+Said = tuple[str, Iterable[Statement]]
+"""(What says it, statements): each is read by itself, so that what cannot be read costs no other."""
 
 _STATUS_PROPERTIES = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
 _BY_STATUS = {"open": ("false", "false", "false"), "won": ("true", "true", "false"), "lost": ("true", "false", "true")}
@@ -55,22 +51,25 @@ def said_by(
     if not isinstance(id, str):
         msg = "records: must have an id"
         raise ShapeError(msg)
-    if envelope.object == "owners":
-        yield from _owner(id, record, asked_at)
+    if envelope.object == "owners" and GONE not in record:
+        yield from _owner(id, record, asked_at, account)
         return
     target = next((found for found in account.objects.values() if found.name == envelope.object), None)
     if target is None:
         return
+    if GONE in record:
+        yield "archived", [Statement(target.kind, target.prefix + id, asked_at, deleted=True)]
+        return
     if record.get("archived") is True:
         at = _instant(record.get("archivedAt")) or modified_at(envelope.object, record) or asked_at
-        yield at, "archivedAt", _event("deletion", id, target, at, parsed)
+        yield "archivedAt", _event("deletion", id, target, at, parsed)
         return
     if id in envelope.restored:
-        yield asked_at, "archived", _event("restore", id, target, asked_at, parsed)
+        yield "archived", _event("restore", id, target, asked_at, parsed)
     if "properties" in record or "propertiesWithHistory" in record:
-        yield from _properties(id, record, target, envelope, asked_at, parsed)
+        yield from _properties(id, record, target, envelope, asked_at, parsed, account)
     if "associations" in record:
-        yield asked_at, "associations", _links(id, record["associations"], target, account)
+        yield "associations", _links(id, record["associations"], target, account, asked_at)
 
 
 def _event(action: str, id: str, target: Object, at: int, parsed: Parsed, **more: Any) -> Iterator[Statement]:
@@ -79,12 +78,20 @@ def _event(action: str, id: str, target: Object, at: int, parsed: Parsed, **more
 
 
 def _properties(
-    id: str, record: Mapping[str, Any], target: Object, envelope: Envelope, asked_at: int, parsed: Parsed
+    id: str,
+    record: Mapping[str, Any],
+    target: Object,
+    envelope: Envelope,
+    asked_at: int,
+    parsed: Parsed,
+    account: Account,
 ) -> Iterator[Said]:
+    users = record.get(USERS)
+    users = users if isinstance(users, dict) else {}
     modified = modified_at(envelope.object, record) or asked_at
     created = _instant(record.get("createdAt"))
     if created is not None:
-        yield created, "createdAt", _event("creation", id, target, created, parsed)
+        yield "createdAt", _event("creation", id, target, created, parsed)
     told = {
         name: _told(record, name, modified) for name in (*target.properties, *FURTHER_PROPERTIES.get(target.name, ()))
     }
@@ -92,27 +99,31 @@ def _properties(
         if name not in target.properties:
             continue
         for value, at in history if name in PASTS else history[-1:]:
+            if name == OWNER and isinstance(value, str):
+                value = account.person(value, users)  # noqa: PLW2901 - the same person, by the id that is known
             if (named := _named(target, name, value, at, envelope.words)) is not None:
                 # The event that brought it knew no meaning, at the same instant.
-                yield at, name, [Statement(target.kind, target.prefix + id, named, yields=-WINNING)]
+                yield name, [Statement(target.kind, target.prefix + id, at, named, yields=-WINNING)]
                 continue
             change = _event("propertyChange", id, target, at, parsed, propertyName=name, propertyValue=value)
-            yield at, name, change
+            yield name, change
     if target.kind == "call":
         yield from _number(id, told, target)
     if target.name == "contacts":
         names = [told[each][-1] for each in NAMES if told[each]]
         if names:
             whole = " ".join(str(value) for value, _ in names if value)[:MAX_TEXT]
-            yield max(at for _, at in names), NAMES[0], [Statement(target.kind, target.prefix + id, {"name": whole})]
+            since = max(at for _, at in names)
+            yield NAMES[0], [Statement(target.kind, target.prefix + id, since, {"name": whole})]
     maker = record.get(MADE_BY)
     if isinstance(maker, str) and target.kind in _MAKERS:
-        yield created or modified, MAKER, [Statement(target.kind, target.prefix + id, {_MAKERS[target.kind]: maker})]
+        fields = {_MAKERS[target.kind]: account.person(maker, users)}
+        yield MAKER, [Statement(target.kind, target.prefix + id, created or modified, fields)]
     merged = told.get("hs_merged_object_ids", [])
     for (before, _), (now, at) in pairwise([("", 0), *merged]):
         losers = sorted(merged_ids(now) - merged_ids(before) - {id})
         if losers:
-            yield at, "hs_merged_object_ids", merged_before(losers, target.prefix + id, target)
+            yield "hs_merged_object_ids", merged_before(losers, target.prefix + id, target, at)
 
 
 def _named(target: Object, name: str, value: Any, at: int, words: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -128,7 +139,7 @@ def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) 
     for direction, at in told.get("hs_call_direction", [])[-1:]:
         name = OTHER_PARTY.get(str(direction).upper(), "")
         for value, since in told.get(name, [])[-1:]:
-            yield max(at, since), name, [Statement(target.kind, target.prefix + id, {"number": value})]
+            yield name, [Statement(target.kind, target.prefix + id, max(at, since), {"number": value})]
 
 
 def _told(record: Mapping[str, Any], name: str, modified: int) -> list[tuple[Any, int]]:
@@ -166,7 +177,7 @@ def _adapted(told: dict[str, list[tuple[Any, int]]], words: Mapping[str, str]) -
     return told
 
 
-def _links(id: str, associations: Any, target: Object, account: Account) -> Iterator[Statement]:
+def _links(id: str, associations: Any, target: Object, account: Account, asked_at: int) -> Iterator[Statement]:
     """What it points to now: of several the primary one, else the one with the smallest id. A mail has each contact."""
     if not isinstance(associations, dict):
         return
@@ -183,29 +194,27 @@ def _links(id: str, associations: Any, target: Object, account: Account) -> Iter
         if other == "contacts" and "contacts" in FIELDS[target.kind]:
             fields["contacts"] = [end.prefix + each for each in ids] or None
     if fields:
-        yield Statement(target.kind, target.prefix + id, fields)
+        yield Statement(target.kind, target.prefix + id, asked_at, fields)
 
 
 def _is_link(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] != ""
 
 
-def _owner(id: str, record: Mapping[str, Any], asked_at: int) -> Iterator[Said]:
+def _owner(owner: str, record: Mapping[str, Any], asked_at: int, account: Account) -> Iterator[Said]:
     """An owner. That one moved to another team does not show in when it was modified."""
+    id = account.person(owner, {owner: user_of(record)})
     at = _instant(record.get("updatedAt")) or _instant(record.get("createdAt")) or asked_at
-    name = " ".join(
-        part for part in (record.get("firstName"), record.get("lastName")) if isinstance(part, str) and part
-    )
     fields: dict[str, Any] = {"active": record.get("archived") is not True}
-    if name:
+    if name := joined(record, "firstName", "lastName"):
         fields["name"] = name
     if isinstance(record.get("email"), str) and record["email"]:
         fields["email"] = record["email"]
-    yield at, "owners", [Statement("rep", id, fields)]
+    yield "owners", [Statement("rep", id, at, fields)]
     teams = [team for team in record.get("teams") or () if isinstance(team, dict) and isinstance(team.get("name"), str)]
     if teams:
         primary = next((team for team in teams if team.get("primary") is True), teams[0])
-        yield asked_at, "teams", [Statement("rep", id, {"team": primary["name"]})]
+        yield "teams", [Statement("rep", id, asked_at, {"team": primary["name"]})]
 
 
 def _instant(value: Any) -> int | None:

@@ -27,7 +27,7 @@ from schemas.connectors.asking import (
     objects_in,
 )
 from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER
+from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER, OWNER
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import count_in
 from schemas.instants import MINUTE, SECOND, parse_instant
@@ -56,8 +56,10 @@ LINKS: Mapping[str, Sequence[str]] = {
 """Object -> what it points to. https://developers.hubspot.com/docs/api-reference/latest/crm/associations"""
 
 _SEARCH = "search"
-MADE_BY = "$made_by"
-"""Member of a record: the owner who is the user that made it."""
+_AFTER = " after "
+"""Behind the last id of a page that had any: where HubSpot says that it goes on behind one without."""
+MADE_BY, USERS = "$made_by", "$users"
+"""Members of a record: the owner who is the user that made it; owner -> user, of all whom it names as owners."""
 
 
 class HubSpotSource(Source):
@@ -76,6 +78,10 @@ class HubSpotSource(Source):
         self._token = token
         self._owners: dict[str, str] = {}
         """Id of a user -> that of the owner who is the same person."""
+        self._users: dict[str, str] = {}
+        """The other way round."""
+        self._strangers: set[str] = set()
+        """Ids that records name and no list of owners does."""
         self._objects = {found.name: found for found in objects.values()}
         self.objects: Mapping[str, ApiObject] = {
             name: ApiObject(name, found.kind, found.prefix, name in LINKS) for name, found in self._objects.items()
@@ -124,11 +130,23 @@ class HubSpotSource(Source):
         archived = (yield from self._batch(object, left, archived=True)) if left else []
         found |= {record["id"] for record in archived}
         yield from self._associate(object, records)
-        for record in records:
-            maker = self._owners.get(str(_told(record, MAKER)))
-            if maker is not None:
-                record[MADE_BY] = maker
+        yield from self._say_who(records)
         return Envelope(object=object, records=[*records, *archived], missing=[id for id in left if id not in found])
+
+    def _say_who(self, records: Sequence[dict[str, Any]]) -> Steps[None]:
+        """Put into each record who made it, and which users its owners are."""
+        named = {id for record in records for id in _owners_in(record)} - self._users.keys()
+        named |= {str(maker) for record in records if (maker := _told(record, MAKER))} - self._owners.keys()
+        if named - self._strangers:
+            yield from self.everybody(_NOT_TOLD)
+            self._strangers |= named
+        for record in records:
+            owners = _owners_in(record)
+            if (maker := self._owners.get(str(_told(record, MAKER)))) is not None:
+                record[MADE_BY] = maker
+                owners.add(maker)
+            if users := {owner: self._users[owner] for owner in sorted(owners) if owner in self._users}:
+                record[USERS] = users
 
     def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Associations alone."""
@@ -182,9 +200,10 @@ class HubSpotSource(Source):
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`."""
         name = _modified(object)
+        last, _, after = (cursor or "").partition(_AFTER)
         filters = [{"propertyName": name, "operator": "GTE", "value": str(since // 1000)}]
-        if cursor is not None:
-            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": cursor})
+        if last:
+            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": last})
         answer = yield Ask(
             "POST",
             f"/crm/objects/{VERSION}/{object}/search",
@@ -193,12 +212,19 @@ class HubSpotSource(Source):
                 "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
                 "properties": [name],
                 "limit": _FOUND,
+                **({"after": after} if after else {}),
             },
             pace=_SEARCH,
         )
         found = [(str(member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
-        total = answer.data.get("total")
-        return Changed(found, found[-1][0] if len(found) >= _FOUND else None, total if isinstance(total, int) else None)
+        total, further = answer.data.get("total"), _next(answer)
+        total = total if isinstance(total, int) else None
+        if found:  # a page may have less than it was asked for, and others behind it
+            is_more = len(found) >= _FOUND or further is not None or (total is not None and total > len(found))
+            following = found[-1][0] if is_more else None
+        else:
+            following = None if further is None else last + _AFTER + further
+        return Changed(found, following, total)
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Archived ones: the whole list, for it cannot be asked for since when."""
@@ -220,17 +246,17 @@ class HubSpotSource(Source):
         query = {"limit": str(_LISTED), "properties": _modified(object), "archived": "true" if archived else "false"}
         return Ask("GET", f"/crm/objects/{VERSION}/{object}", {**query, **({"after": cursor} if cursor else {})})
 
-    def everybody(self) -> Steps[Envelope]:
-        """Owners, those who left too."""
+    def everybody(self, refusals: frozenset[int] = frozenset()) -> Steps[Envelope]:
+        """Owners, those who left too. `refusals`: what stands for none."""
         # https://developers.hubspot.com/docs/api-reference/latest/crm/owners/guide
         records: list[dict[str, Any]] = []
         for archived in ("false", "true"):
-            owners = yield from _owners_of(archived)
+            owners = yield from _owners_of(archived, refusals)
             records += [{**record, "archived": archived == "true"} for record in owners]
         for record in records:
-            user = record.get("userId") or record.get("userIdIncludingInactive")
-            if user is not None:
-                self._owners[str(user)] = str(record.get("id"))
+            if (user := user_of(record)) is not None:
+                self._owners[user] = str(record.get("id"))
+                self._users[str(record.get("id"))] = user
         return Envelope(object=self.people, records=records)
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
@@ -238,11 +264,27 @@ class HubSpotSource(Source):
         return record.get("archived") is not True and "properties" in record
 
 
-def _owners_of(archived: str) -> Steps[list[dict[str, Any]]]:
+def user_of(owner: Mapping[str, Any]) -> str | None:
+    """The user who is an owner; one who left is a user no more, and was one."""
+    user = owner.get("userId") or owner.get("userIdIncludingInactive")
+    return None if user is None else str(user)
+
+
+def _owners_in(record: Mapping[str, Any]) -> set[str]:
+    """Whom a record names as its owner, now and before."""
+    histories = record.get("propertiesWithHistory")
+    history = histories.get(OWNER) if isinstance(histories, dict) else None
+    named = [each.get("value") for each in history or () if isinstance(each, dict)]
+    return {str(id) for id in (*named, _told(record, OWNER)) if id}
+
+
+def _owners_of(archived: str, refusals: frozenset[int]) -> Steps[list[dict[str, Any]]]:
     of = {"limit": str(_OWNERS), "archived": archived}
     return walked(
-        lambda after: Ask("GET", f"/crm/owners/{VERSION}", {**of, **({"after": after} if after else {})}),
-        _results,
+        lambda after: Ask(
+            "GET", f"/crm/owners/{VERSION}", {**of, **({"after": after} if after else {})}, expected=refusals
+        ),
+        lambda answer: () if answer.status in refusals else _results(answer),
         lambda page: _next(page.answer),
     )
 

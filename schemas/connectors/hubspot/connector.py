@@ -5,42 +5,27 @@ API answers comes as a delivery too. Without `api` only what the events say is k
 creation, deletion, restore, merge, association and to the properties in `properties.py`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
-import msgspec
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from schemas.connectors.apis import Api, Secret
-from schemas.connectors.asking import Envelope, decode_envelope
-from schemas.connectors.base import Parsed, SignedRequest, runs_ahead
-from schemas.connectors.connection import MIN_SECRET
+from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import LeftOutError, ShapeError, events_of, whole_number
-from schemas.connectors.fields import FieldError, read_change
+from schemas.connectors.crm import CrmConnector, open_answer, records_in
+from schemas.connectors.events import ShapeError, Statement, Statements, read_event, whole_number
+from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.answers import said_by
 from schemas.connectors.hubspot.api import HubSpotSource
-from schemas.connectors.hubspot.events import (
-    STATEMENTS,
-    Account,
-    Statement,
-    UnknownPropertyError,
-    subject_of,
-)
-from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
+from schemas.connectors.hubspot.events import STATEMENTS, Account, subject_of
+from schemas.connectors.hubspot.objects import objects_of
 from schemas.connectors.hubspot.signatures import check_signature
 from schemas.connectors.kinds import Kind
-from schemas.connectors.words import CrmConnection
-from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery
-from schemas.documents.errors import wrong
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    # An empty secret verifies against an empty key, which anyone can forge.
-    if len(secret.get_secret_value().strip()) < MIN_SECRET:
-        msg = f"must have at least {MIN_SECRET} characters"
-        raise wrong(msg)
-    return secret
+from schemas.connectors.tokens import Token
+from schemas.connectors.words import CrmConnection, Words
+from schemas.deliveries import Delivery
 
 
 class HubSpotApi(Api):
@@ -54,7 +39,7 @@ class HubSpotConnection(CrmConnection):
     """An app of HubSpot, private or public, that posts to `/webhooks/{name}`."""
 
     kind: Literal["hubspot"]
-    secrets: list[Annotated[SecretStr, AfterValidator(_secret)]] = Field(min_length=1, max_length=8)
+    secrets: list[Token] = Field(min_length=1, max_length=8)
     """The app's client secret."""
     public_url: str = Field(pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
     """Where HubSpot posts, which its signatures are of: scheme, host and a path prefix if a proxy takes one away."""
@@ -79,134 +64,54 @@ class HubSpotConnection(CrmConnection):
         return found
 
 
-_ALL = Account(BY_TYPE_ID)
-_Said = tuple[int, Iterable[Statement]]
-
-
-class HubSpot:
+class HubSpot(CrmConnector):
     """Connector of kind `hubspot`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "occurredAt"
 
-    def __init__(
-        self, *, secrets: Sequence[bytes], account: Account = _ALL, namespace: str = "", takes_legacy: bool = False
-    ) -> None:
-        self._secrets = tuple(secrets)
-        self._account = account
-        self._takes_legacy = takes_legacy
-        self.namespace = namespace
+    def __init__(self, connection: HubSpotConnection) -> None:
+        super().__init__(connection, Words())  # its tables hold the words
+        self._secrets = [secret.get_secret_value().strip().encode() for secret in connection.secrets]
+        self._account = _account(connection)
+        self._takes_legacy = connection.legacy_signatures
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
         check_signature(self._secrets, request, now, takes_legacy=self._takes_legacy)
         check_content(request.headers, {JSON})
 
-    def parse(self, delivery: Delivery) -> Parsed:
-        """Every event of the delivery: an array of them, or one alone; or what the API has answered."""
-        parsed = Parsed()
-        if BROUGHT_BY in delivery.headers:
-            self._read_answer(delivery, parsed)
-            return parsed
-        for index, event in events_of(delivery, parsed):
-            self._read(event, index, delivery.received_at, parsed)
-        return parsed
+    def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        target, action = subject_of(event, self._account)
+        at = whole_number(event.get("occurredAt"), "occurredAt", per_second=1000)
+        return STATEMENTS[action](event, target, at, parsed, self._account)
 
-    def _read_answer(self, delivery: Delivery, parsed: Parsed) -> None:
-        try:
-            envelope = decode_envelope(delivery.body)
-            asked_at = int(delivery.headers.get(ASKED_AT, delivery.received_at))
-        except (msgspec.MsgspecError, ValueError):
-            parsed.refuse("bad_shape", "body: is not an answer of the API as floorcast keeps it")
-            return
-        self._take(self._gone(envelope, asked_at), 0, delivery.received_at, parsed)
-        for index, record in enumerate(envelope.records):
+    def _read_answer(self, delivery: Delivery) -> Parsed:
+        parsed = Parsed()
+        if (opened := open_answer(delivery, parsed)) is None:
+            return parsed
+        for index, record in enumerate(records_in(*opened)):
             try:
-                said = list(said_by(record, envelope, asked_at, parsed, self._account))
+                said = list(said_by(record, *opened, parsed, self._account))
             except (ShapeError, FieldError) as error:
                 parsed.refuse("bad_shape", str(error), index)
                 continue
             except Exception as error:  # noqa: BLE001 - our own fault
                 parsed.fail(error, index)
                 continue
-            for at, name, statements in said:
-                self._take((at, statements), index, delivery.received_at, parsed, name)
+            for name, statements in said:
+                read_event(
+                    record, index, _named(name, statements), parsed, delivery.received_at,
+                    namespace=self.namespace, clock=self.clock,
+                )  # fmt: skip
+        return parsed
 
-    def _gone(self, envelope: Envelope, at: int) -> tuple[int, Iterable[Statement]]:
-        found = [target for target in self._account.objects.values() if target.name == envelope.object]
-        return at, (
-            Statement(target.kind, target.prefix + id, deleted=True) for target in found for id in envelope.gone
-        )
 
-    def _read(self, event: Any, index: int, received_at: int, parsed: Parsed) -> None:
-        name = event.get("propertyName") if isinstance(event, dict) else None
-        self._take(
-            lambda: self._said(event, parsed), index, received_at, parsed, name if isinstance(name, str) else None
-        )
-
-    def _said(self, event: Any, parsed: Parsed) -> _Said:
-        if not isinstance(event, dict):
-            msg = "event: must be an object"
-            raise ShapeError(msg)
-        target, action = subject_of(event, self._account)
-        at = whole_number(event.get("occurredAt"), "occurredAt", per_second=1000)
-        return at, STATEMENTS[action](event, target, at, parsed, self._account)
-
-    def _take(
-        self,
-        said: _Said | Callable[[], _Said],
-        index: int,
-        received_at: int,
-        parsed: Parsed,
-        name: str | None = None,
-    ) -> None:
-        """All that is said at one instant, or that it cannot be read. `name`: HubSpot's property."""
-        try:
-            at, statements = said() if callable(said) else said
-            if runs_ahead(at, received_at):
-                parsed.refuse("clock_ahead", "occurredAt: is more than 24 h ahead of its delivery", index)
-                return
-            readings = [
-                read_change(
-                    kind=statement.kind,
-                    record_id=statement.record_id,
-                    changed_at=at - statement.yields,
-                    raw=statement.fields,
-                    received_at=received_at,
-                    namespace=self.namespace,
-                    deleted=statement.deleted,
-                    takes_voices=True,
-                )
-                for statement in statements
-            ]
-        except UnknownPropertyError as unknown:
-            parsed.ignore_unknown(unknown.record, unknown.name)
-        except LeftOutError as left_out:
-            parsed.ignore(left_out.reason)
-        except ShapeError as error:
-            parsed.refuse("bad_shape", str(error), index)
-        except FieldError as error:
-            # The fields are ours, the reader of a dead letter knows HubSpot's property.
-            parsed.refuse("bad_field", str(error) if name is None else f"{name}: {error.problem}", index)
-        except Exception as error:  # noqa: BLE001 - a connector's own fault
-            parsed.fail(error, index)
-        else:
-            for reading in readings:
-                parsed.ignore("rounded", reading.rounded)
-                parsed.accept(reading.change, index, field="occurredAt")
+def _named(source: str, statements: Iterable[Statement]) -> Statements:
+    """The same, each with the property that says it."""
+    return lambda _record, _parsed: (replace(each, source=each.source or source) for each in statements)
 
 
 def _account(connection: HubSpotConnection) -> Account:
-    return Account(objects_of(connection, connection.leads), looks_up=connection.api is not None)
-
-
-def build_hubspot(connection: HubSpotConnection) -> HubSpot:
-    """Make the connector of a `hubspot` connection."""
-    return HubSpot(
-        secrets=[secret.get_secret_value().strip().encode() for secret in connection.secrets],
-        account=_account(connection),
-        namespace=connection.namespace,
-        takes_legacy=connection.legacy_signatures,
-    )
+    return Account(objects_of(connection, connection.leads), connection.api is not None, connection.people)
 
 
 def hubspot_source(connection: HubSpotConnection) -> HubSpotSource | None:
@@ -219,4 +124,4 @@ def hubspot_source(connection: HubSpotConnection) -> HubSpotSource | None:
     )
 
 
-HUBSPOT = Kind(HubSpotConnection, build_hubspot, source=hubspot_source)
+HUBSPOT = Kind(HubSpotConnection, HubSpot, source=hubspot_source)

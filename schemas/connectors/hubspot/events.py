@@ -8,12 +8,12 @@ https://developers.hubspot.com/beta-docs/guides/apps/public-apps/create-generic-
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from schemas.connectors.base import Parsed
-from schemas.connectors.events import LeftOutError, ShapeError
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, text_member
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
 from schemas.connectors.hubspot.properties import (
@@ -22,24 +22,13 @@ from schemas.connectors.hubspot.properties import (
     INFERRED_YIELDS,
     NAMES,
     OTHER_PARTY,
+    OWNER,
     REMOVAL_YIELDS,
     WINNING,
 )
 from schemas.instants import format_instant
 from schemas.records import FIELDS, MERGED
 from schemas.voices import LEFT
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What an event says of one record: the input of a change."""
-
-    kind: str
-    record_id: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    deleted: bool | None = None
-    yields: int = 0
-    """How much older its version is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +39,13 @@ class Account:
     """Those that are records of it, by type id."""
     looks_up: bool = False
     """Whether its API can be asked for what events do not tell."""
+    people: frozenset[str] = frozenset()
+    """The ids by which `aliases` know people: of owners, or of the users that those are."""
 
-
-class UnknownPropertyError(Exception):
-    """A property that says nothing of a record of ours."""
-
-    def __init__(self, record: str, name: str) -> None:
-        self.record = record
-        self.name = name
-        super().__init__(name)
+    def person(self, owner: str, users: Mapping[str, Any]) -> str:
+        """The id by which an owner is known. `users`: owner -> user."""
+        user = users.get(owner)
+        return user if isinstance(user, str) and user in self.people and owner not in self.people else owner
 
 
 def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | None, str]:
@@ -67,27 +54,20 @@ def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | Non
     if event.get("eventId") in (1, 100) and event.get("objectId") == 123:
         reason = "test_event"
         raise LeftOutError(reason)
-    name = event.get("subscriptionType", event.get("eventType"))
-    if not isinstance(name, str) or not name:
-        msg = "subscriptionType: is missing or not text"
-        raise ShapeError(msg)
+    name = text_member({"subscriptionType": event.get("eventType"), **event}, "subscriptionType")
     subject, _, action = name.partition(".")
     if action not in STATEMENTS:
-        raise LeftOutError(_UNKNOWN_TYPE)
+        raise LeftOutError(UNKNOWN_TYPE)
     if action == "associationChange":
         if subject not in {"object", *CLASSIC}:
-            raise LeftOutError(_UNKNOWN_TYPE)
+            raise LeftOutError(UNKNOWN_TYPE)
         return None, action
     if subject == "object":
-        type_id = event.get("objectTypeId")
-        if not isinstance(type_id, str) or not type_id:
-            msg = "objectTypeId: is missing or not text"
-            raise ShapeError(msg)
-        target = account.objects.get(type_id)
+        target = account.objects.get(text_member(event, "objectTypeId"))
     else:
         target = account.objects.get(CLASSIC.get(subject, ""))
     if target is None:
-        raise LeftOutError(_UNKNOWN_TYPE)
+        raise LeftOutError(UNKNOWN_TYPE)
     return target, action
 
 
@@ -102,7 +82,6 @@ def _own_id(event: Mapping[str, Any], target: Object) -> str:
     return target.prefix + _object_id(event.get("objectId"), "objectId")
 
 
-_UNKNOWN_TYPE = "unknown_type"
 MERGED_IDS = ("hs_merged_object_ids", "hs_calculated_merged_vids")
 _MERGED_ID = re.compile(r"([0-9]{1,20})(?::[0-9]*)?")
 _LISTED_YIELDS = 2
@@ -114,7 +93,7 @@ def _creation(
 ) -> Iterator[Statement]:
     _want(event.get("objectId"), target, parsed, account)
     fields = {} if target.created is None else {target.created: format_instant(at)}
-    yield Statement(target.kind, _own_id(event, target), fields, yields=INFERRED_YIELDS)
+    yield Statement(target.kind, _own_id(event, target), at, fields, yields=INFERRED_YIELDS)
 
 
 def _want(id: Any, target: Object, parsed: Parsed, account: Account) -> None:
@@ -124,26 +103,23 @@ def _want(id: Any, target: Object, parsed: Parsed, account: Account) -> None:
 
 
 def _deletion(
-    event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed, _account: Account
+    event: Mapping[str, Any], target: Object, at: int, _parsed: Parsed, _account: Account
 ) -> Iterator[Statement]:
-    yield Statement(target.kind, _own_id(event, target), deleted=True)
+    yield Statement(target.kind, _own_id(event, target), at, deleted=True)
 
 
 def _restore(
-    event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account
+    event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account
 ) -> Iterator[Statement]:
     _want(event.get("objectId"), target, parsed, account)
-    yield Statement(target.kind, _own_id(event, target), deleted=False)
+    yield Statement(target.kind, _own_id(event, target), at, deleted=False)
 
 
 def _property_change(
     event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account
 ) -> Iterator[Statement]:
     own_id = _own_id(event, target)
-    name = event.get("propertyName")
-    if not isinstance(name, str) or not name:
-        msg = "propertyName: is missing or not text"
-        raise ShapeError(msg)
+    name = text_member(event, "propertyName")
     reading = target.properties.get(name)
     if reading is None and (
         (target.kind == "call" and name in OTHER_PARTY.values())
@@ -153,7 +129,8 @@ def _property_change(
         _want(event.get("objectId"), target, parsed, account)
         return
     if reading is None:
-        raise UnknownPropertyError(target.kind, name)
+        parsed.ignore_unknown(target.kind, name)
+        return
     if event.get("isSensitive") is True or event.get("propertyValue") == "REDACTED":
         reason = "redacted"
         raise LeftOutError(reason)
@@ -164,6 +141,10 @@ def _property_change(
         facts = reading(_property_text(event["propertyValue"]), at)
     except ValueError as error:
         raise FieldError(field=name, problem=str(error)) from None
+    if name == OWNER and account.looks_up and account.people and facts.said["rep"] not in {None, *account.people}:
+        # It may be a user that `aliases` name: the API tells.
+        _want(event.get("objectId"), target, parsed, account)
+        return
     is_named = facts.unmapped and name == DISPOSITION and account.looks_up  # what it is called, the API tells
     if facts.unmapped and facts.said and not is_named:
         parsed.ignore_unmapped(target.kind, next(iter(facts.said)).partition("#")[0], str(event["propertyValue"]))
@@ -179,7 +160,7 @@ def _property_change(
         ({} if account.looks_up else facts.follows, FOLLOWING_YIELDS),
     ):
         if fields:
-            yield Statement(target.kind, own_id, fields, yields=yields)
+            yield Statement(target.kind, own_id, at, fields, yields=yields, source=name)
 
 
 def _property_text(value: Any) -> str | None:
@@ -192,14 +173,14 @@ def _property_text(value: Any) -> str | None:
     raise ValueError(msg)
 
 
-def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
+def _merge(event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
     """Losers of a merge point to the record that stays.
 
     A merge may make a new record: then the former primary one is a loser too, merged before the others, for its values
     are those of the new record.
     """
     if MERGED not in FIELDS[target.kind]:
-        raise LeftOutError(_UNKNOWN_TYPE)
+        raise LeftOutError(UNKNOWN_TYPE)
     merged = event.get("mergedObjectIds")
     if not isinstance(merged, list):
         msg = "mergedObjectIds: must be an array of ids"
@@ -215,7 +196,7 @@ def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, a
         if loser == stays:
             continue
         is_first = loser == primary_id
-        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays}, yields=int(is_first))
+        yield Statement(target.kind, target.prefix + loser, at, {MERGED: target.prefix + stays}, yields=int(is_first))
     _want(stays, target, parsed, account)  # what it has taken over, no event tells
 
 
@@ -227,7 +208,7 @@ def _property(
         return
     stays = _own_id(event, target)
     losers = merged_ids(event.get("propertyValue")) - {str(event["objectId"])}
-    yield from merged_before(sorted(losers), stays, target)
+    yield from merged_before(sorted(losers), stays, target, at)
 
 
 def merged_ids(value: Any) -> set[str]:
@@ -236,19 +217,19 @@ def merged_ids(value: Any) -> set[str]:
     return {found[1] for part in parts if (found := _MERGED_ID.fullmatch(part.strip()))}
 
 
-def merged_before(losers: Iterable[str], stays: str, target: Object) -> Iterator[Statement]:
+def merged_before(losers: Iterable[str], stays: str, target: Object, at: int) -> Iterator[Statement]:
     """What the record that stays says of those merged into it. The event of the merge itself knows better."""
     for loser in losers:
-        yield Statement(target.kind, target.prefix + loser, {MERGED: stays}, yields=_LISTED_YIELDS)
+        yield Statement(target.kind, target.prefix + loser, at, {MERGED: stays}, yields=_LISTED_YIELDS)
 
 
 def _association_change(
-    event: Mapping[str, Any], _target: None, _at: int, parsed: Parsed, account: Account
+    event: Mapping[str, Any], _target: None, at: int, parsed: Parsed, account: Account
 ) -> Iterator[Statement]:
     """Both sides of an association send an event; both say the same of the same record, so one is a repetition."""
     ends = _ends(event, account.objects)
     if ends is None:
-        raise LeftOutError(_UNKNOWN_TYPE)
+        raise LeftOutError(UNKNOWN_TYPE)
     removed = event.get("associationRemoved")
     if removed is not None and not isinstance(removed, bool):
         msg = "associationRemoved: must be true or false"
@@ -265,20 +246,16 @@ def _association_change(
             _want(event.get(("fromObjectId", "toObjectId")[holder]), ends[holder], parsed, account)
             # Of several contacts another one may be the record's: only who was taken off is its lead no more.
             said = LEFT[kind][pointer] if removed else pointer
-            yield Statement(kind, ids[holder], {said: ids[other]}, yields=REMOVAL_YIELDS if removed else 0)
+            yield Statement(kind, ids[holder], at, {said: ids[other]}, yields=REMOVAL_YIELDS if removed else 0)
     if not holds:
-        raise LeftOutError(_UNKNOWN_TYPE)
+        raise LeftOutError(UNKNOWN_TYPE)
 
 
 def _ends(event: Mapping[str, Any], objects: Mapping[str, Object]) -> tuple[Object, Object] | None:
     from_type, to_type = event.get("fromObjectTypeId"), event.get("toObjectTypeId")
     if isinstance(from_type, str) and isinstance(to_type, str):
         return _both(objects.get(from_type), objects.get(to_type))
-    name = event.get("associationType")
-    if not isinstance(name, str) or not name:
-        msg = "associationType: is missing or not text"
-        raise ShapeError(msg)
-    from_name, _, to_name = name.upper().partition("_TO_")
+    from_name, _, to_name = text_member(event, "associationType").upper().partition("_TO_")
     return _both(objects.get(IN_ASSOCIATIONS.get(from_name, "")), objects.get(IN_ASSOCIATIONS.get(to_name, "")))
 
 

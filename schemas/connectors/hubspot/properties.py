@@ -286,6 +286,7 @@ DEAL: Mapping[str, PropertyReader] = {
     "closed_lost_reason": _shortened("lost_reason"),
 }
 
+OWNER = "hubspot_owner_id"
 MAKER = "hs_created_by_user_id"
 """Who made a record: a user, whom only the list of owners turns into a rep."""
 CALLED, CALLING = "hs_call_to_number", "hs_call_from_number"

@@ -9,9 +9,9 @@ from typing import Any
 
 from schemas.connectors.asking import HISTORY
 from schemas.connectors.base import Parsed
-from schemas.connectors.events import ShapeError, Statement, instant_member
+from schemas.connectors.events import Statement
 from schemas.connectors.pipedrive.objects import STATUSES
-from schemas.connectors.tables import instant_text
+from schemas.connectors.tables import instant_of
 from schemas.connectors.words import Words
 from schemas.instants import format_instant
 from schemas.records import MAX_PLACE
@@ -22,7 +22,7 @@ PASTS = ("stage", "entered_stage_at", "status", "closed_at", "amount")
 
 def past_of(deal: Mapping[str, Any], id: str, words: Words, parsed: Parsed) -> Iterator[Statement]:
     """The stages, statuses and amounts that a deal had since it was made, oldest first."""
-    made = _instant(deal.get("add_time"), "add_time")
+    made = instant_of(deal.get("add_time"), "add_time")
     changes = _changes(deal.get(HISTORY), made)
     now = {name: _first(deal, name, changes) for name in ("stage_id", "status", "value")}
     yield Statement("deal", id, made, _stage(now, made) | _status(now, made, words, parsed) | {"amount": now["value"]})
@@ -41,7 +41,7 @@ def _changes(history: Any, made: int) -> list[tuple[int, str, Any]]:
     """Oldest first: of one instant the change that Pipedrive names first is the later one."""
     found: list[tuple[int, str, Any]] = []
     for change in reversed(_said(history)):
-        at = _instant(change.get("time"), "time")
+        at = instant_of(change.get("time"), "time")
         if at >= made:  # what is older was another deal's, before this one was made of it
             found.append((at, change["field_key"], change.get("new_value")))
     return sorted(found, key=lambda change: change[0])
@@ -81,10 +81,3 @@ def _status(now: Mapping[str, Any], at: int, words: Words, parsed: Parsed) -> di
         found = words.stages.get(str(now["stage_id"]), "open")
         return {"status": found, **({"closed_at": None} if found == "open" else {})}
     return {"status": status, "closed_at": format_instant(at)}
-
-
-def _instant(value: Any, name: str) -> int:
-    if not isinstance(value, str):
-        msg = f"{name}: is missing or not an instant"
-        raise ShapeError(msg)
-    return instant_member(instant_text(value), name)

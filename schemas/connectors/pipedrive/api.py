@@ -33,7 +33,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
 )
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.pipedrive.objects import RECORDS
 from schemas.connectors.quotas import count_in
 from schemas.connectors.tables import second_text
@@ -42,10 +42,14 @@ from schemas.instants import MINUTE, SECOND
 DEALS, LEADS, ACTIVITIES, USERS = "deals", "leads", "activities", "users"
 BATCH = 100
 _FOUND = 500
+CONVERTED = "converted"
+"""What becomes of a lead of which a deal is made: no list names it any more."""
 _MISSING = frozenset({404})
 _NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
 _UNKNOWN = frozenset({404, 410})
+_NO_ROW = "-"
+"""Behind the place of a page: the one before it had no rows, and others behind it."""
 _LEAST = 50
 """Of the day's tokens: fewer than the dearest request may need."""
 _DAY_IS_USED, _BLOCKED = 3600.0, 60.0
@@ -64,7 +68,7 @@ class PipedriveSource(Source):
     overlap = 5 * MINUTE
     is_exact = False
     objects: Mapping[str, ApiObject] = {
-        LEADS: ApiObject(LEADS, "lead"),
+        LEADS: ApiObject(LEADS, "lead", leaves_as=CONVERTED),
         DEALS: ApiObject(DEALS, "deal"),
         ACTIVITIES: ApiObject(ACTIVITIES, RECORDS[0], further=RECORDS[1:]),
     }
@@ -139,7 +143,7 @@ class PipedriveSource(Source):
         own = (cursor or "").removeprefix(_ARCHIVED)
         suffix = f"/{_ARCHIVED}" if is_archived else ""
         if object == LEADS:
-            found, following = yield from self._newest_leads(suffix, since, int(own or 0))
+            found, following = yield from self._newest_leads(suffix, since, own)
         else:
             found, following = yield from self._updated(object, suffix, since, own)
         if following is not None:
@@ -163,8 +167,10 @@ class PipedriveSource(Source):
         )  # fmt: skip
         return [(record["id"], updated_at(record)) for record in _rows(answer)], _next_cursor(answer)
 
-    def _newest_leads(self, suffix: str, since: int, start: int) -> Steps[tuple[list[tuple[str, int]], str | None]]:
+    def _newest_leads(self, suffix: str, since: int, cursor: str) -> Steps[tuple[list[tuple[str, int]], str | None]]:
         """The newest change first, as far as it is wanted: what changes meanwhile makes others come twice."""
+        place, _, before = cursor.partition(" ")
+        start = int(place or 0)
         query = {"start": str(start), "limit": str(_FOUND), "sort": "update_time DESC"}
         answer = yield Ask("GET", f"/api/v1/leads{suffix}", query)
         all_found = [(record["id"], updated_at(record)) for record in _rows(answer)]
@@ -172,7 +178,13 @@ class PipedriveSource(Source):
         paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
         pages = paging.get("pagination") if isinstance(paging, dict) else None
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
-        return found, str(start + max(1, len(all_found) - _OVERLAP)) if is_more and found else None
+        if not is_more:
+            return found, None
+        if not all_found:
+            if before == _NO_ROW:
+                raise standing_still()
+            return found, f"{start + _FOUND} {_NO_ROW}"
+        return found, str(start + max(1, len(all_found) - _OVERLAP)) if found else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Deals that were deleted in the last 30 days; of other objects nothing tells."""
@@ -187,10 +199,6 @@ class PipedriveSource(Source):
             },
         )  # fmt: skip
         return Page([_deleted(record) for record in _rows(answer)], _next_cursor(answer))
-
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """All that is there."""
-        return (yield from self.changed(object, 0, cursor))
 
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are not active any more too: one list without pages."""

@@ -10,27 +10,29 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, DailyLimit, Secret
 from schemas.connectors.asking import HISTORY, BadAnswerError, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import LeftOutError, ShapeError, Statement, instant_member, own_id, read_events
+from schemas.connectors.crm import CrmConnector, place_within
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, own_id
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive.answers import PASTS, past_of
-from schemas.connectors.pipedrive.api import ACTIVITIES, PipedriveSource, updated_at
+from schemas.connectors.pipedrive.api import ACTIVITIES, CONVERTED, DEALS, PipedriveSource, updated_at
 from schemas.connectors.pipedrive.objects import ACTIVITIES as ACTIVITIES_TABLES
-from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TYPES, USER, all_tables
+from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TABLES, TYPES, USER
 from schemas.connectors.pipedrive.shapes import Event, read_event
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import check_secret
-from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import BROUGHT_BY, Delivery
+from schemas.connectors.words import CrmConnection, words_of
 from schemas.documents.errors import wrong
+from schemas.instants import HOUR
 from schemas.records import MERGED
 
 AUTHORIZATION = "authorization"
+_DELETED_WITHIN = HOUR
+"""A lead is deleted at once when a deal is made of it: so long after it nobody has deleted it."""
 
 
 def _credentials(secret: SecretStr) -> SecretStr:
@@ -65,47 +67,45 @@ class PipedriveConnection(CrmConnection):
     """What look-ups, back-fill and reconciliation ask."""
 
 
-class Pipedrive:
+_TABLES: Mapping[str, Table] = {"deals": DEAL, "leads": LEAD, "users": USER}
+
+
+class Pipedrive(CrmConnector):
     """Connector of kind `pipedrive`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "meta.timestamp"
+    kinds: Mapping[str, Sequence[str]] = {
+        **{name: (table.record,) for name, table in _TABLES.items()},
+        ACTIVITIES: RECORDS,
+    }
 
-    def __init__(
-        self, *, secrets: Sequence[bytes], words: Words, namespace: str = "", has_changelog: bool = False
-    ) -> None:
-        """`has_changelog`: whether the API tells when deals entered their stages."""
-        self._has_changelog = has_changelog
-        self._secrets = tuple(secrets)
-        self._words = words
-        self.namespace = namespace
+    def __init__(self, connection: PipedriveConnection) -> None:
+        super().__init__(connection, words_of(connection, types=TYPES))
+        self._looks_up = connection.api is not None  # which tells when deals entered their stages
+        self._secrets = [secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets]
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
         check_secret(self._secrets, _given(request.headers), AUTHORIZATION)
         check_content(request.headers, {JSON})
-
-    def parse(self, delivery: Delivery) -> Parsed:
-        """The event of the delivery, or every one of an array of them; or what the API has answered."""
-        if BROUGHT_BY in delivery.headers:
-            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
-        return read_events(delivery, self._statements, namespace=self.namespace, clock="meta.timestamp")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         event = read_event(body)
         if event.action not in ("create", "change", "delete"):
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         if event.entity == "activity":
             yield from self._activity(event, parsed)
             return
         table = OBJECTS.get(event.entity)
         if table is None:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         if event.action == "delete":
             yield _gone(table, event)
             return
         yield self._said(table, event, parsed)
+        if table is DEAL:
+            yield from _converted(_whole(event), event.at)
+            if event.action == "create" and self._looks_up:
+                parsed.want(DEALS, event.id)  # of which lead it was made, no webhook tells
         merged = event.meta.get("merged_from_id")
         if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
             yield Statement("deal", str(merged), event.at, {MERGED: event.id})
@@ -151,8 +151,7 @@ class Pipedrive:
             return
         table = _TABLES.get(envelope.object)
         if table is None:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         fields = table.read(Said(table.record, record, at, self._words, parsed))
         if table is DEAL and HISTORY in record:
             fields = {name: value for name, value in fields.items() if name not in PASTS}
@@ -166,6 +165,8 @@ class Pipedrive:
             elif "rep" in fields:
                 fields["assigned_at"] = None
         yield Statement(table.record, id, at, fields, place=place)
+        if table is DEAL:
+            yield from _converted(record, at)
 
     def _answered_activity(
         self, id: str, data: Mapping[str, Any], at: int, place: int, parsed: Parsed
@@ -196,7 +197,7 @@ class Pipedrive:
         said = Said(table.record, data, event.at, self._words, parsed, before=before)
         fields = table.read(said)
         is_repeated = before is not None and "stage_id" not in before and "entered_stage_at" not in fields
-        if table is DEAL and is_repeated and self._has_changelog:
+        if table is DEAL and is_repeated and self._looks_up:
             # Each activity of a deal changes the deal: so many entries of one stage would push out the true one.
             fields.pop("stage", None)
         if table is USER:
@@ -205,13 +206,6 @@ class Pipedrive:
         return Statement(
             table.record, event.id, event.at, fields, deleted=True if _is_gone(data) else False if is_restored else None
         )
-
-
-_TABLES: Mapping[str, Table] = {"deals": DEAL, "leads": LEAD, "users": USER}
-_KINDS: Mapping[str, Sequence[str]] = {
-    **{name: (table.record,) for name, table in _TABLES.items()},
-    ACTIVITIES: RECORDS,
-}
 
 
 def _whole(event: Event) -> Mapping[str, Any]:
@@ -224,6 +218,17 @@ def _whole(event: Event) -> Mapping[str, Any]:
 def _is_gone(data: Mapping[str, Any]) -> bool:
     """Whether an object is deleted, or was, by what changed members were before. Within 30 days it may be restored."""
     return data.get("is_deleted") is True or data.get("status") == "deleted" or data.get("active_flag") is False
+
+
+def _converted(deal: Mapping[str, Any], at: int) -> Iterator[Statement]:
+    """Of the lead that a deal was made of: it has ended well, and that Pipedrive deletes it then says nothing else."""
+    lead = deal.get("source_lead_id")
+    if not isinstance(lead, str) or not lead:
+        return
+    made = instant_text(deal.get("add_time"))
+    at = at if made is None else instant_member(made, "add_time")
+    yield Statement("lead", lead, at, {"status#1": CONVERTED})
+    yield Statement("lead", lead, at, deleted=False, yields=-_DELETED_WITHIN)
 
 
 def _gone(table: Table, event: Event) -> Statement:
@@ -248,16 +253,6 @@ def _given(headers: Mapping[str, str]) -> bytes:
         raise SignatureError(msg) from None
 
 
-def build_pipedrive(connection: PipedriveConnection) -> Pipedrive:
-    """Make the connector of a `pipedrive` connection."""
-    return Pipedrive(
-        secrets=[secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets],
-        words=words_of(connection, types=TYPES),
-        namespace=connection.namespace,
-        has_changelog=connection.api is not None,
-    )
-
-
 def pipedrive_source(connection: PipedriveConnection) -> PipedriveSource | None:
     """Its API; None: the connection has none."""
     api = connection.api
@@ -266,4 +261,4 @@ def pipedrive_source(connection: PipedriveConnection) -> PipedriveSource | None:
     return PipedriveSource(company=api.company, token=api.token.get_secret_value().strip(), address=api.url)
 
 
-PIPEDRIVE = Kind(PipedriveConnection, build_pipedrive, source=pipedrive_source, objects=tuple(all_tables()))
+PIPEDRIVE = Kind(PipedriveConnection, Pipedrive, source=pipedrive_source, objects=TABLES)

@@ -4,7 +4,7 @@ Owns Pipedrive's words and the times of activities. Does not know how events bri
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.connectors.tables import Read, Row, Said, Table, id_of, id_row, instant_row, instant_text, plain_text, row
@@ -59,7 +59,7 @@ DEAL = Table(
         row("currency", "currency"),
         row("lost_reason", "lost_reason"),
         id_row("org_id", "customer"),
-        row("source_lead_id", "lead"),
+        row("source_lead_id", "lead", "which is converted by it"),
     ),
 )  # fmt: skip
 
@@ -110,6 +110,14 @@ LEAD = Table(
 
 
 # --- Activities -------------------------------------------------------------------------------------------------------
+
+
+def _lead(value: Any, said: Said) -> Mapping[str, Any]:
+    """Whom it was a touch of. Of a lead that is converted Pipedrive moves it to the deal: it was one all the same."""
+    return {} if value is None and said.data.get("deal_id") is not None else {"lead": value}
+
+
+_LEAD = Row("lead_id", ("lead",), _lead, "moved to a deal it stays a touch of the lead")
 
 
 def _done_at(said: Said) -> str | None:
@@ -188,7 +196,7 @@ CALL = Table(
     "activity of type call", "call", _PAGE,
     (
         id_row("owner_id", "rep"),
-        row("lead_id", "lead"),
+        _LEAD,
         row("deal_id", "deal"),
         Row("done", ("direction", "dialed_at"), _touch("dialed_at"), _DUE),
         Row(
@@ -203,7 +211,7 @@ EMAIL = Table(
     "activity of type email", "email", _PAGE,
     (
         id_row("owner_id", "rep"),
-        row("lead_id", "lead"),
+        _LEAD,
         Row("done", ("direction", "sent_at"), _touch("sent_at"), _DUE),
         instant_row("add_time", "logged_at"),
         id_row("creator_user_id", "logged_by"),
@@ -214,7 +222,7 @@ MEETING = Table(
     (
         id_row("owner_id", "rep"),
         id_row("creator_user_id", "booked_by"),
-        row("lead_id", "lead"),
+        _LEAD,
         row("deal_id", "deal"),
         Row("type", ("kind",), _meeting_kind, "if it is another than `meeting`"),
         instant_row("add_time", "booked_at", "a reschedule books nothing anew"),
@@ -236,8 +244,5 @@ USER = Table(
     ),
 )  # fmt: skip
 OBJECTS: Mapping[str, Table] = {"deal": DEAL, "lead": LEAD, "user": USER}
-
-
-def all_tables() -> Iterator[Table]:
-    """Every table, for the page."""
-    yield from (DEAL, LEAD, CALL, EMAIL, MEETING, USER)
+TABLES = (DEAL, LEAD, CALL, EMAIL, MEETING, USER)
+"""All, for the page."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.connectors.events import ShapeError, instant_member, member, own_id, text_member, whole_number
-from schemas.connectors.tables import instant_text
+from schemas.connectors.events import ShapeError, member, own_id, text_member, whole_number
+from schemas.connectors.tables import instant_of
 
 _ACTIONS = {"added": "create", "updated": "change", "deleted": "delete", "merged": "change"}
 _NAMES: Mapping[str, Mapping[str, str]] = {
@@ -46,7 +46,7 @@ def _second(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
     at = (  # the guide's table says that it is a number of seconds, its examples and what comes that it is not
         whole_number(said_at, "meta.timestamp", per_second=1)
         if isinstance(said_at, int)
-        else instant_member(instant_text(said_at) if isinstance(said_at, str) else None, "meta.timestamp")
+        else instant_of(said_at, "meta.timestamp")
     )
     return Event(
         text_member(meta, "entity"),

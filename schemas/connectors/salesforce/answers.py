@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.connectors.answered import place_within
 from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed
+from schemas.connectors.crm import place_within
 from schemas.connectors.events import ShapeError, Statement, instant_member
 from schemas.connectors.fields import FieldError
 from schemas.connectors.salesforce.api import RELATIONS, TASK_OF, TRACKED

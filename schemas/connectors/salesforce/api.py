@@ -33,7 +33,7 @@ from schemas.connectors.asking import (
     Steps,
     member,
 )
-from schemas.connectors.lists import walked
+from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import day_told
 from schemas.connectors.salesforce.objects import (
     EMAIL,
@@ -272,8 +272,10 @@ class SalesforceSource(Source):
         answer = yield self._query(query)
         rows = list(rows_of(answer))
         found = [(row["id"], instant_in(row, at)) for row in rows]
-        is_more = len(rows) >= _FOUND or not answer.data.get("done", True)
-        following = (_DUE if is_due else "") + found[-1][0] if is_more and found else None
+        is_more = len(rows) >= _FOUND or _is_cut(answer)
+        if is_more and not rows:
+            raise standing_still()
+        following = (_DUE if is_due else "") + found[-1][0] if is_more else None
         if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
             following = _DUE
         return Changed(found, following, is_due=is_due)
@@ -353,8 +355,12 @@ class SalesforceSource(Source):
         return walked(
             lambda url: Ask("GET", url) if url else self._query(query, path, is_needed=is_needed),
             lambda answer: () if answer.status in _BAD else rows_of(answer),
-            lambda page: _further(page.answer.data) if page.answer.data.get("done") is False else None,
+            lambda page: _further(page.answer.data) if _is_cut(page.answer) else None,
         )
+
+
+def _is_cut(answer: Answer) -> bool:
+    return isinstance(answer.data, dict) and answer.data.get("done") is False
 
 
 def _further(data: Any) -> str:

@@ -12,12 +12,12 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from schemas.addresses import is_loopback
-from schemas.connectors.answered import read_answer
 from schemas.connectors.apis import Api, Secret
-from schemas.connectors.asking import ALL
+from schemas.connectors.asking import ALL, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.content import check_content, media_type
-from schemas.connectors.events import LeftOutError, ShapeError, Statement, instant_member, read_event, read_events
+from schemas.connectors.crm import CrmConnector
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, read_event
 from schemas.connectors.kinds import Kind, Receipt
 from schemas.connectors.salesforce.answers import said_by
 from schemas.connectors.salesforce.api import SalesforceSource
@@ -29,7 +29,7 @@ from schemas.connectors.salesforce.soap import ACK, Notification, SoapError, rea
 from schemas.connectors.tables import instant_text
 from schemas.connectors.tokens import Token, check_secret, token_of
 from schemas.connectors.words import CrmConnection, words_of
-from schemas.deliveries import BROUGHT_BY, Delivery
+from schemas.deliveries import Delivery
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
 
@@ -116,16 +116,18 @@ class SalesforceConnection(CrmConnection):
         return self
 
 
-class Salesforce:
+class Salesforce(CrmConnector):
     """Connector of kind `salesforce`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "commitTimestamp"
+    kinds: Mapping[str, Sequence[str]] = {table.name: (table.record,) for table in OBJECTS.values()}
 
-    def __init__(self, *, secrets: Sequence[bytes], organization: str, reader: Reader, namespace: str = "") -> None:
-        self._secrets = tuple(secrets)
-        self._organization = organization.encode()
-        self._reader = reader
-        self.namespace = namespace
+    def __init__(self, connection: SalesforceConnection) -> None:
+        words = words_of(connection, calls=DISPOSITIONS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
+        super().__init__(connection, words)
+        self._secrets = [token_of(secret) for secret in connection.secrets]
+        self._organization = connection.organization.encode()
+        self._reader = Reader(words, connection.outcomes_field)
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError unless path and organisation are right, then ContentTypeError."""
@@ -141,15 +143,15 @@ class Salesforce:
         check_secret([self._organization], organization or "", "OrganizationId")
         check_content(request.headers, MEDIA)
 
-    def parse(self, delivery: Delivery) -> Parsed:
-        """Every notification of a message; of JSON every change event, or what the API has answered."""
-        if BROUGHT_BY in delivery.headers:
-            return read_answer(delivery, partial(said_by, self._reader), kinds=_KINDS, namespace=self.namespace)
-        if media_type(delivery.headers) in MEDIA:
-            return self._parse_message(delivery)
-        return read_events(delivery, self._changed, namespace=self.namespace, clock="commitTimestamp")
+    def _answered(
+        self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        return said_by(self._reader, record, envelope, asked_at, parsed)
 
-    def _parse_message(self, delivery: Delivery) -> Parsed:
+    def _read_posted(self, delivery: Delivery) -> Parsed:
+        """Every notification of a message; of JSON every change event."""
+        if media_type(delivery.headers) not in MEDIA:
+            return super()._read_posted(delivery)
         parsed = Parsed()
         try:
             message = read_message(delivery.body)
@@ -180,13 +182,12 @@ class Salesforce:
             yield Statement(OBJECTS[notification.type].record, id, at, deleted=False)
         yield from self._reader.statements(notification.type, id, data, at, parsed, type="WHOLE")
 
-    def _changed(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+    def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         """A change of one or many records."""
         change = read_change_event(event)
         table, type = OBJECTS.get(change.entity), change.type
         if table is None or type.removeprefix("GAP_") not in _CHANGES:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         for id in change.ids:
             if type in ("DELETE", "GAP_DELETE"):
                 yield Statement(table.record, id, change.at, deleted=True)
@@ -203,7 +204,6 @@ class Salesforce:
             parsed.want(change.entity, ALL)
 
 
-_KINDS = {table.name: (table.record,) for table in OBJECTS.values()}
 _CHANGES = frozenset({"CREATE", "UPDATE", "DELETE", "UNDELETE", "OVERFLOW"})
 
 
@@ -229,17 +229,6 @@ def secret_in(url: str) -> bytes:
     return unquote_to_bytes(behind.removesuffix("/")) if len(behind) <= MAX_SECRET_PATH else b""
 
 
-def build_salesforce(connection: SalesforceConnection) -> Salesforce:
-    """Make the connector of a `salesforce` connection."""
-    words = words_of(connection, calls=DISPOSITIONS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
-    return Salesforce(
-        secrets=[token_of(secret) for secret in connection.secrets],
-        organization=connection.organization,
-        reader=Reader(words, connection.outcomes_field),
-        namespace=connection.namespace,
-    )
-
-
 def salesforce_source(connection: SalesforceConnection) -> SalesforceSource | None:
     """Its API; None: the connection has none, or does not say where it is."""
     api = connection.api
@@ -254,7 +243,7 @@ def salesforce_source(connection: SalesforceConnection) -> SalesforceSource | No
 
 SALESFORCE = Kind(
     SalesforceConnection,
-    build_salesforce,
+    Salesforce,
     source=salesforce_source,
     objects=tuple(OBJECTS.values()),
     receipt=Receipt(200, "text/xml; charset=utf-8", ACK),

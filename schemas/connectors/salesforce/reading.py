@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.connectors.base import Parsed
-from schemas.connectors.events import LeftOutError, Statement
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement
 from schemas.connectors.fields import FieldError
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.salesforce.objects import (
@@ -29,7 +29,7 @@ from schemas.connectors.salesforce.objects import (
     is_done_task,
     is_open_task,
 )
-from schemas.connectors.tables import Said, Table
+from schemas.connectors.tables import Said, Table, joined
 from schemas.connectors.words import Words
 from schemas.instants import DAY, format_instant
 
@@ -50,8 +50,7 @@ class Reader:
         """
         table = OBJECTS.get(name)
         if table is None:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         said = Said(table.record, {**_with_name(data, name, id, parsed, type), "Id": id}, at, self.words, parsed)
         try:
             yield from _RULES[name](self, table, id, said, type)
@@ -72,12 +71,11 @@ def _with_name(data: Mapping[str, Any], object: str, id: str, parsed: Parsed, ty
     name = data.get("Name")
     if not isinstance(name, Mapping):
         return data
-    parts = [name.get(part) for part in _NAME_PARTS]
     rest = {field: value for field, value in data.items() if field != "Name"}
     if type == "UPDATE" and not (name.get("FirstName") and name.get("LastName")):
         parsed.want(object, id)
         return rest
-    return rest | {"Name": " ".join(part for part in parts if isinstance(part, str) and part) or None}
+    return rest | {"Name": joined(name, *_NAME_PARTS) or None}
 
 
 def _plain(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Iterator[Statement]:
@@ -90,14 +88,12 @@ def _task(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
     subtype = data.get("TaskSubtype")
     if subtype is not None and subtype != "Call":
         if not is_update:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         yield Statement(table.record, id, said.at, deleted=True)
         return
     if subtype is None and not any(data.get(name) for name in ("CallType", "CallDisposition", "CallDurationInSeconds")):
         if not is_update:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         said.parsed.want("Task", id)
     elif is_update and "CallType" not in data and is_done_task(data):
         said.parsed.want("Task", id)  # while it was planned it had no direction, and that is not said again

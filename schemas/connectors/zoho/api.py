@@ -18,6 +18,7 @@ from schemas.connectors.asking import (
     Answer,
     ApiObject,
     Ask,
+    BadAnswerError,
     Changed,
     Envelope,
     Learned,
@@ -56,6 +57,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _REFUSED = frozenset({400, 403, 404})
 """An account without the history of stages: its deals have none."""
 _QUERY, _TOKEN = "coql", "token"
+_NO_ROW = "-"
 
 _HOSTS: Mapping[str, str] = {"ca": "zohocloud.ca"}
 
@@ -171,7 +173,7 @@ class ZohoSource(Source):
                 names, "DealHistory", f"({of_these} and id > {last})" if last else of_these, expected=_REFUSED
             ),
             lambda answer: _rows(answer, "data"),
-            lambda page: page.rows[-1]["id"] if _is_more(page.answer, page.rows) else None,
+            lambda page: _beyond(page.answer, page.rows),
         )
         for row in rows:
             deal = row.get("Potential_Name")
@@ -191,9 +193,10 @@ class ZohoSource(Source):
         condition = f"Modified_Time >= '{_written(since)}'"
         if cursor is not None:
             condition = f"({condition} and id > {cursor})"
-        found, more = yield from self._ids(object, condition)
-        following = found[-1][0] if more else _CONVERTED if object == "Leads" else None
-        return Changed(found, following)
+        answer = yield self._coql("id, Modified_Time", object, condition)
+        rows = list(_rows(answer, "data"))
+        following = _beyond(answer, rows) or (_CONVERTED if object == "Leads" else None)
+        return Changed([(row["id"], _modified(row)) for row in rows], following)
 
     def _mails(self, since: int, cursor: str | None) -> Steps[Changed]:
         """Of some leads, beyond `cursor`, all their mails: ten a request, for nothing tells of those of several."""
@@ -211,20 +214,15 @@ class ZohoSource(Source):
         return walked(
             lambda index: Ask("GET", path, {"index": index} if index else {}, expected=expected),
             lambda answer: _rows(answer, EMAILS.name),
-            lambda page: _told(page.answer, "next_index", page.rows),
+            lambda page: _told(page.answer, "next_index"),
         )
 
     def _leads_of_mails(self, cursor: str | None) -> Steps[tuple[list[str], str | None]]:
         """The ids of a few leads: whoever is stopped begins again with the first of them."""
         last = cursor or "0"
         answer = yield self._coql("id", "Leads", f"id > {last}", most=_LEADS)
-        found = [row["id"] for row in _rows(answer, "data")]
-        return found, found[-1] if _is_more(answer, found) else None
-
-    def _ids(self, object: str, condition: str) -> Steps[tuple[list[tuple[str, int]], bool]]:
-        answer = yield self._coql("id, Modified_Time", object, condition)
-        found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
-        return found, _is_more(answer, found)
+        rows = list(_rows(answer, "data"))
+        return [row["id"] for row in rows], _beyond(answer, rows)
 
     def _converted(self, since: int, token: str) -> Steps[Changed]:
         answer = yield self._list_of(
@@ -236,7 +234,7 @@ class ZohoSource(Source):
             since, token,
         )  # fmt: skip
         found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
-        following = _told(answer, "next_page_token", found)
+        following = _told(answer, "next_page_token")
         return Changed(found, None if following is None else _CONVERTED + following)
 
     def count(self, object: str, since: int) -> Steps[int | None]:
@@ -260,18 +258,14 @@ class ZohoSource(Source):
             f"/{object}/deleted", {"type": "all", "page": page, "per_page": str(_LISTED)}, since, ""
         )
         records, rows = [], list(_rows(answer, "data"))
-        first = rows[0]["id"] if rows else ""
+        first = rows[0]["id"] if rows else _NO_ROW
         if before and first == before:  # pages of older ones bring nothing by which to tell
             raise standing_still()
         for record in rows:
             at = instant_told(record.get("deleted_time"), "deleted_time")
             if at >= since:
                 records.append({"id": record["id"], GONE: at})
-        return Page(records, f"{int(page) + 1} {first}" if _is_more(answer, rows) else None)
-
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """All that is there: of ids any time is long enough ago."""
-        return (yield from self.changed(object, 0, cursor))
+        return Page(records, f"{int(page) + 1} {first}" if _is_more(answer) else None)
 
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are active no more too."""
@@ -280,7 +274,7 @@ class ZohoSource(Source):
         users = yield from walked(
             lambda page: self._get("/users", {**of, "page": page or "1"}),
             lambda answer: _rows(answer, "users"),
-            lambda page: str(int(page.cursor or 1) + 1) if _is_more(page.answer, page.rows) else None,
+            lambda page: str(int(page.cursor or 1) + 1) if _is_more(page.answer) else None,
         )
         return Envelope(object=self.people, records=users)
 
@@ -335,12 +329,26 @@ def _info(answer: Answer) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_more(answer: Answer, rows: Sequence[object]) -> bool:
-    """Whether there is another page; behind one that brought nothing there is none, whatever it says."""
-    return bool(rows) and _info(answer).get("more_records") is True
+def _is_more(answer: Answer) -> bool:
+    """Whether there is another page, which there may be behind one that brought nothing."""
+    return _info(answer).get("more_records") is True
 
 
-def _told(answer: Answer, name: str, rows: Sequence[object]) -> str | None:
-    """Where the list goes on, by what is called so."""
-    found = _info(answer).get(name) if _is_more(answer, rows) else None
-    return str(found) if found else None
+def _beyond(answer: Answer, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The last id of a page, beyond which the list goes on. Raises BadAnswerError."""
+    if not _is_more(answer):
+        return None
+    if not rows:
+        raise standing_still()
+    return str(rows[-1]["id"])
+
+
+def _told(answer: Answer, name: str) -> str | None:
+    """Where the list goes on, by what is called so. Raises BadAnswerError."""
+    if not _is_more(answer):
+        return None
+    found = _info(answer).get(name)
+    if not found:
+        msg = f"{name}: is missing, though there are more"
+        raise BadAnswerError(msg)
+    return str(found)

@@ -9,25 +9,24 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, ApiUrl, DailyLimit, Secret
 from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
+from schemas.connectors.crm import CrmConnector, place_within
 from schemas.connectors.events import (
+    UNKNOWN_TYPE,
     LeftOutError,
     ShapeError,
     Statement,
-    instant_member,
     own_id,
-    read_events,
     text_member,
     whole_number,
 )
 from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Said, Table, instant_text
+from schemas.connectors.tables import Said, Table, instant_of
 from schemas.connectors.tokens import Token, check_token, token_of
-from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.connectors.words import CrmConnection, words_of
 from schemas.connectors.zoho.api import ZohoSource
 from schemas.connectors.zoho.objects import (
     CALL_RESULTS,
@@ -43,7 +42,6 @@ from schemas.connectors.zoho.objects import (
     is_made,
     status_of,
 )
-from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.instants import SECOND, format_instant
 
 MAX_IDS = 10_000
@@ -79,37 +77,28 @@ class ZohoConnection(CrmConnection):
     """API name of the field of Events whose words `outcomes` maps. Without it a meeting stays scheduled."""
 
 
-class Zoho:
+class Zoho(CrmConnector):
     """Connector of kind `zoho`."""
 
-    kept_headers = frozenset({"content-type"})
+    clock = "server_time"
+    kinds: Mapping[str, Sequence[str]] = {table.name: (table.record,) for table in MODULES.values()}
 
-    def __init__(
-        self, *, tokens: Sequence[bytes], words: Words, namespace: str = "", outcomes_field: str | None = None
-    ) -> None:
-        self._tokens = tuple(tokens)
-        self._words = words
-        self.namespace = namespace
-        self._outcomes_field = outcomes_field
+    def __init__(self, connection: ZohoConnection) -> None:
+        words = words_of(connection, calls=CALL_RESULTS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
+        super().__init__(connection, words)
+        self._tokens = [token_of(secret) for secret in connection.secrets]
+        self._outcomes_field = connection.outcomes_field
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
         check_token(self._tokens, request)
         check_content(request.headers, {JSON})
-
-    def parse(self, delivery: Delivery) -> Parsed:
-        """The notification of the delivery, or every one of an array of them; or what the API has answered."""
-        if BROUGHT_BY in delivery.headers:
-            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
-        return read_events(delivery, self._statements, namespace=self.namespace, clock="server_time")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         module, operation = text_member(event, "module"), text_member(event, "operation")
         at = whole_number(event.get("server_time"), "server_time", per_second=1000)
         table = MODULES.get(module)
         if table is None or operation not in _OPERATIONS:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         ids = _ids(event.get("ids"))
         if operation == "delete":
             for id in ids:
@@ -138,18 +127,17 @@ class Zoho:
         """What a whole record says. Its version is when Zoho says that it was last changed, stages have their own."""
         table = EMAILS if envelope.object == EMAILS.name else MODULES.get(envelope.object)
         if table is None:
-            reason = "unknown_type"
-            raise LeftOutError(reason)
+            raise LeftOutError(UNKNOWN_TYPE)
         id = own_id(record.get("id"), "id")
         if envelope.object == EMAILS.name:
-            at = _instant(record.get("time"), "time")  # nobody changes a mail
+            at = instant_of(record.get("time"), "time")  # nobody changes a mail
             yield Statement("email", id, at, EMAILS.read(Said("email", record, at, self._words, parsed)))
             return
         name = next((name for name in ("Modified_Time", "modified_time") if record.get(name)), None)
         if name is None and table is not USERS:
             msg = "Modified_Time: is missing"
             raise ShapeError(msg)
-        at = asked_at if name is None else _instant(record[name], name)
+        at = asked_at if name is None else instant_of(record[name], name)
         fields = self._fields(table, record, at, parsed, changed=None, stages=envelope.words)
         stages = _stages(record) if table is DEALS else []
         if stages:
@@ -189,16 +177,9 @@ class Zoho:
         return fields
 
 
-_KINDS = {table.name: (table.record,) for table in MODULES.values()}
-
-
 def _is_told(table: Table, operation: str, changed: Collection[str], said: Mapping[str, Any]) -> bool:
     """Whether a notification says all of a change: an insert does not, an update may name more than it tells."""
     return bool(said) and operation == "update" and said.keys() >= {*changed} and not is_made(table, said)
-
-
-def _instant(value: Any, name: str) -> int:
-    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
 
 
 def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -210,9 +191,9 @@ def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:
     history, created = record.get(HISTORY), record.get("Created_Time")
     if not isinstance(history, list) or not history or not created:
         return []
-    made = _instant(created, "Created_Time")
+    made = instant_of(created, "Created_Time")
     rows = dict.fromkeys(  # doubled entries occur
-        (_instant(row.get("Modified_Time"), "Modified_Time"), place, row.get("Stage"), row.get("Moved_To__s"))
+        (instant_of(row.get("Modified_Time"), "Modified_Time"), place, row.get("Stage"), row.get("Moved_To__s"))
         for place, row in enumerate(history)
         if isinstance(row, dict) and isinstance(row.get("Stage"), str)
     )
@@ -254,16 +235,6 @@ def _values(value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def build_zoho(connection: ZohoConnection) -> Zoho:
-    """Make the connector of a `zoho` connection."""
-    return Zoho(
-        tokens=[token_of(secret) for secret in connection.secrets],
-        words=words_of(connection, calls=CALL_RESULTS, statuses=LEAD_STATUSES, types=DEAL_TYPES),
-        namespace=connection.namespace,
-        outcomes_field=connection.outcomes_field,
-    )
-
-
 def zoho_source(connection: ZohoConnection) -> ZohoSource:
     """Its API."""
     api = connection.api
@@ -280,4 +251,4 @@ def zoho_source(connection: ZohoConnection) -> ZohoSource:
     )
 
 
-ZOHO = Kind(ZohoConnection, build_zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, EMAILS, USERS))
+ZOHO = Kind(ZohoConnection, Zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, EMAILS, USERS))

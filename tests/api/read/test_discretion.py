@@ -77,6 +77,13 @@ def test_where_lower_is_better_the_lowest_comes_first() -> None:
         ("first", "Ana Lim", "Ana"),
         ("first", "Lim, Ana Maria", "Ana"),
         ("first", "ana.lim@example.com", "ana"),
+        ("first", "Ana Lim, Jr.", "Ana"),
+        ("first", "王小明", "小明"),
+        ("first", "王 小明", "小明"),
+        ("first", "欧阳娜", "娜"),
+        ("first", "陳方安生", "安生"),
+        ("first", "김민수", "민수"),
+        ("first", "شیرین احمدی", "شیرین"),
         ("none", "Ana Lim", None),
     ],
 )

@@ -300,8 +300,10 @@ class TestReload:
     def test_the_up_of_the_folder_is_told(self, folder: Path, heard: list[int]) -> None:
         self.run_up(folder)
 
-        assert floorcast("reload").exit_code == 0
-        assert heard == [signal.SIGHUP]
+        result = floorcast("reload")
+
+        assert (result.exit_code, heard) == (0, [signal.SIGHUP])
+        assert "connections and cors say takes effect when floorcast up is started again" in result.stdout
 
     @pytest.mark.parametrize(("said", "instead"), [("is: 1", "is: 2"), ("from: meeting", "from: meetng")])
     def test_nobody_is_told_of_a_file_with_an_error(

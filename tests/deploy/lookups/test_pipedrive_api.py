@@ -197,6 +197,54 @@ async def test_an_owner_that_a_webhook_told_of_stays_assigned_since_then(world: 
     assert record(world, "lead", id).get("assigned_at") == made
 
 
+@pytest.mark.parametrize("order", ["as it happens", "backwards", "not at all"])
+async def test_a_lead_that_is_converted_is_no_deleted_one_and_keeps_its_touches(
+    world: PipedriveWorld, order: str
+) -> None:
+    lead, events = world.crm.create("lead", {"title": "A lead", "owner_id": 12415231, "label_ids": []})
+    made = world.clock()
+    world.clock.now += 60 * SECOND
+    due = {"due_date": "2026-03-16", "due_time": "08:01", "done": True, "lead_id": lead, "deal_id": None}
+    call, more = world.crm.create("activity", {**CALL, **due})
+    world.send([*events, *more])
+    world.clock.now += HOUR
+    await world.deliver()
+    await world.catch_up()
+    deal, events = world.crm.convert(lead, DEAL)
+    begun = world.clock()
+    world.clock.now += 2 * SECOND
+    if order != "not at all":
+        world.send(events if order == "as it happens" else events[::-1])
+    world.clock.now += 60 * SECOND
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
+    for _ in range(2):
+        world.clock.now += 10 * DAY
+        await world.rounds.reconcile(begun)
+
+    found = record(world, "lead", lead)
+    assert (found.is_deleted, found.get("status"), found.get("received_at")) == (False, "converted", made)
+    assert record(world, "call", call).get("lead") == lead
+    assert record(world, "deal", deal).get("lead") == lead
+    assert world.rounds.not_visible == 0
+
+    world.crm.delete("deal", deal)
+    world.clock.now += 10 * DAY
+    await world.rounds.reconcile(world.clock() - 10 * DAY)
+    assert not record(world, "lead", lead).is_deleted
+
+
+async def test_a_lead_that_is_deleted_by_hand_is_deleted(world: PipedriveWorld) -> None:
+    lead, events = world.crm.create("lead", {"title": "A lead", "owner_id": 12415231, "label_ids": []})
+    world.clock.now += HOUR
+    world.send([*events, *world.crm.delete("lead", lead)])
+    world.clock.now += HOUR
+    await world.deliver()
+
+    assert record(world, "lead", lead).is_deleted
+
+
 async def test_a_lead_that_goes_while_the_list_is_read_hides_no_other(world: PipedriveWorld) -> None:
     """The list goes by places, the newest change first: what is behind the one that goes moves up."""
     leads = make(world, "lead", {"title": "A lead", "owner_id": 12415231, "label_ids": []}, 1100)

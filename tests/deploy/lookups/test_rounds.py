@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,9 +16,10 @@ from schemas.deliveries import Delivery, decode_delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
 from tests.builders import make_config
-from tests.deploy.lookups.world import CONNECTED, START, World, settings_of
+from tests.deploy.lookups.world import CONNECTED, PIPELINES, START, World, settings_of
 from tests.fakes.http import Request, Response
 from tests.fakes.hubspot import iso
+from tests.pipeline import Pipeline, served
 
 pytestmark = pytest.mark.asyncio
 
@@ -143,6 +145,50 @@ async def test_whoever_booked_a_meeting_is_the_owner_that_the_user_is(world: Wor
 
     assert [record(world, "meeting", id).get("booked_by") for id in ids] == ["902", None]
     assert await reconcile(world) == {}
+
+
+class WithUsers(World):
+    """Reps are known by ids of HubSpot's users, one by that of the owner too, as records name them."""
+
+    def config_of(self, url: str) -> Config:
+        known = {"ana": ["9010"], "ben": ["9020", "902"], "eve": ["9040"]}
+        reps: dict[str, Any] = {rep: {"aliases": {"hub": ids}} for rep, ids in known.items()}
+        return make_config(connections={"hub": settings_of(url)}, pipelines=PIPELINES, reps=reps)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["by webhooks", "by a back-fill"])
+async def test_whoever_aliases_know_as_a_user_is_the_owner_that_records_name(tmp_path: Path, is_told: bool) -> None:
+    async with WithUsers(tmp_path, lost=0.0 if is_told else 1.0, repeated=0.0) as world:
+        deals = [deal(world) for _ in range(2)]
+        meeting, events = world.crm.create(
+            "meetings",
+            {
+                "hs_meeting_start_time": iso(world.crm.now()), "hubspot_owner_id": "904",
+                "hs_created_by_user_id": "9010",
+            },
+        )  # fmt: skip
+        world.send(events)
+        await look_up(world)
+        for owner in ("903", "902", "904"):
+            world.clock.now += MINUTE
+            world.send(world.crm.set("deals", deals[0], {"hubspot_owner_id": owner}))
+        if is_told:
+            await look_up(world)
+            assert await reconcile(world) == {}
+        else:
+            await world.backfill()
+
+        found = record(world, "deal", deals[0])
+        assert [value for _, _, value in found.history("rep")] in ([], ["9010", "903", "902", "9040"])
+        assert [record(world, "deal", id).get("rep") for id in deals] == ["9040", "9010"]
+        assert [record(world, "meeting", meeting).get(name) for name in ("rep", "booked_by")] == ["9040", "9010"]
+        assert {change.id for change in world.changes() if change.kind == "rep"} == {"9010", "902", "903", "9040"}
+        assert record(world, "rep", "9010").get("name") == "Rep 901"
+        pipeline = Pipeline(world.config)
+        pipeline.take(world.changes())
+        shown = served(pipeline.view(), now=world.clock(), window="today")["reps"]
+        booked = {rep: row["metrics"]["meetings_booked"] for rep, row in shown.items()}
+        assert {rep: count for rep, count in booked.items() if count} == {"ana": 1}
 
 
 async def test_a_lost_webhook_is_missed_once(world: World) -> None:

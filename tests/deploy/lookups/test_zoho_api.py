@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lookups.backfill import begin
+from deploy.lookups.backfill import Mark, begin
 from deploy.lookups.client import ApiError
 from schemas.connectors.asking import GONE, HISTORY
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
@@ -114,6 +114,19 @@ async def test_converted_leads_are_asked_for_too(world: ZohoWorld) -> None:
     found = [id for page in await changed(world, "Leads") for id in page]
 
     assert sorted(found) == ids
+
+
+async def test_a_back_fill_that_goes_on_where_no_page_is_any_more_begins_that_object_again(world: ZohoWorld) -> None:
+    lead, _ = world.crm.create("Leads", {"Lead_Status": "Not Contacted", "Owner": OWNER})
+    objects = list(world.client.source.objects)
+    mark = Mark(since=0, objects=objects, done=[name for name in objects if name != "Leads"], object="Leads")
+    mark.cursor, mark.records = "convertedof-yesterday", 200
+
+    found = await world.backfill(mark=mark)
+
+    assert found.refused == {}
+    assert [change.id for change in world.changes() if change.kind == "lead"] == [lead]
+    assert next(told for told in world.progressed if told[0] == "Leads") == ("Leads", 0, 1, None)
 
 
 async def test_deletions_are_told_page_by_page(world: ZohoWorld) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.connectors.salesforce import SalesforceConnection
-from schemas.connectors.salesforce.connector import build_salesforce
+from schemas.connectors.salesforce.connector import Salesforce
 
 ORGANIZATION = "00D5g000004XYZaEAO"
 CHANNEL = "/data/ChangeEvents"
@@ -26,7 +26,7 @@ def settings(**more: Any) -> dict[str, Any]:
     }
 
 
-CONNECTOR = build_salesforce(SalesforceConnection.model_validate(settings()))
+CONNECTOR = Salesforce(SalesforceConnection.model_validate(settings()))
 
 
 def won(number: int, at_ms: int = 1_773_852_090_000) -> dict[str, Any]:

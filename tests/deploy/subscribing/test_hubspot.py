@@ -1,6 +1,7 @@
 """What `check --online` says of a HubSpot account, over a fake of it that gives some scopes and not others."""
 
-from deploy.subscribing.online import Finding, connect, look_online
+from deploy.subscribing.asking import Finding
+from deploy.subscribing.online import connect, look_online
 from tests.deploy.subscribing.crms import NOW, Crm, Opens
 from tests.fakes.hubspot import Owner
 
@@ -60,14 +61,15 @@ def test_an_alias_that_is_the_id_of_a_user_is_told_with_that_of_the_owner(crms: 
     for place, archived in ((1, False), (2, True)):
         id = str(place)
         crm.fake.owners[id] = Owner(id, place + 600, "Ana", "Lim", "a@example.com", None, 0, archived=archived)
-    people = ["1", "601", "2", "602", "77"]
+    connection = crm.connection()
+    connection.knows(["1", "601", "2", "602", "77"])
 
-    found = [*look_online("hub", crm.connection(), last_delivery_at=NOW, people=people)]
+    found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
     assert [(each.words, each.is_wrong) for each in found if "aliases" in each.words] == [
-        ("aliases take ids of owners, and 601 is of a user: the same person's owner is 1", True),
-        ("aliases take ids of owners, and 602 is of a user: the same person's owner is 2", True),
-        ("aliases take ids of owners, and 77 is of nobody in the portal", False),
+        ("of the ids in aliases 601 is of a user, who is followed as the owner 1", False),
+        ("of the ids in aliases 602 is of a user, who is followed as the owner 2", False),
+        ("of the ids in aliases 77 is of nobody in the portal", False),
     ]
 
 
@@ -76,7 +78,9 @@ def test_who_may_not_read_owners_is_told_so_once_and_the_rest_all_the_same(crms:
     plain = [each.words for each in looked(crm)]
     crm.fake.lacks.add("owners")
 
-    found = [*look_online("hub", crm.connection(), last_delivery_at=NOW, people=["601"])]
+    connection = crm.connection()
+    connection.knows(["601"])
+    found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
     assert [each.words for each in found if each.is_wrong] == ["a scope is missing: the token may not read owners"]
     assert [each.words for each in found if each.words.startswith("limits: ")] != []

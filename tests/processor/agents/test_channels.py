@@ -11,7 +11,7 @@ from aiohttp import web
 from processor.agents.channels import build_channels
 from processor.agents.channels.base import Channel, RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import BlockedAddressError, guarded_connection, guarded_socket, is_public
-from processor.agents.channels.wording import headline
+from processor.agents.channels.wording import Wording
 from schemas.alerts import Alert, Crossing
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import SECOND, parse_instant
@@ -113,6 +113,25 @@ async def test_alertmanager_knows_a_crossing_by_what_does_not_change(sink: HttpS
     assert second["annotations"]["value"] == "12"
 
 
+async def test_a_summary_tells_of_numbers_that_crossed_as_of_leads(sink: HttpSink) -> None:
+    crossed = [make_crossing(rep=f"r{number}") for number in range(30)]
+    channels = [build(kind=kind, url=sink.url) for kind in ("webhook", "slack", "alertmanager")]
+    for channel in channels:
+        await channel.summarize([*crossed, make_alert("l1")], NOW)
+        await channel.summarize(crossed, NOW)
+        await channel.close()
+
+    both, data, slack, slack_, (beside,), (posted,) = (each.json for each in sink.received)
+    assert (both["data"]["kind"], both["data"]["leads"], both["data"]["crossings"]) == ("lead_response", 1, 30)
+    data = data["data"]
+    assert (data["kind"], data["alerts"], data["leads"], data["listed"]) == ("metric_threshold", 30, 0, [])
+    assert len(data["crossed"]) == 20
+    assert data["crossed"][0].items() >= {"rep": "r0", "team": "north", "threshold": "few", "value": 9}.items()
+    assert "Told late: 1 lead: 1 overdue; 30 metrics: 30 below" in slack["text"]
+    assert "Told late: 30 metrics: 30 below" in slack_["text"]
+    assert [each["labels"]["alertname"] for each in (beside, posted)] == ["LeadsToldLate", "MetricsToldLate"]
+
+
 @pytest.mark.parametrize("kind", ["slack", "teams"])
 async def test_people_hear_of_crossings_but_not_that_the_day_is_over(sink: HttpSink, kind: str) -> None:
     channel = build(kind=kind, url=sink.url)
@@ -125,7 +144,7 @@ async def test_people_hear_of_crossings_but_not_that_the_day_is_over(sink: HttpS
     (post,) = sink.received
     told = post.body.decode().replace("\\", "")
     assert "Calls made today, rep r2 (team north): 9, below 10 at 11:00" in told
-    assert "since 2026-03-18 12:00 CET" in told
+    assert "since Mar 18 12:00 CET" in told
     assert "r1" not in told
 
 
@@ -140,24 +159,77 @@ async def test_nobody_is_mailed_that_the_day_is_over(mail: MailSink) -> None:
     ("fields", "words"),
     [
         ({"metric": "connect_rate", "limit": 0.1, "value": 0.0999, "window": "1h", "at": None},
-         "Connect rate in the last hour, organisation: 9.99 %, below 10 %"),
+         "Connect rate last hour, organisation: 9.99%, below 10%"),
         ({"metric": "revenue_won", "limit": "1000000.00", "value": "1234567.50", "comparison": "reaches",
           "window": "quarter", "at": None, "currency": "USD"},
-         "Revenue won this quarter, organisation: USD 1,234,567.50, USD 1,000,000.00 reached"),
+         "Revenue won this quarter, organisation: $1,234,567.50, reached $1M"),
         ({"metric": "lead_response_seconds_p90", "limit": 7200, "value": 7261.5, "comparison": "above", "at": None},
-         "Lead response (90th percentile) today, organisation: 2 h 1 min 2 s, above 2 h"),
+         "Lead response (90th percentile) today, organisation: 2h 1m 2s, above 2h"),
         ({"value": None}, "Calls made today, organisation: no number, below 10 at 11:00"),
     ],
     ids=["share", "money", "seconds", "nothing"],
 )  # fmt: skip
 def test_numbers_are_written_as_people_do(fields: dict[str, Any], words: str) -> None:
-    assert headline([make_crossing(rep=None, team=None, **fields)]) == words
+    assert told(make_crossing(rep=None, team=None, **fields)) == words
+
+
+LANGUAGES_TOLD = {
+    "de": (
+        "Lead l1: überfällig",
+        "Lead l1 (r1, Team north): überfällig seit 18. März 12:00 CET, wartet seit 18. März 11:00",
+        "Anrufe, heute, r1 (Team north): 9, unter 10 um 11:00",
+    ),
+    "fa": ("سرنخ l1: از مهلت گذشته", "۲۷ اسفند ۱۲:۰۰", "تماس‌ها، امروز، r1 (تیم north): ۹، کمتر از ۱۰ در ساعت ۱۱:۰۰"),
+    "zh-Hans": ("线索 l1 已超时", "3月18日 12:00", "拨打电话（今天），r1（团队 north）：9，11:00 时低于 10"),
+    "ms": (
+        "Prospek l1: lewat",
+        "18 Mac 12:00",
+        "Panggilan dibuat, hari ini, r1 (pasukan north): 9, di bawah 10 pada 11:00",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES_TOLD)
+def test_alerts_are_told_in_the_language_of_the_channels(language: str) -> None:
+    wording = Wording(make_config(timezone="Europe/Berlin", screens=speaking(language)))
+    late, several = wording.summary([make_alert(late=HOUR)]), wording.told([make_alert(), make_crossing()])
+    english = Wording(make_config(timezone="Europe/Berlin"))
+
+    headline, line, metric = LANGUAGES_TOLD[language]
+    assert told(make_alert(), wording) == headline
+    assert line in wording.told([make_alert()]).lines[0]
+    assert told(make_crossing(), wording) == metric
+    for others in (late, several):
+        assert not {*others.lines} & {*english.summary([make_alert(late=HOUR)]).lines}
+        assert "lead" not in others.headline or language == "de"
+
+
+async def test_a_card_from_right_to_left_says_so(sink: HttpSink) -> None:
+    config = make_config(
+        screens=speaking("fa"),
+        alerts={"channels": {"floor": {"kind": "teams", "url": sink.url, "allow_private": True}}},
+    )
+    await send(build_channels(config)["floor"], make_alert())
+
+    card = sink.received[0].json["attachments"][0]["content"]
+    assert (card["rtl"], card["version"]) == (True, "1.5")
+
+
+def speaking(language: str) -> dict[str, Any]:
+    return {"floor": {"language": language, "scenes": [{"name": "A", "tiles": [{"kind": "leads"}]}]}}
+
+
+def told(alert: Alert, wording: Wording | None = None) -> str:
+    return (wording or Wording(make_config())).told([alert]).headline
 
 
 def test_a_burst_of_both_kinds_is_counted_by_kind() -> None:
     crossings = [make_crossing(), make_crossing(rep="r2"), make_crossing(rep="r3").resolved(NOW)]
 
-    assert headline([make_alert(), *crossings]) == "1 lead: 1 overdue; 3 metrics: 2 below, 1 back"
+    assert (
+        Wording(make_config()).told([make_alert(), *crossings]).headline
+        == "1 lead: 1 overdue; 3 metrics: 2 below, 1 back"
+    )
 
 
 def test_a_repetition_has_the_same_key_and_every_turn_another() -> None:
@@ -198,7 +270,7 @@ async def test_teams_gets_an_adaptive_card(sink: HttpSink) -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     title, line = (block["text"] for block in attachment["content"]["body"])
     assert title == "Lead l1 is overdue"
-    assert "overdue since 2026-03-18 12:00 CET" in line
+    assert "overdue since Mar 18 12:00 CET" in line
 
 
 async def test_what_teams_shows_in_place_of_a_card_is_escaped_as_the_card_is(sink: HttpSink) -> None:

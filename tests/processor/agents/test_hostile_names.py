@@ -14,7 +14,7 @@ from processor.agents.channels.email import EmailChannel
 from processor.agents.channels.slack import SlackChannel
 from processor.agents.channels.teams import TeamsChannel
 from processor.agents.channels.webhook import WebhookChannel, envelope, summary
-from processor.agents.channels.wording import LONGEST, headline, lines, one_line, plain, summary_headline, summary_lines
+from processor.agents.channels.wording import LONGEST, Told, Wording, one_line, plain
 from schemas.alerts import Alert
 from schemas.config import Config
 from tests.alert_builders import HOUR, START, make_alert, make_crossing
@@ -59,7 +59,11 @@ async def posted(channel: Any, alerts: list[Alert], *, is_summary: bool) -> Any:
 
 
 HTTP = config(kind="slack", url="https://example.com/x")
-ZONE = HTTP.organisation.zone
+WORDING = Wording(HTTP)
+
+
+def told(alerts: list[Alert], *, is_summary: bool) -> Told:
+    return WORDING.summary(alerts) if is_summary else WORDING.told(alerts)
 
 
 @settings(max_examples=60)
@@ -78,9 +82,8 @@ def test_a_name_is_one_line_that_turns_nothing_around_and_the_same_always(name: 
 @given(st.lists(ALERTS, min_size=1, max_size=3), st.booleans())
 async def test_slack_reads_neither_a_link_nor_a_call_out_of_a_name(alerts: list[Alert], is_summary: bool) -> None:
     settings_: Any = HTTP.alerts.channels["floor"]
-    body = await posted(SlackChannel("floor", settings_, ZONE), alerts, is_summary=is_summary)
-    said = summary_headline(alerts) if is_summary else headline(alerts)
-    listed = summary_lines(alerts, ZONE) if is_summary else lines(alerts, ZONE)
+    body = await posted(SlackChannel("floor", settings_, WORDING), alerts, is_summary=is_summary)
+    said, listed = told(alerts, is_summary=is_summary)
 
     assert (body["parse"], body["link_names"]) == ("none", False)
     assert all(block["text"]["verbatim"] is True for block in body["blocks"])
@@ -111,9 +114,9 @@ def test_what_slack_is_given_reads_as_it_was_written(name: str) -> None:
 @given(st.lists(ALERTS, min_size=1, max_size=3), st.booleans())
 async def test_teams_reads_no_markdown_out_of_a_name(alerts: list[Alert], is_summary: bool) -> None:
     settings_: Any = HTTP.alerts.channels["floor"]
-    body = await posted(TeamsChannel("floor", settings_, ZONE), alerts, is_summary=is_summary)
+    body = await posted(TeamsChannel("floor", settings_, WORDING), alerts, is_summary=is_summary)
     card = body["attachments"][0]["content"]
-    listed = summary_lines(alerts, ZONE) if is_summary else lines(alerts, ZONE)
+    _, listed = told(alerts, is_summary=is_summary)
 
     assert "msteams" not in card  # where mentions would stand
     assert all(block["type"] == "TextBlock" for block in card["body"])
@@ -141,13 +144,13 @@ def test_what_teams_is_given_reads_as_it_was_written(name: str) -> None:
 def test_a_mail_has_the_headers_that_we_gave_it_and_a_line_for_each(alerts: list[Alert], is_summary: bool) -> None:
     made = config(kind="email", url="smtp://mail.example.com", sender="floor@example.com", recipients=["a@example.com"])
     settings_: Any = made.alerts.channels["floor"]
-    said = summary_headline(alerts) if is_summary else headline(alerts)
-    listed = summary_lines(alerts, ZONE) if is_summary else lines(alerts, ZONE)
-    sent = EmailChannel("floor", settings_, ZONE)._message(alerts, said, listed, NOW).as_bytes()
+    said, listed = told(alerts, is_summary=is_summary)
+    sent = EmailChannel("floor", settings_, WORDING)._message(alerts, Told(said, listed), "en", NOW).as_bytes()
     read = message_from_bytes(sent, policy=policy.default)
 
     assert sorted(read.keys()) == sorted(
-        ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type", "Content-Transfer-Encoding",
+        ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language", "Content-Type",
+         "Content-Transfer-Encoding",
          "MIME-Version")
     )  # fmt: skip
     assert str(read["To"]) == "a@example.com"
@@ -164,16 +167,15 @@ def _squeezed(text: str) -> str:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(ALERTS, min_size=1, max_size=3))
 def test_alertmanager_and_webhooks_get_whole_json_and_labels_of_one_line(alerts: list[Alert]) -> None:
+    def posted(alert: Alert) -> Any:
+        summary = told([alert], is_summary=False).headline
+        return json.loads(msgspec.json.encode(alertmanager._posted(alert, summary, NOW)))
+
     for alert in alerts:
-        read = json.loads(msgspec.json.encode(alertmanager._posted(alert, NOW)))
+        read = posted(alert)
         assert all(len(value.splitlines()) <= 1 for value in (*read["labels"].values(), read["annotations"]["summary"]))
-        assert (
-            read["labels"] == json.loads(msgspec.json.encode(alertmanager._posted(alert.resolved(NOW), NOW)))["labels"]
-        )
+        assert read["labels"] == posted(alert.resolved(NOW))["labels"]
         assert json.loads(msgspec.json.encode(envelope(alert, "k")))["data"]["lead"] == alert.lead
-    assert (
-        len(json.loads(msgspec.json.encode(alertmanager._summary(alerts, NOW)))["annotations"]["summary"].splitlines())
-        == 1
-    )
+    assert len(told(alerts, is_summary=True).headline.splitlines()) == 1
     assert json.loads(msgspec.json.encode(summary(alerts, "k", NOW)))["data"]["alerts"] == len(alerts)
     assert WebhookChannel.at_once == 1

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Self, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,7 +28,7 @@ from schemas.instants import DAY
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.records import fold_all
 from schemas.requests import MOST_IN_A_FRAME, request_headers
-from schemas.topics import DEAD_LETTERS, PROGRESS
+from schemas.topics import DEAD_LETTERS, FENCE, PROGRESS
 from schemas.tracing import Headers
 from tests.builders import change, instant, make_config
 
@@ -95,6 +95,34 @@ class Topics:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class ProgressOf:
+    """In place of a reader of `progress`: of one stage, and a fence."""
+
+    rows = ROWS
+
+    def __init__(self, _bootstrap: object, topic: str) -> None:
+        assert topic == PROGRESS_TOPIC
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing runs."""
+
+    async def ends(self) -> Mapping[int, int]:
+        return {0: 2}
+
+    async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Any]], None]) -> None:
+        assert ends == {0: 2}
+        apply(0, [Record(0, b"", key=FENCE), Record(1, encode_progress(Progress(7, rows=self.rows)))])
+
+
+@pytest.fixture(autouse=True)
+def progress_is_asked_of_no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a frame that is none."""
+    monkeypatch.setattr("processor.agents.newer_rows.Follower", ProgressOf)
 
 
 def shard_on(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> LedgerShard:
@@ -253,6 +281,40 @@ async def test_a_worker_writes_nothing_over_rows_of_a_newer_version(monkeypatch:
     assert code == ExitCode.WRONG_USE
     assert f"newer version (form {ROWS + 1} of rows, this one knows {ROWS})" in why
     assert topics.writes == 0
+
+
+@pytest.mark.parametrize("stage", ["ledger", "responses"])
+@pytest.mark.parametrize("newest", [ROWS, ROWS + 1])
+async def test_what_a_newer_version_hands_on_is_not_let_go_for_damage(
+    monkeypatch: pytest.MonkeyPatch, stage: str, newest: int
+) -> None:
+    """Two versions run side by side: the older worker cannot read what the newer one has written, and ends."""
+    topics, ends = Topics(), []
+    shard = (
+        LedgerShard(0, PLACE)
+        if stage == "ledger"
+        else ResponsesShard(0, PLACE, alerts=CONFIG.alerts, horizon=Settled())
+    )
+    monkeypatch.setattr(shard, "owner", topics)
+    monkeypatch.setattr(ProgressOf, "rows", newest)
+
+    def die(code: int, why: str) -> NoReturn:
+        ends.append((code, why))
+        raise KilledError
+
+    monkeypatch.setattr("processor.agents.newer_rows.die", die)
+    if newest == ROWS:
+        await shard.process([Record(0, b"no frame")])
+        assert topics.sent[DEAD_LETTERS.full_name("test.", 1)] == 1
+        assert not ends
+    else:
+        with pytest.raises(KilledError):
+            await shard.process([Record(0, b"no frame")])
+        assert topics.writes == 0
+        ((code, why),) = ends
+        assert code == ExitCode.WRONG_USE
+        assert f"newer version runs (form {ROWS + 1} of rows" in why
+    await shard.close()
 
 
 async def test_the_form_of_rows_is_told_before_the_first_of_them_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

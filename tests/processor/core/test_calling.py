@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.agents.channels.wording import headline, lines
+from processor.agents.channels.wording import Wording
 from processor.core.calling import with_names
 from schemas.alerts import Alert
 from schemas.naming import Names, strictest
@@ -12,7 +12,7 @@ from tests.builders import make_config
 PEOPLE = {"r1": "Ana Lim"}
 LEADS = {"l1": "Jane Doe"}
 NOBODY: dict[str, str] = {}
-UTC = make_config().organisation.zone
+WORDING = Wording(make_config())
 
 
 def called(alert: Alert, names: Names) -> Alert:
@@ -33,22 +33,22 @@ def called(alert: Alert, names: Names) -> Alert:
 def test_a_lead_and_its_rep_are_named_as_far_as_the_channel_may_know(names: Names, lead: str, rep: str) -> None:
     alert = called(make_alert(), names)
 
-    assert headline([alert]) == f"Lead {lead} is overdue"
-    assert lines([alert], UTC)[0].startswith(f"Lead {lead} {rep}: overdue since")
+    assert WORDING.told([alert]).headline == f"Lead {lead} is overdue"
+    assert WORDING.told([alert]).lines[0].startswith(f"Lead {lead} {rep}: overdue since")
 
 
 def test_what_nobody_names_goes_by_its_id() -> None:
     (alert,) = with_names([make_alert("l9")], "full", rep_name=PEOPLE.get, team_name=NOBODY.get, lead_name=NOBODY.get)
 
-    assert headline([alert]) == "Lead l9 is overdue"
-    assert "(rep Ana Lim, team north)" in lines([alert], UTC)[0]
+    assert WORDING.told([alert]).headline == "Lead l9 is overdue"
+    assert "(rep Ana Lim, team north)" in WORDING.told([alert]).lines[0]
 
 
 def test_a_number_of_somebody_who_may_not_be_named_names_nobody() -> None:
     alert = called(make_crossing(), "none")
 
     assert alert.called is not None
-    assert "r1" not in headline([alert])
+    assert "r1" not in WORDING.told([alert]).headline
     assert "r1" not in (alert.called.rep_id or "") + alert.called.id
     assert alert.rep == "r1"  # who snoozes it means this one
 

@@ -97,7 +97,7 @@ def test_it_says_what_has_changed_what_is_reached_and_who_waits() -> None:
         ("Connect rate", "0%", "0%", "0%"),
     )
     assert [line for line in alert.notice.lines if line] == [
-        "As of 17:30", "Goals", "Calls made: 50 of 100 (50%), behind pace", "Nothing was won today",
+        "As of 17:30", "Goals", "Calls made, this month: 50 of 100 (50%), behind pace", "Nothing was won today",
         "1 lead is waiting for an answer, 1 overdue", "Jane Doe (Ana), waiting for 2h 00m",
     ]  # fmt: skip
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.read.view import View
-from processor.agents.channels.wording import headline
+from processor.agents.channels.wording import Wording
 from processor.core.milestones import MilestoneBook
 from schemas.alerts import Alert, crossing_fields, decode_alert, encode_alert
 from schemas.config import Config
@@ -136,7 +136,8 @@ def test_it_is_shown_with_its_goal() -> None:
         "goal": "quota", "milestone": 0.5, "attainment": 0.5, "per": "rep", "metric": "calls_made", "over": False,
         "period": {"name": "month", "from": "2026-03-01T00:00:00.000Z", "to": "2026-04-01T00:00:00.000Z"},
     }  # fmt: skip
-    assert headline([alert]) == "Goal quota this month, rep r1 (team north): 50 %, 50 % reached"
+    told = Wording(config_of(QUOTA)).told([alert]).headline
+    assert told == "Goal quota this month, rep r1 (team north): 50%, reached 50%"
 
 
 def test_without_milestones_nothing_is_looked_at() -> None:

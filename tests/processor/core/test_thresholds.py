@@ -311,6 +311,31 @@ def test_a_worker_that_was_away_at_eleven_says_that_it_is_late() -> None:
     assert (alert.due_at, alert.raised_at, alert.is_late) == (ELEVEN, ELEVEN + HOUR, True)
 
 
+@pytest.mark.parametrize(("since", "quiet"), [(HOUR, ""), (HOUR + SECOND, "summary"), (4 * HOUR, "summary")])
+def test_what_is_first_seen_long_after_its_time_of_day_is_told_in_a_summary_alone(since: int, quiet: str) -> None:
+    desk = Desk(configured({"few": FEW}))
+
+    alerts = desk.look(ELEVEN + since)
+    assert [(alert.due_at, alert.quiet, alert.is_open) for alert in alerts] == [(ELEVEN, quiet, True)] * 2
+    desk.did("r1", ELEVEN, calls_made=10)
+    desk.look(ELEVEN + since + MINUTE)
+    desk.did("r1", ELEVEN, calls_made=9)
+    (again,) = desk.look(ELEVEN + since + 2 * MINUTE)
+
+    assert (again.event, again.quiet) == ("reopened", quiet)
+
+
+def test_a_number_that_crosses_now_is_told_at_once_however_long_its_time_of_day_is_past() -> None:
+    desk = Desk(configured({"few": FEW}, reps={"r1": {}}))
+    desk.did("r1", NINE, calls_made=10)
+
+    assert not desk.look(ELEVEN)
+    desk.did("r1", NINE, calls_made=9)
+    (alert,) = desk.look(ELEVEN + 5 * HOUR)
+
+    assert (alert.due_at, alert.quiet) == (ELEVEN + 5 * HOUR, "")
+
+
 def test_many_numbers_are_looked_at_a_few_at_a_time() -> None:
     reps: dict[str, Any] = {f"r{number}": {} for number in range(30)}
     desk = Desk(configured({"few": FEW}, reps=reps))

@@ -1,4 +1,4 @@
-"""Pages of answers: one that brings nothing ends a list, though it says that there are more."""
+"""Pages of answers: a list ends where the vendor says so, not with a page that brings nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,30 +43,146 @@ def more(name: str, *rows: dict[str, Any]) -> Answer:
 USER = {"id": "1", "name": "Ana"}
 
 
-@pytest.mark.parametrize("source", [ZOHO, AIRCALL], ids=["zoho", "aircall"])
-def test_people_end_with_a_page_without_any(source: Any) -> None:
-    found = run(source.everybody(), lambda number: more("users", *[USER] * (number == 0)))
-
-    assert [record["id"] for record in found.records] == ["1"]
-
-
-@pytest.mark.parametrize(("name", "behind"), [("Deals", None), ("Leads", "converted")])
-def test_changes_of_zoho_end_with_a_page_without_any(name: str, behind: str | None) -> None:
-    page = run(ZOHO.changed(name, 0, None), lambda _: more("data"))
-
-    assert [*page.found] == []
-    assert page.cursor == behind
+PEOPLE: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "zoho": (ZOHO, "users", {"info": {"more_records": True}}),
+    "aircall": (AIRCALL, "users", {"meta": {"next_page_link": "/2"}}),
+    "close": (CLOSE, "data", {"has_more": True}),
+}
 
 
-def test_deletions_of_zoho_go_on_behind_a_page_of_older_ones_and_end_with_none() -> None:
+@pytest.mark.parametrize(("source", "name", "more"), PEOPLE.values(), ids=PEOPLE)
+def test_people_behind_a_page_without_any_are_read(source: Any, name: str, more: dict[str, Any]) -> None:
+    pages = [[dict(USER)], [], [dict(USER, id="2")], []]
+
+    found = run(source.everybody(), lambda number: Answer(200, {name: pages[number], **(more if number < 3 else {})}))
+
+    assert [record["id"] for record in found.records] == ["1", "2"]
+
+
+@pytest.mark.parametrize(("source", "name", "more"), PEOPLE.values(), ids=PEOPLE)
+def test_a_list_that_goes_on_without_anybody_for_ever_is_no_answer(
+    source: Any, name: str, more: dict[str, Any]
+) -> None:
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(source.everybody(), lambda _: Answer(200, {name: [], **more}))
+
+
+@pytest.mark.parametrize("name", ["Deals", "Leads"])
+def test_changes_of_zoho_that_go_on_beyond_no_id_are_no_answer(name: str) -> None:
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(ZOHO.changed(name, 0, None), lambda _: more("data"))
+
+
+def test_converted_leads_of_zoho_go_on_behind_a_page_without_any() -> None:
+    info = {"more_records": True, "next_page_token": "token-2"}
+
+    page = run(ZOHO.changed("Leads", 0, "converted"), lambda _: Answer(200, {"data": [], "info": info}))
+
+    assert ([*page.found], page.cursor) == ([], "convertedtoken-2")
+    with pytest.raises(BadAnswerError, match="next_page_token: is missing"):
+        run(ZOHO.changed("Leads", 0, "converted"), lambda _: more("data"))
+
+
+def test_deletions_of_zoho_go_on_behind_a_page_of_older_ones_and_behind_one_without_any() -> None:
     old = {"id": "3", "deleted_time": "2026-01-01T00:00:00+00:00"}
     since = 1_770_000_000_000_000
 
     assert run(ZOHO.gone("Deals", since, since, None), lambda _: more("data", old)).cursor == "2 3"
     assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data", old)).cursor == "3 3"
-    assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data")).cursor is None
+    assert run(ZOHO.gone("Deals", since, since, "2 1"), lambda _: more("data")).cursor == "3 -"
+    assert run(ZOHO.gone("Deals", since, since, "3 -"), lambda _: more("data", old)).cursor == "4 3"
     with pytest.raises(BadAnswerError, match="the same page again"):
         run(ZOHO.gone("Deals", since, since, "2 3"), lambda _: more("data", old))
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(ZOHO.gone("Deals", since, since, "3 -"), lambda _: more("data"))
+
+
+MADE = {"id": "acti_1", "date_created": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("object", "cursor", "following"),
+    [
+        ("activity.call", "listed ", "listed  100 -"),
+        ("activity.call", "listed 2026-01-02T00:00:00Z 3", "listed 2026-01-02T00:00:00Z 103 -"),
+        ("opportunity", "listed ", "listed  100 -"),
+        ("lead", "listed skip 0", "listed skip 100 -"),
+    ],
+)
+def test_lists_of_close_go_on_behind_a_page_without_rows(object: str, cursor: str, following: str) -> None:
+    empty = Answer(200, {"data": [], "has_more": True})
+
+    assert run(CLOSE.changed(object, 0, cursor), lambda _: empty).cursor == following
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(CLOSE.changed(object, 0, following), lambda _: empty)
+
+
+def test_a_list_of_close_begins_anew_at_the_last_row_of_the_page_behind_one_without() -> None:
+    page = run(
+        CLOSE.changed("activity.call", 0, "listed  100 -"), lambda _: Answer(200, {"data": [MADE], "has_more": True})
+    )
+
+    assert (page.found[0][0], page.cursor) == ("acti_1", "listed 2026-01-01T00:00:00.001+00:00 1")
+
+
+def test_events_of_close_go_on_behind_a_page_without_any_that_can_be_looked_up() -> None:
+    told = Answer(200, {"data": [{"id": "ev_1"}], "cursor_next": "c2"})
+
+    assert run(CLOSE.changed("lead", 0, None), lambda _: told).cursor == "created c2"
+    assert run(CLOSE.gone("lead", 0, 1, None), lambda _: told).cursor == "c2"
+
+
+def test_leads_of_pipedrive_go_on_behind_a_page_without_any() -> None:
+    pages = {"pagination": {"more_items_in_collection": True}}
+    empty = Answer(200, {"data": [], "additional_data": pages})
+
+    assert run(PIPEDRIVE.changed("leads", 0, None), lambda _: empty).cursor == "500 -"
+    assert run(PIPEDRIVE.changed("leads", 0, "archived40"), lambda _: empty).cursor == "archived540 -"
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(PIPEDRIVE.changed("leads", 0, "500 -"), lambda _: empty)
+
+
+def test_calls_of_aircall_go_on_behind_a_page_without_any() -> None:
+    empty = Answer(200, {"calls": [], "meta": {"next_page_link": "/2"}})
+
+    assert run(AIRCALL.changed("calls", 0, "7 2"), lambda _: empty).cursor == "7 3"
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        run(AIRCALL.changed("calls", 0, "7 100"), lambda _: empty)
+
+
+def test_a_search_of_hubspot_goes_on_behind_a_short_page_and_behind_one_without_any() -> None:
+    row = {"id": "7", "properties": {"hs_lastmodifieddate": "2026-01-01T00:00:00Z"}}
+    asked: list[Any] = []
+
+    def search(cursor: str | None, **answer: Any) -> str | None:
+        steps = HUBSPOT.changed("calls", 0, cursor)
+        asked.append(next(steps).body)
+        with pytest.raises(StopIteration) as end:
+            steps.send(Answer(200, {"results": [], **answer}))
+        found: Changed = end.value.value
+        return found.cursor
+
+    following = {"paging": {"next": {"after": "200"}}}
+    assert search(None, results=[row]) is None
+    assert search(None, results=[row], total=1) is None
+    assert search(None, results=[row], total=2) == "7"
+    assert search(None, results=[row], **following) == "7"
+    assert search("7", total=5) is None
+    assert search("7", **following) == "7 after 200"
+    assert search("7 after 200", results=[dict(row, id="9")], total=2) == "9"
+    assert [body.get("after") for body in asked] == [None] * 6 + ["200"]
+    assert asked[-1]["filterGroups"][0]["filters"][1]["value"] == "7"
+
+
+def test_a_query_of_salesforce_goes_on_behind_a_page_without_any() -> None:
+    pages = [
+        {"records": [], "done": False, "nextRecordsUrl": "/query/2"},
+        {"records": [{"Id": "0055f000005mc66AAA"}], "done": True},
+    ]
+
+    found = run(SALESFORCE._all("SELECT Id FROM User"), lambda number: Answer(200, pages[number]))
+
+    assert [row["Id"] for row in found] == ["0055f000005mc66AAA"]
 
 
 def test_leads_of_close_that_are_all_older_are_asked_for_until_a_page_comes_again() -> None:
@@ -143,6 +259,14 @@ def test_pages_of_changes_go_on_from_cursor_to_cursor() -> None:
     walk = Walk()
 
     assert [walk.goes_on(Changed([], cursor)) for cursor in ("a", "b", None)] == [True, True, False]
+
+
+def test_changes_that_come_round_in_a_circle_are_no_answer() -> None:
+    walk = Walk("a")
+
+    assert [walk.goes_on(Changed([(cursor, 1)], cursor)) for cursor in ("b", "c")] == [True, True]
+    with pytest.raises(BadAnswerError, match="the same page again"):
+        walk.goes_on(Changed([("a", 1)], "a"))
 
 
 def test_changes_that_go_on_where_they_were_are_no_answer() -> None:

@@ -53,6 +53,20 @@ async def test_it_is_said_as_a_channel_may_know_it_in_the_language_of_the_screen
     assert await floor.refused("/v1/digest", channel="x") == (422, "channel")
 
 
+async def test_goals_of_one_metric_are_told_apart_by_their_periods(tmp_path: Path) -> None:
+    goals = {
+        period: {"metric": "calls_made", "period": period, "amounts": [{"team": "north", "amount": 8}]}
+        for period in ("day", "quarter", "fiscal_quarter")
+    }
+    said = (await made(tmp_path, goals=goals, fiscal={"year_starts": "02-01"}).read("/v1/digest"))["lines"]
+
+    assert [line.partition(":")[0] for line in said if line.startswith("Calls made")] == [
+        "Calls made, North, today",
+        "Calls made, North, this quarter",
+        "Calls made, North, February 1, 2026 \N{EN DASH} April 30, 2026",
+    ]
+
+
 async def test_a_share_changes_by_points(tmp_path: Path) -> None:
     floor = made(tmp_path, digest={"at": "17:30", "to": ["desk"], "metrics": ["connect_rate"], "language": "de"},
                  alerts={"channels": {"desk": HOOK}})  # fmt: skip

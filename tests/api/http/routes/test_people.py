@@ -184,6 +184,15 @@ async def test_dates_that_were_chosen_take_the_place_of_the_window(floor: Page) 
     assert answer.headers["location"] == "/floor?from=2026-03-01&to=2026-03-05&metrics=calls_made%2Cdeals_won"
 
 
+@pytest.mark.parametrize("unknown", ["teams=north", "utm_source=mail", "Window=week", "%00=1", "x=&window="])
+async def test_the_address_says_what_is_shown_and_nothing_that_the_page_does_not_know(
+    floor: Page, unknown: str
+) -> None:
+    answer = await floor.open(f"/floor?window=month&{unknown}")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/floor?window=month")
+
+
 async def test_every_view_has_a_link_and_links_keep_the_rest(floor: Page) -> None:
     page = await floor.texts("/floor?window=month&team=north&by=team&compare=last_year&metrics=calls_made&language=en")
     wanted = {
@@ -302,6 +311,26 @@ async def test_goals_show_twelve_periods(floor: Page) -> None:
     assert page.of("goals").count("2025") == 18  # nine months of 2025 for each of two goals
     assert "Apr 2025" in page.of("goals")
     assert "Mar 2026" in page.of("goals")
+    # Only of those in which, or after which, something was counted.
+    assert page.of("goals").count("missed") == 0
+
+
+async def test_on_a_closed_day_no_goal_of_a_day_is_behind(tmp_path: Path) -> None:
+    hours = {"timezone": "Asia/Kuala_Lumpur", "hours": {"mon-fri": ["09:00-18:00"]}}
+    config = floor_config(
+        organisation={"name": "Acme", "timezone": "Asia/Kuala_Lumpur", "currency": "USD", "calendar": "office"},
+        calendars={"office": hours},
+        teams={"north": {"calendar": "office"}, "south": {"calendar": "office"}},
+        goals={"calls": {"metric": "calls_made", "period": "day", "amounts": [{"each": 10}]}},
+    )
+    sunday = Page(tmp_path, config, "2026-03-22T07:40:00Z")
+    sunday.take(call("c1", "r1", "2026-03-19T06:00Z"))
+    sunday.view.advance(sunday.now)
+    goals = (await sunday.texts("/floor?window=month")).of("goals")
+
+    assert "Mar 20" in goals
+    assert "heading for" not in goals
+    assert goals.count("missed") == 2  # Thursday and Friday: nothing was counted before
 
 
 async def test_tables_are_there_as_csv_for_whoever_sees_the_page(floor: Page) -> None:
@@ -589,6 +618,8 @@ async def test_a_rep_sees_what_is_their_own(floor: Page) -> None:
     assert "Kim" in page.of("waiting")
     assert "Acme" in page.of("deals")
     assert "Won it" in page.of("wins")
+    assert [given["type"] for name in ("from", "to") for given in page.named(name)] == ["date", "date"]
+    assert "best" not in [given.get("value") for kind, given in page.controls if kind == "option"]
     assert "<h1><bdi>Ana</bdi></h1>" in whole
     assert not [name for name in ("Ben", "Cleo", "Dora", "Lena Fox", "Globex", "south") if name in whole]
 
