@@ -60,7 +60,6 @@ from api.serving import listen, serve
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from api.write.ingest import DeliveryLog, Ingest
-from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.connectors import build_connector
@@ -68,6 +67,7 @@ from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
+from schemas.machine_clock import machine_clock
 from schemas.topics import ALERT_ACTIONS
 from schemas.tracing import OFF, Tracing, start_tracing
 

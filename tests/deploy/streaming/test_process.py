@@ -16,10 +16,10 @@ from deploy.streaming.positions import read_positions
 from processor.transport.administration import ensure_topics
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
-from schemas.clock import machine_clock
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES
 from tests.deploy.streaming.payloads import CHANNEL, CONNECTOR, ORGANIZATION, settings, won
 from tests.fakes.salesforce_events import FakeEvents, FakeTokens
