@@ -22,7 +22,6 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.clock import system_clock
 from api.http.description import describe
 from api.http.middleware import middleware
 from api.http.routes import (
@@ -68,6 +67,7 @@ from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
+from schemas.machine_clock import machine_clock
 from schemas.topics import ALERT_ACTIONS
 from schemas.tracing import OFF, Tracing, start_tracing
 
@@ -127,7 +127,7 @@ def create_app(
     connectors: Mapping[str, Connector] | None = None,
     registry: CollectorRegistry | None = None,
     readiness: Readiness | None = None,
-    clock: Callable[[], int] = system_clock,
+    clock: Callable[[], int] = machine_clock,
     tracing: Tracing = OFF,
 ) -> FastAPI:
     """The whole api of one process.
@@ -304,12 +304,12 @@ def main(settings: Settings) -> int:
     log_check = None if read_side is None else read_side.log_check
     if log_check is None:
         log_check = LogCheck(
-            KafkaFacts(settings.kafka), prefix=settings.prefix, partitions=settings.partitions, clock=system_clock
+            KafkaFacts(settings.kafka), prefix=settings.prefix, partitions=settings.partitions, clock=machine_clock
         )
         services = [log_check, access_log, reader]
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
-        reader.on_command = lambda said: tell_device(read_side, paired.book, said, system_clock())
+        reader.on_command = lambda said: tell_device(read_side, paired.book, said, machine_clock())
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
@@ -331,7 +331,7 @@ def main(settings: Settings) -> int:
 
 
 def build_read_side(
-    settings: Settings, config: Config, registry: CollectorRegistry, *, clock: Callable[[], int] = system_clock
+    settings: Settings, config: Config, registry: CollectorRegistry, *, clock: Callable[[], int] = machine_clock
 ) -> ReadSide:
     """View, consumer, broadcaster and exporter of this process."""
     return ReadSide(

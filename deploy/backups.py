@@ -23,7 +23,7 @@ import msgspec
 from deploy.local.private import private_opener
 from processor.transport.appending import Filler
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, MissingTopicError
 from schemas.kafka import Address
 from schemas.topics import ACCESS, ALERT_ACTIONS, CONNECTION_STATES, DELIVERIES, FENCE, MAX_MESSAGE, STREAM_POSITIONS
 
@@ -179,4 +179,4 @@ def _read(packed: BinaryIO) -> bytes:
     return content
 
 
-__all__ = ["SAVED", "BackupError", "KafkaError", "MissingTopicError", "restore", "save"]
+__all__ = ["SAVED", "BackupError", "MissingTopicError", "restore", "save"]

@@ -14,17 +14,17 @@ from hashlib import blake2b
 
 import msgspec
 
+from deploy.cli.common import announce, columns, fail, say
 from deploy.local.target import Target
 from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, take_progress
 from processor.transport.generations import read_served
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
-from schemas.kafka_refusals import what_failed
-from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.progress import Progress
 from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, PROGRESS
 
 STAGE = "normalise"
@@ -90,8 +90,7 @@ def table(letters: Sequence[DeadLetter]) -> list[str]:
         (letter.id, _instant(letter), letter.connection or "-", letter.reason, printable(letter.detail))
         for letter in letters
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    return columns(rows)
 
 
 def as_json(letter: DeadLetter) -> dict[str, object]:
@@ -121,7 +120,7 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(character if character.isprintable() or character in keep else "�" for character in text)
 
 
-def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> int:
+def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> None:
     """Print letters, newest first."""
     found: list[DeadLetter] = []
     left_out = 0
@@ -138,66 +137,52 @@ def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> int:
         async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
             await read_letters(follower, take)
 
-    def work() -> int:
-        asyncio.run(read())
-        shown = newest(found, limit)
-        if json:
-            _print(msgspec.json.format(msgspec.json.encode([as_json(letter) for letter in shown]), indent=2).decode())
-            return 0
-        for line in table(shown) if shown else ["no dead letters"]:
-            _print(line)
-        hidden = left_out + len(found) - len(shown)
-        if hidden:
-            _say(f"and {hidden} older ones: --limit shows more")
-        return 0
-
-    return _guarded(work, target)
+    asyncio.run(read())
+    shown = newest(found, limit)
+    if json:
+        announce(msgspec.json.format(msgspec.json.encode([as_json(letter) for letter in shown]), indent=2).decode())
+        return
+    for line in table(shown) if shown else ["no dead letters"]:
+        announce(line)
+    if hidden := left_out + len(found) - len(shown):
+        say(f"and {hidden} older ones: --limit shows more")
 
 
-def run_show(target: Target, letter_id: str) -> int:
+async def show(target: Target, letter_id: str) -> None:
     """Print what is known of a letter on stderr, and the raw body of its delivery on stdout."""
-    return _guarded(lambda: asyncio.run(_show(target, letter_id)), target)
-
-
-async def _show(target: Target, letter_id: str) -> int:
     letters = await _chosen(target, Choice(ids=frozenset({letter_id})))
     if not letters:
-        return _fail(f"there is no dead letter {printable(letter_id)}", ExitCode.WRONG_USE)
+        fail([f"there is no dead letter {printable(letter_id)}"], ExitCode.WRONG_USE)
     for letter in letters:
-        _say(f"{letter.id}: {letter.reason}: {printable(letter.detail)}")
+        say(f"{letter.id}: {letter.reason}: {printable(letter.detail)}")
     of_deliveries = [letter for letter in letters if is_of_a_delivery(letter)]
     if not of_deliveries:
-        return _fail(
-            "it is of a message between two stages, not of a delivery: there is no body to show", ExitCode.DIFFERENCES
+        fail(
+            ["it is of a message between two stages, not of a delivery: there is no body to show"], ExitCode.DIFFERENCES
         )
     place = of_deliveries[0].partition, of_deliveries[0].offset
     async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         stored = [message async for message in log.read([place])]
     if not stored:
-        return _fail("its delivery is older than what is kept", ExitCode.DIFFERENCES)
+        fail(["its delivery is older than what is kept"], ExitCode.DIFFERENCES)
     value = stored[0].value or b""
     try:
         delivery = decode_delivery(value)
     except msgspec.MsgspecError:
-        _say("the stored message is not a delivery; here it is as it is stored")
+        say("the stored message is not a delivery; here it is as it is stored")
         _write_body(value)
-        return 0
-    _say(f"connection {printable(delivery.connection)}, received {format_instant(delivery.received_at)}")
+        return
+    say(f"connection {printable(delivery.connection)}, received {format_instant(delivery.received_at)}")
     for line in shown_headers(delivery):
-        _say(line)
+        say(line)
     _write_body(delivery.body)
-    return 0
 
 
-def run_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
+async def read_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
     """Append the deliveries of the chosen letters again, and say what became of them.
 
     0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
     """
-    return _guarded(lambda: asyncio.run(_read_again(target, choice, wait_seconds)), target)
-
-
-async def _read_again(target: Target, choice: Choice, wait_seconds: float) -> int:
     places: set[Place] = set()
     between_stages = 0
 
@@ -212,23 +197,21 @@ async def _read_again(target: Target, choice: Choice, wait_seconds: float) -> in
     async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
         await read_letters(follower, take)
         if between_stages:
-            _say(f"{between_stages} dead letters are of messages between two stages, not of deliveries: left out")
+            say(f"{between_stages} dead letters are of messages between two stages, not of deliveries: left out")
         if not places:
-            return _fail("no delivery is meant by that", ExitCode.WRONG_USE)
+            fail(["no delivery is meant by that"], ExitCode.WRONG_USE)
         appended, missing = await _append(target, places)
         if missing:
-            _say(f"{missing} deliveries are older than what is kept: left out")
+            say(f"{missing} deliveries are older than what is kept: left out")
         if not appended:
             return ExitCode.DIFFERENCES
-        _say(f"appended {len(appended)} deliveries, waiting for stage {STAGE}")
+        say(f"appended {len(appended)} deliveries, waiting for stage {STAGE}")
         try:
             async with asyncio.timeout(wait_seconds):
                 await _until_passed(target, appended)
         except TimeoutError:
-            return _fail(
-                f"after {wait_seconds:g} s stage {STAGE} has not passed them: does a worker run? They stay in the log",
-                ExitCode.UNREACHABLE,
-            )
+            msg = f"after {wait_seconds:g} s stage {STAGE} has not passed them: does a worker run? They stay in the log"
+            fail([msg], ExitCode.UNREACHABLE)
         again: list[DeadLetter] = []
 
         def look(letter: DeadLetter) -> None:
@@ -237,12 +220,12 @@ async def _read_again(target: Target, choice: Choice, wait_seconds: float) -> in
 
         await read_letters(follower, look)
     refused = {(letter.partition, letter.offset) for letter in again}
-    _print(
+    announce(
         f"replayed {len(appended)} deliveries: {len(appended) - len(refused)} were read, "
         f"{len(refused)} are dead letters again"
     )
     for line in table(newest(again, _SHOWN_AGAIN)) if again else ():
-        _print(line)
+        announce(line)
     return ExitCode.DIFFERENCES if refused else 0
 
 
@@ -265,22 +248,12 @@ async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place]
 
 
 async def _until_passed(target: Target, places: Collection[Place]) -> None:
-    done: dict[int, int] = {}
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is None or record.value is None or record.key == FENCE:
-                continue
-            stage, partition = read_progress_key(record.key)
-            if stage == STAGE:
-                progress: Progress = decode_progress(record.value)
-                done[partition] = progress.offset
-
+    done: dict[tuple[str, int], Progress] = {}
     served = await read_served(target.broker, target.prefix, 1)
     async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
         while True:
-            await follower.read_to(await follower.ends(), apply)
-            if all(done.get(partition, 0) > offset for partition, offset in places):
+            await follower.read_to(await follower.ends(), lambda _, records: take_progress(done, records))
+            if all(done.get((STAGE, partition), Progress()).offset > offset for partition, offset in places):
                 return
             await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
 
@@ -290,15 +263,6 @@ async def _chosen(target: Target, choice: Choice) -> list[DeadLetter]:
     async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
         await read_letters(follower, lambda letter: found.append(letter) if choice.takes(letter) else None)
     return found
-
-
-def _guarded(work: Callable[[], int], target: Target) -> int:
-    try:
-        return work()
-    except MissingTopicError as error:
-        return _fail(str(error), ExitCode.UNREACHABLE)
-    except (KafkaError, TimeoutError) as error:
-        return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
 
 
 def _instant(letter: DeadLetter) -> str:
@@ -311,16 +275,3 @@ def _write_body(body: bytes) -> None:
         return
     sys.stdout.buffer.write(body)
     sys.stdout.buffer.flush()
-
-
-def _print(line: str) -> None:
-    print(line)  # noqa: T201 - the command's output
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - the command's output
-
-
-def _fail(problem: str, code: int) -> int:
-    _say(f"floorcast dead-letters: {problem}")
-    return code

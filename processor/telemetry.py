@@ -25,6 +25,7 @@ from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
 from schemas.keys import ApiScope, KeyStore
+from schemas.machine_clock import machine_clock
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
@@ -260,7 +261,7 @@ class Watchman:
     def _may_read(self, token: str | None) -> bool:
         if self._keys is None or self._keys.is_open:
             return True
-        key = None if token is None else self._keys.find(token, time.time_ns() // 1000)
+        key = None if token is None else self._keys.find(token, machine_clock())
         return key is not None and key.scope.includes(ApiScope.BOARD)
 
     def _run(self) -> None:

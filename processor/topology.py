@@ -1,6 +1,5 @@
 """The wiring of a worker: which stage reads which topic. The only place that knows all of them."""
 
-import time
 from pathlib import Path
 
 from processor.agents.acknowledge import AcknowledgeShard
@@ -24,6 +23,7 @@ from schemas.connectors import build_connector
 from schemas.definitions import digest_of
 from schemas.generations import Served, group_name, wanted_of
 from schemas.kafka_facts import KafkaFacts
+from schemas.machine_clock import machine_clock
 from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 from schemas.tracing import OFF, Tracing
@@ -53,7 +53,7 @@ def build_app(
         checkpoints=_checkpoints(settings, config, served, asking),
     )
     alerts = config.alerts
-    horizon = Horizon(deployment, lambda: time.time_ns() // 1000)
+    horizon = Horizon(deployment, machine_clock)
 
     def notify(partition: int) -> NotifyShard:
         quiet = {
@@ -95,6 +95,6 @@ def _checkpoints(settings: Settings, config: Config, served: Served, asking: Kaf
     if settings.state is None:
         return None
     code = digest_of_code(config.organisation.timezone)
-    checkpoints = Checkpoints(settings.state, asking, lambda: time.time_ns() // 1000, code)
+    checkpoints = Checkpoints(settings.state, asking, machine_clock, code)
     checkpoints.let_go(settings.prefix, served.generation)
     return checkpoints

@@ -37,7 +37,7 @@ async def begun_whole(starting: Coroutine[Any, Any, None]) -> None:
 
 
 async def stop_quietly(consumer: AIOKafkaConsumer) -> None:
-    """Let go of a consumer that belongs to no group, and of its connections, whatever it raises.
+    """Let go of a consumer, of its place in a group if it has one, and of its connections, whatever it raises.
 
     aiokafka 0.14.0: just after the start, and while a fetch waits to be tried again, `stop` raises a CancelledError of
     its own making before it has closed the rest. Let out, it ended the task that reads without a word.

@@ -4,18 +4,16 @@ Owns what a snapshot says of its origin, and the reasons to throw one away. What
 Kafka has it all. Asks nobody by itself: `Asking` does.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 import msgspec
 
 from schemas.instants import HOUR
 from schemas.log_marks import (
     UNTOLD,
-    Asked,
+    Asking,
     Described,
     Ends,
-    EpochEnd,
     Mark,
     Place,
     advanced,
@@ -26,14 +24,6 @@ from schemas.log_marks import (
 
 OLDEST = 12 * HOUR
 """Kafka keeps the word that a key is gone for a day: who was away for longer would not hear of it."""
-
-
-class Asking(Protocol):
-    """Who asks Kafka: see kafka_facts.py."""
-
-    async def topics(self, names: Collection[str]) -> Described: ...
-
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
 
 
 class Wanted(msgspec.Struct, frozen=True):

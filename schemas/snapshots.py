@@ -14,8 +14,8 @@ import structlog
 
 from schemas.instants import HOUR, SECOND
 from schemas.kafka_facts import KafkaError
-from schemas.log_marks import Place
-from schemas.snapshot_doubts import Asking, Source, Wanted, doubt_of, marks_of
+from schemas.log_marks import Asking, Place
+from schemas.snapshot_doubts import Source, Wanted, doubt_of, marks_of
 from schemas.snapshot_files import BadSnapshotError, IsStopped
 
 log = structlog.get_logger("snapshots")

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from api.read.small_topics import following
 from api.read.topics import WHO_MAY
 from api.settings import Settings
+from schemas import tasks
 from schemas.devices import AccessBook, Command, key_of
 from schemas.keys import KeyStore
 
@@ -49,9 +50,7 @@ class AccessReader:
 
     async def stop(self) -> None:
         """End it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end([self._task])
 
     def problems(self) -> list[str]:
         """What is missing before every key and device is known."""

@@ -18,11 +18,11 @@ def connection_lines(
     """Of all connections that are asked, or whose calls are compared."""
     asked = {name: state for name, state in sorted(states.items()) if state.is_asked}
     name = "floorcast_connection_missed_share"
-    yield from _head(name, "gauge", "Of the records that changed, the part that no webhook brought.")
+    yield from head_of(name, "gauge", "Of the records that changed, the part that no webhook brought.")
     for connection, state in asked.items():
         for window, share in (("day", state.share_day), ("month", state.share_month)):
             if share is not None:
-                yield f'{name}{{connection="{_label(connection)}",window="{window}"}} {share}'
+                yield f'{name}{{connection="{quoted(connection)}",window="{window}"}} {share}'
     yield from _gauge(
         "reconciled_timestamp_seconds", "Begin of the last whole reconciliation.",
         {of: state.reconciled_at / SECOND for of, state in asked.items() if state.reconciled_at is not None},
@@ -62,15 +62,18 @@ def _repeated(progress: Mapping[tuple[str, int], Progress]) -> dict[str, int]:
 
 
 def _gauge(name: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:
-    yield from _head(f"floorcast_connection_{name}", "gauge", help_text)
+    yield from head_of(f"floorcast_connection_{name}", "gauge", help_text)
     for connection, value in values.items():
-        yield f'floorcast_connection_{name}{{connection="{_label(connection)}"}} {value}'
+        yield f'floorcast_connection_{name}{{connection="{quoted(connection)}"}} {value}'
 
 
-def _head(name: str, kind: str, help_text: str) -> Iterator[str]:
-    yield f"# HELP {name} {help_text}"
+def head_of(name: str, kind: str, help_text: str) -> Iterator[str]:
+    """What stands above the values of a series."""
+    escaped = help_text.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {name} {escaped}"
     yield f"# TYPE {name} {kind}"
 
 
-def _label(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as the value of a label. Never cut: two reps whose ids begin alike would be one series twice."""
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -24,6 +24,7 @@ from api.read.snapshots import Snapshots
 from api.read.topics import BUSY, STAGE_INPUTS, VIEW
 from api.read.view import View
 from api.settings import Settings
+from schemas import tasks
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
 from schemas.kafka_clients import begun_whole, is_cancelled, stop_quietly
@@ -249,10 +250,7 @@ class ViewConsumer:
 
     async def stop(self) -> None:
         """End reading."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await tasks.end([self._task])
 
     async def _run(self) -> None:
         delay = _SHORTEST_DELAY
@@ -464,13 +462,11 @@ class ViewConsumer:
 
 async def _until_one_fails(*works: Coroutine[Any, Any, None]) -> None:
     """All of them at the same time; ends them with the first error, or when all are done."""
-    tasks = pending = {asyncio.create_task(work) for work in works}
+    begun = pending = {asyncio.create_task(work) for work in works}
     try:
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(begun)

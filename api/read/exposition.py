@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import itemgetter
 
-from api.read.connection_exposition import connection_lines
+from api.read.connection_exposition import connection_lines, head_of, quoted
 from api.read.goal_rows import Attainment
 from api.read.view import Scope, Values, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS, METRIC_THRESHOLD
@@ -246,7 +246,7 @@ class Exposition:
         self._held = now
         # By metric, as the format wants them.
         for place, (name, _, _, definition) in enumerate(metrics):
-            yield _text(_head(name, "gauge", definition))
+            yield _text(head_of(name, "gauge", definition))
             for first in range(0, len(rows), _LINES_IN_A_PIECE):
                 yield _text(filter(None, map(itemgetter(place), rows[first : first + _LINES_IN_A_PIECE])))
 
@@ -259,8 +259,8 @@ def _text(lines: Iterable[str]) -> bytes:
 def _lines(
     metrics: Iterable[tuple[str, int, str, str]], window: str, rep: str, team: str | None, values: Values
 ) -> _Lines:
-    who = f'rep="{_label(rep)}",' if rep else ""
-    labels = f'{{{who}team="{_label(team or "")}",window="{window}"}} '
+    who = f'rep="{quoted(rep)}",' if rep else ""
+    labels = f'{{{who}team="{quoted(team or "")}",window="{window}"}} '
     held = values.metrics
     made = ((name, factor, held.get(metric)) for name, factor, metric, _ in metrics)
     return tuple(None if value is None else name + labels + _number(value, factor) for name, factor, value in made)
@@ -274,26 +274,26 @@ def render(picture: Picture) -> bytes:
 def _goals(picture: Picture) -> Iterator[bytes]:
     if picture.goals is not None:
         name = "floorcast_goal_attainment"
-        yield _text(_head(name, "gauge", "Actual divided by target, in the current period of each goal."))
+        yield _text(head_of(name, "gauge", "Actual divided by target, in the current period of each goal."))
         for first in range(0, len(picture.goals), _GOALS_IN_A_PIECE):
             yield _text(
-                f'{name}{{goal="{_label(goal)}",scope="{scope}",rep="{_label(rep)}",team="{_label(team)}"}} {value}'
+                f'{name}{{goal="{quoted(goal)}",scope="{scope}",rep="{quoted(rep)}",team="{quoted(team)}"}} {value}'
                 for goal, scope, rep, team, value in picture.goals[first : first + _GOALS_IN_A_PIECE]
             )
 
 
 def _leads(picture: Picture) -> Iterator[str]:
-    yield from _head("floorcast_leads_waiting", "gauge", "Leads without an answer, by how much of the SLA has gone.")
+    yield from head_of("floorcast_leads_waiting", "gauge", "Leads without an answer, by how much of the SLA has gone.")
     for (team, state), count in sorted(picture.waiting.items()):
-        yield f'floorcast_leads_waiting{{team="{_label(team)}",state="{state}"}} {count}'
+        yield f'floorcast_leads_waiting{{team="{quoted(team)}",state="{state}"}} {count}'
     name = "floorcast_lead_oldest_waiting_timestamp_seconds"
-    yield from _head(name, "gauge", "Start of the lead that waits longest; absent where none waits.")
+    yield from head_of(name, "gauge", "Start of the lead that waits longest; absent where none waits.")
     for team, start in sorted(picture.oldest.items()):
-        yield f'{name}{{team="{_label(team)}"}} {start / SECOND}'
+        yield f'{name}{{team="{quoted(team)}"}} {start / SECOND}'
     name = "floorcast_lead_response_seconds"
-    yield from _head(name, "histogram", "Seconds to the answer; each lead once, when its answer first becomes known.")
+    yield from head_of(name, "histogram", "Seconds to the answer; each lead once, when its answer first becomes known.")
     for team, held in sorted(picture.responses.items()):
-        label = f'team="{_label(team)}"'
+        label = f'team="{quoted(team)}"'
         for edge, count in zip(RESPONSE_BUCKETS, held.buckets, strict=True):
             yield f'{name}_bucket{{{label},le="{float(edge)}"}} {count}'
         yield f'{name}_bucket{{{label},le="+Inf"}} {held.count}'
@@ -302,57 +302,61 @@ def _leads(picture: Picture) -> Iterator[str]:
 
 
 def _pipeline(picture: Picture) -> Iterator[str]:
-    yield from _head("floorcast_events_total", "counter", "Changes and engagements that a stage has taken in.")
+    yield from head_of("floorcast_events_total", "counter", "Changes and engagements that a stage has taken in.")
     for stage in ("normalise", "ledger", "responses"):
         yield f'floorcast_events_total{{stage="{stage}"}} {_counted(picture, stage, "events")}'
-    yield from _head("floorcast_dead_letters_total", "counter", "Events that nobody could read.")
+    yield from head_of("floorcast_dead_letters_total", "counter", "Events that nobody could read.")
     for (connection, reason), count in sorted(_dead_letters(picture).items()):
-        yield (f'floorcast_dead_letters_total{{connection="{_label(connection)}",reason="{_label(reason)}"}} {count}')
-    yield from _head("floorcast_ignored_events_total", "counter", "What was left out on purpose, by reason.")
+        yield (f'floorcast_dead_letters_total{{connection="{quoted(connection)}",reason="{quoted(reason)}"}} {count}')
+    yield from head_of("floorcast_ignored_events_total", "counter", "What was left out on purpose, by reason.")
     for reason, count in sorted(_by_prefix(picture, "normalise", "ignored.").items()):
-        yield f'floorcast_ignored_events_total{{reason="{_label(reason)}"}} {count}'
-    yield from _head("floorcast_late_changes_total", "counter", "Changes to what is older than what is kept.")
+        yield f'floorcast_ignored_events_total{{reason="{quoted(reason)}"}} {count}'
+    yield from head_of("floorcast_late_changes_total", "counter", "Changes to what is older than what is kept.")
     yield f"floorcast_late_changes_total {_counted(picture, 'ledger', 'late')}"
-    yield from _head("floorcast_duplicate_changes_total", "counter", "Changes that said nothing new.")
+    yield from head_of("floorcast_duplicate_changes_total", "counter", "Changes that said nothing new.")
     yield f"floorcast_duplicate_changes_total {_counted(picture, 'ledger', 'duplicates')}"
-    yield from _head("floorcast_beyond_bounds_total", "counter", "What was more than a record or a group keeps.")
+    yield from head_of("floorcast_beyond_bounds_total", "counter", "What was more than a record or a group keeps.")
     yield f'floorcast_beyond_bounds_total{{bound="named"}} {_counted(picture, "ledger", "beyond.named")}'
     yield f'floorcast_beyond_bounds_total{{bound="group"}} {_counted(picture, "responses", "beyond.group")}'
     help_ = "Panes that cannot be read: what they are part of has no value."
-    yield from _head("floorcast_unreadable_panes", "gauge", help_)
+    yield from head_of("floorcast_unreadable_panes", "gauge", help_)
     yield f"floorcast_unreadable_panes {picture.unreadable_panes}"
     if picture.deals_without_rate is not None:
-        yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
+        yield from head_of("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
     if picture.negative_durations:
         help_ = "Durations that a metric leaves out because they end before they start."
-        yield from _head("floorcast_negative_durations", "gauge", help_)
+        yield from head_of("floorcast_negative_durations", "gauge", help_)
         for metric, number in picture.negative_durations.items():
             yield f'floorcast_negative_durations{{metric="{metric}"}} {number}'
     yield from _alerts(picture)
-    yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
+    yield from head_of(
+        "floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done."
+    )
     for (topic, partition), lag in sorted(picture.lag.items()):
         yield f'floorcast_consumer_lag_records{{topic="{topic}",partition="{partition}"}} {lag}'
-    yield from _head("floorcast_behind_seconds", "gauge", "Age of the oldest delivery that is not in the numbers yet.")
+    yield from head_of(
+        "floorcast_behind_seconds", "gauge", "Age of the oldest delivery that is not in the numbers yet."
+    )
     yield f"floorcast_behind_seconds {picture.behind_seconds}"
     yield from _verification(picture.verification)
     name = "floorcast_last_delivery_timestamp_seconds"
-    yield from _head(name, "gauge", "When a connection last delivered.")
+    yield from head_of(name, "gauge", "When a connection last delivered.")
     for connection, received_at in sorted(_last_deliveries(picture).items()):
-        yield f'{name}{{connection="{_label(connection)}"}} {received_at / SECOND}'
+        yield f'{name}{{connection="{quoted(connection)}"}} {received_at / SECOND}'
     name = "floorcast_reconciled_missed_total"
-    yield from _head(name, "counter", "Records whose last change no webhook has brought, but a reconciliation.")
+    yield from head_of(name, "counter", "Records whose last change no webhook has brought, but a reconciliation.")
     for connection, missed in sorted(picture.missed.items()):
         for record, count in sorted(missed.items()):
-            yield f'{name}{{connection="{_label(connection)}",record="{record}"}} {count}'
+            yield f'{name}{{connection="{quoted(connection)}",record="{record}"}} {count}'
     yield from connection_lines(picture.connections, picture.progress)
-    yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
+    yield from head_of("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
     yield f"floorcast_ready {int(picture.is_ready)}"
-    yield from _head(
+    yield from head_of(
         "floorcast_definitions_differ", "gauge", "1 while workers derive by other files than the api serves."
     )
     yield f"floorcast_definitions_differ {int(picture.definitions_differ)}"
-    yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
+    yield from head_of("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
     yield f"floorcast_reps_left_out {picture.reps_left_out}"
 
 
@@ -365,22 +369,22 @@ def _verification(found: Verification | None) -> Iterator[str]:
             ("verification_undecided", found.undecided, "Values that changed too fast to be compared."),
             ("verification_interval_seconds", found.every / SECOND, "From one recount to the next, at most."),
         ):
-            yield from _head(f"floorcast_{name}", "gauge", help_text)
+            yield from head_of(f"floorcast_{name}", "gauge", help_text)
             yield f"floorcast_{name} {value}"
 
 
 def _alerts(picture: Picture) -> Iterator[str]:
-    yield from _head("floorcast_alerts_raised_total", "counter", "Alerts raised, by level.")
+    yield from head_of("floorcast_alerts_raised_total", "counter", "Alerts raised, by level.")
     for level in LEVELS:
         yield f'floorcast_alerts_raised_total{{level="{level}"}} {_of_alerts(picture, f"alerts.{level}")}'
     name = "floorcast_threshold_alerts_open"
-    yield from _head(name, "gauge", "Numbers that are beyond a limit, by threshold.")
+    yield from head_of(name, "gauge", "Numbers that are beyond a limit, by threshold.")
     for (threshold, level), count in sorted(picture.crossed.items()):
-        yield f'{name}{{threshold="{_label(threshold)}",level="{level}"}} {count}'
-    yield from _head("floorcast_alerts_late_total", "counter", "Alerts raised noticeably later than due.")
+        yield f'{name}{{threshold="{quoted(threshold)}",level="{level}"}} {count}'
+    yield from head_of("floorcast_alerts_late_total", "counter", "Alerts raised noticeably later than due.")
     yield f"floorcast_alerts_late_total {_of_alerts(picture, 'alerts.late')}"
     name, below = "floorcast_alert_lateness_seconds", 0
-    yield from _head(name, "histogram", "Seconds from the instant of a level to its alert.")
+    yield from head_of(name, "histogram", "Seconds from the instant of a level to its alert.")
     for edge in LATENESS_SECONDS:
         below += _of_alerts(picture, f"lateness.{edge:g}")
         yield f'{name}_bucket{{le="{float(edge)}"}} {below}'
@@ -388,10 +392,10 @@ def _alerts(picture: Picture) -> Iterator[str]:
     yield f'{name}_bucket{{le="+Inf"}} {below}'
     yield f"{name}_sum {_of_alerts(picture, 'lateness_ms') / 1000}"
     yield f"{name}_count {below}"
-    yield from _head("floorcast_notifications_total", "counter", "What channels were told of alerts, or were not.")
+    yield from head_of("floorcast_notifications_total", "counter", "What channels were told of alerts, or were not.")
     for outcome in ("told", "not_told", "given_up"):
         for channel, count in sorted(_by_prefix(picture, "notify", f"{outcome}.").items()):
-            yield f'floorcast_notifications_total{{channel="{_label(channel)}",outcome="{outcome}"}} {count}'
+            yield f'floorcast_notifications_total{{channel="{quoted(channel)}",outcome="{outcome}"}} {count}'
 
 
 def _counted(picture: Picture, stage: str, counter: str) -> int:
@@ -432,16 +436,5 @@ def _last_deliveries(picture: Picture) -> dict[str, int]:
     return found
 
 
-def _head(name: str, kind: str, help_text: str) -> Iterator[str]:
-    escaped = help_text.replace("\\", r"\\").replace("\n", r"\n")
-    yield f"# HELP {name} {escaped}"
-    yield f"# TYPE {name} {kind}"
-
-
 def _number(value: MetricValue, factor: int) -> str:
     return str(value) if factor == 1 else repr(float(value or 0) * factor)
-
-
-def _label(value: str) -> str:
-    # Never cut: two reps whose ids begin alike would become one series twice, and Prometheus refuse all of them.
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -15,6 +15,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from api.read.topics import STAGE_INPUTS
+from schemas import tasks
 from schemas.generations import Served, first_generation, wanted_of
 from schemas.log_marks import (
     REPLAY,
@@ -122,9 +123,7 @@ class LogCheck:
 
     async def stop(self) -> None:
         """End it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end([self._task])
         await self._asking.close()
 
     def problems(self) -> list[str]:

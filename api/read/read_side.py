@@ -25,6 +25,7 @@ from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
 from api.read.view import View
 from api.settings import Settings
+from schemas import tasks
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.generations import Served
@@ -242,9 +243,7 @@ class ReadSide:
 
     async def stop(self) -> None:
         """End all of it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         await self._keep_snapshot(_LAST_SECONDS)
         if self.log_check is not None:
             await self.log_check.stop()
@@ -338,9 +337,7 @@ class ReadSide:
                 if served.generation != wanted.generation:
                     self._begin_to_turn(served, self._config_of_now())
         finally:
-            if self._loading is not None:
-                self._loading.cancel()
-                await asyncio.gather(self._loading, return_exceptions=True)
+            await tasks.end([self._loading])
 
     async def _turn_to(self, served: Served, config: Config) -> None:
         """Load a generation beside the one that is served, and serve it once it has all that was delivered by now.

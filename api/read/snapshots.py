@@ -10,7 +10,8 @@ from pathlib import Path
 from api.read.snapshot import read_snapshot, write_snapshot
 from api.read.view import View
 from schemas.generations import Served
-from schemas.snapshot_doubts import Asking, Wanted
+from schemas.log_marks import Asking
+from schemas.snapshot_doubts import Wanted
 from schemas.snapshots import SnapshotFile
 
 

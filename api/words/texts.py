@@ -12,12 +12,10 @@ from babel.numbers import format_decimal
 
 from schemas.catalogue.base import Entry
 from schemas.catalogue.reading import shipped
-from schemas.config.screens import LANGUAGES as _LANGUAGES
+from schemas.config.screens import LANGUAGES
 from schemas.formats import own_digits
 from schemas.words import language_file
 
-LANGUAGES: Mapping[str, str] = {language: language_file(language)["called"] for language in _LANGUAGES}
-"""The languages there are, as each calls itself."""
 _CHINESE_TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 _HOLE = re.compile(r"\{(\w+)\}")
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?")
@@ -95,6 +93,11 @@ class Words:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
+
+
+def languages() -> Mapping[str, str]:
+    """The languages there are, as each calls itself."""
+    return {language: language_file(language)["called"] for language in LANGUAGES}
 
 
 def words_for(asked: str | None, accepts: str, otherwise: str) -> Words:

@@ -10,7 +10,6 @@ may be stored all the same; its repetition does no harm, because the state is a 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -21,6 +20,7 @@ from api.settings import Settings
 from api.write.limits import Budget
 from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
 from api.write.refusals import BacklogFullError, UnacknowledgedError
+from schemas import tasks
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.kafka_clients import begun_whole
 from schemas.kafka_refusals import missing_right, what_refuses
@@ -37,6 +37,8 @@ AVOID_SECONDS = 10.0
 """So long other partitions are preferred to one that stalled: Kafka elects another leader for it meanwhile."""
 DOUBT_SECONDS = 5.0
 """So long after a stall nothing is called ready that has not acknowledged anything since."""
+
+_UNACKNOWLEDGED = "Kafka does not acknowledge"
 
 
 class DeliveryLog(Protocol):
@@ -112,10 +114,7 @@ class Ingest:
     async def stop(self) -> None:
         """Give what is under way a moment, then let go."""
         session, self._session = self._session, None
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
+        await tasks.end([self._connecting])
         if session is not None:
             await session.flush(_FLUSH_SECONDS)
             self._drop(session)
@@ -154,12 +153,12 @@ class Ingest:
                 await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
                 continue
             log.info("producer.connected", topic=self._topic)
-            self._session = session
+            self._session, self._trouble = session, _UNACKNOWLEDGED
             reason = await session.lost()
             self._session = None
             self._doubt(session)
             right = missing_right(self._kafka, reason, operation="Write", topic=self._topic)
-            self._trouble = right or "Kafka does not acknowledge"
+            self._trouble = right or _UNACKNOWLEDGED
             log.warning("producer.dropped", topic=self._topic, reason=reason)
             # In the background: it may take as long as the request that is under way, and Kafka may be back before.
             self._drop(session)

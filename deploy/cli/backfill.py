@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deploy.cli.bars import Step, progress_bar
-from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.cli.common import announce, checked_config, fail, group, kafka_of, say, target_of, with_settings
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
@@ -20,13 +19,13 @@ from deploy.local.target import Target
 from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import read_through
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
-from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES
 
 app = group()
@@ -54,7 +53,9 @@ class _Console:
 
 
 @app.command()
+@with_settings()
 def backfill(
+    settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A connection of floorcast.yaml.")],
     file: Annotated[
         Path | None,
@@ -113,10 +114,6 @@ def backfill(
     all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="Not while a line is refused.")] = False,
     print_mapping: Annotated[bool, typer.Option("--print-mapping", help="For floorcast.yaml; and end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Bring what was there before into a connection: from its CRM's API, or the lines of a file.
 
@@ -125,7 +122,6 @@ def backfill(
     or whose name it is. Doing it twice changes nothing. Exit 1: something is lacking, or lines were refused; 2: wrong
     use, or not one line could be read; 3: the CRM or Kafka is out of reach.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     if file is None:
         if record is not None:
             fail(["FILE: is missing; --record is of files, --records of the API"], ExitCode.WRONG_USE)
@@ -140,13 +136,14 @@ def backfill(
     known = checked_config(path)
     connection = _connection(known, name, path)
     task = Task(
-        path=file, connection=name, config=known, options=options, now=now(),
+        path=file, connection=name, config=known, options=options, now=machine_clock(),
         folder=settings.data.absolute() / "imports", complete=complete, is_dry=dry_run, rows=rows, refused=refused,
         all_or_nothing=all_or_nothing, as_json=json,
     )  # fmt: skip
     try:
         if kafka is not None and getattr(connection, "api", None) is not None:
-            task = replace(task, stages=asyncio.run(_stages(kafka, name)))
+            with kafka_of(kafka):
+                task = replace(task, stages=asyncio.run(_stages(kafka, name)))
         with progress_bar() as step:
             console = _Console(step)
             importer = Importer(task, console)
@@ -154,13 +151,10 @@ def backfill(
             if kafka is None:
                 console.announce(importer.mapping().rstrip())
             else:
-                code = asyncio.run(_import(importer, task, kafka))
+                with kafka_of(kafka):
+                    code = asyncio.run(_import(importer, task, kafka))
     except UseError as error:
         fail(error.problems, ExitCode.WRONG_USE)
-    except MissingTopicError as error:
-        fail([str(error)], ExitCode.UNREACHABLE)
-    except (KafkaError, TimeoutError) as error:
-        fail([asyncio.run(what_failed(target_of(settings).broker, error))], ExitCode.UNREACHABLE)
     except KeyboardInterrupt:
         fail(["stopped; the same command goes on from there"], ExitCode.DIFFERENCES)
     console.flush()
@@ -179,7 +173,7 @@ def _ask_api(settings: Settings, name: str, since: str, records: str | None) -> 
 
 def _since(text: str) -> int:
     try:
-        return now() - parse_duration(text)
+        return machine_clock() - parse_duration(text)
     except ValueError:
         pass
     try:
@@ -201,8 +195,7 @@ async def _import(importer: Importer, task: Task, kafka: Target) -> int:
     people = await read_people(task.config, kafka.broker, kafka.prefix)
 
     async def read_log(take: Callable[[Sequence[bytes | None]], None]) -> None:
-        async with Follower(kafka.broker, topic) as follower:
-            await follower.read_to(await follower.ends(), lambda _, records: take([each.value for each in records]))
+        await read_through(kafka.broker, topic, lambda _, records: take([each.value for each in records]))
 
     async with AsyncExitStack() as stack:
         log = None if task.is_dry else await stack.enter_async_context(Appender(kafka.broker, topic))

@@ -9,12 +9,10 @@ import typer
 
 from deploy import backups
 from deploy.cli.bars import progress_bar
-from deploy.cli.common import fail, group, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.cli.common import fail, group, kafka_of, target_of, with_settings
 from deploy.settings import Settings
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Address
-from schemas.kafka_refusals import what_failed
 
 app = group()
 
@@ -22,37 +20,29 @@ Work = Callable[[Address, str, backups.Say], Awaitable[Mapping[str, int]]]
 
 
 @app.command()
+@with_settings()
 def backup(
+    settings: Settings,
     file: Annotated[Path, typer.Argument(dir_okay=False, help="Is replaced once the new one is whole.")],
-    *,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Save what cannot be made anew in FILE: deliveries, what people did, keys and screens.
 
     Nothing need be stopped for it. The file holds what CRMs have sent, and hashes of keys: keep it as such.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     counts = _run(settings, lambda kafka, prefix, say: backups.save(kafka, prefix, file, say=say))
     typer.echo(f"saved {_words(counts)} in {file}")
 
 
 @app.command()
+@with_settings()
 def restore(
+    settings: Settings,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Of floorcast backup.")],
-    *,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Add to the topics what FILE has and they lack.
 
     They must be there (floorcast topics). Nothing need be stopped for it, and twice is no harm.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     counts = _run(settings, lambda kafka, prefix, say: backups.restore(kafka, prefix, file, say=say))
     typer.echo(f"added {_words(counts)}")
 
@@ -64,18 +54,17 @@ def _run(settings: Settings, work: Work) -> Mapping[str, int]:
         with progress_bar() as say:
             return await work(target.broker, target.prefix, say)
 
-    try:
-        return asyncio.run(run())
-    except backups.BackupError as error:
-        fail([str(error)], ExitCode.WRONG_USE)
-    except backups.MissingTopicError as error:
-        fail([f"{error}: floorcast topics makes it"], ExitCode.DIFFERENCES)
-    except backups.KafkaError as error:
-        fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
-    except OSError as error:
-        if error.filename is not None:
+    with kafka_of(target):
+        try:
+            return asyncio.run(run())
+        except backups.BackupError as error:
+            fail([str(error)], ExitCode.WRONG_USE)
+        except backups.MissingTopicError as error:
+            fail([f"{error}: floorcast topics makes it"], ExitCode.DIFFERENCES)
+        except OSError as error:
+            if error.filename is None:
+                raise
             fail([f"{error.filename}: {error.strerror}"], ExitCode.WRONG_USE)
-        fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
 
 
 def _words(counts: Mapping[str, int]) -> str:

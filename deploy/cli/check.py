@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from deploy.catalogue.trial import Trial
 from deploy.catalogue.words import NOTHING, counts_nothing
-from deploy.cli.common import checked_config, fail, group, say, settings_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.cli.common import checked_config, fail, group, say, settings_of, with_settings
+from deploy.cli.flags import ConfigFlag, DataFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
 from deploy.local.target import Target, find_running, find_target
@@ -40,22 +40,19 @@ app = group()
 
 
 @app.command()
+@with_settings()
 def check(
+    settings: Settings,
     *,
     online: Annotated[
         bool, typer.Option("--online", help="Ask each CRM too: token, subscriptions, limits, last delivery.")
     ] = False,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.
 
     Each problem is named by file, line and field. With --online, exit 1: something is wrong at a CRM; 3: one cannot be
     reached.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
     metrics = bound_under(found.defined, rules_of(found)).metrics

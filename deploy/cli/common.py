@@ -1,17 +1,20 @@
 """What every command does before and after its work: settings, the floorcast it is about, lines and exit codes."""
 
 import asyncio
+import inspect
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
 
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag, PrefixFlag
 from deploy.settings import Settings, SettingsError, describe, load_settings
 from schemas.exit_codes import ExitCode
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from schemas.config import Config
 
 _T = TypeVar("_T")
+_FLAGS = {
+    "config": ConfigFlag, "host": HostFlag, "port": PortFlag, "broker": BrokerFlag, "prefix": PrefixFlag,
+    "data": DataFlag,
+}  # fmt: skip
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -36,6 +43,28 @@ def settings_of(**flags: Any) -> Settings:
         return load_settings(**flags)
     except SettingsError as error:
         fail(error.problems, ExitCode.WRONG_USE)
+
+
+def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command that has these flags beside its own, and is called with the settings that they and all else make.
+
+    None are named: those by which most commands find the floorcast that they are about.
+    """
+    names = flags or ("config", "broker", "prefix", "data")
+
+    def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**said: Any) -> None:
+            command(settings_of(**{name: said.pop(name) for name in names}), **said)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        own = list(inspect.signature(command).parameters.values())[1:]
+        shared = [inspect.Parameter(name, keyword, default=None, annotation=_FLAGS[name]) for name in names]
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+        return run
+
+    return with_flags
 
 
 def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
@@ -81,11 +110,6 @@ def _write(line: str, *, err: bool) -> None:
         return
 
 
-def now() -> int:
-    """The machine's clock, in microseconds."""
-    return time.time_ns() // 1000
-
-
 def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Target":
     """What to ask or work on; its Kafka has answered, if `is_reached`."""
     from deploy.local.ports import UpError  # noqa: PLC0415
@@ -108,3 +132,26 @@ def checked_config(path: Path) -> "Config":
         return load_config(path, os.environ)
     except ConfigError as error:
         fail(error.problems, ExitCode.WRONG_USE)
+
+
+@contextmanager
+def kafka_of(target: "Target") -> Iterator[None]:
+    """Ends the command with what was in the way, where Kafka does not do what it is asked in here."""
+    from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
+    from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415
+    from schemas.kafka_refusals import what_failed  # noqa: PLC0415
+
+    try:
+        yield
+    except MissingTopicError as error:
+        fail([f"{error}: floorcast topics makes it"], ExitCode.UNREACHABLE)
+    except UnacknowledgedError as error:
+        fail([error.detail], ExitCode.UNREACHABLE)
+    except (KafkaError, OSError, TimeoutError) as error:
+        fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table for people: a line for each row, of which the first is the heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

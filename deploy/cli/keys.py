@@ -13,9 +13,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.access import Fail, Put, run_with_book
-from deploy.cli.common import announce, fail, group, now, say, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.access import Put, run_with_book
+from deploy.cli.common import announce, columns, fail, group, kafka_of, say, target_of, with_settings
 from deploy.local.target import Target, find_running
 from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
@@ -23,6 +22,7 @@ from schemas.devices import AccessBook, Key
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_duration
 from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
+from schemas.machine_clock import machine_clock
 
 app = group("API keys and display tokens.")
 
@@ -48,12 +48,11 @@ def create(
     if target is not None:
         key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
 
-        async def add(_book: AccessBook, put: Put) -> int:
+        async def add(_book: AccessBook, put: Put) -> None:
             await put(Key(key.id, key), True)
-            return 0
 
-        if (code := run_with_book(target, add, _failing(say))) != 0:
-            return code
+        with kafka_of(target):
+            run_with_book(target, add)
     else:
         try:
             token = create_key(path, scope, now=now, team=team, expires_at=expires_at, rep=rep)
@@ -104,8 +103,7 @@ def table(keys: list[ApiKey], now: int) -> list[str]:
         )
         for key in keys
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return columns(rows)
 
 
 def show(path: Path, *, now: int, write: Write, say: Write, target: Target | None = None) -> int:
@@ -117,16 +115,15 @@ def show(path: Path, *, now: int, write: Write, say: Write, target: Target | Non
         return ExitCode.WRONG_USE
     if target is not None:
 
-        async def add(book: AccessBook, _put: Put) -> int:
+        async def add(book: AccessBook, _put: Put) -> None:
             for id, shared in book.keys.items():
                 if shared.key is None:
                     keys.pop(id, None)
                 else:
                     keys[id] = shared.key
-            return 0
 
-        if (code := run_with_book(target, add, _failing(say))) != 0:
-            return code
+        with kafka_of(target):
+            run_with_book(target, add)
     if not keys:
         say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
         return 0
@@ -149,18 +146,17 @@ def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None)
         return ExitCode.WRONG_USE
     if target is not None:
 
-        async def take_away(book: AccessBook, put: Put) -> int:
+        async def take_away(book: AccessBook, put: Put) -> None:
             nonlocal unknown, left
             shared = book.keys.get(key_id)
             if unknown is not None and (shared is None or shared.key is None):
-                return 0
+                return
             unknown = None
             await put(Key(key_id), True)
             left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
-            return 0
 
-        if (code := run_with_book(target, take_away, _failing(say))) != 0:
-            return code
+        with kafka_of(target):
+            run_with_book(target, take_away)
     if unknown is not None:
         say(unknown)
         return ExitCode.WRONG_USE
@@ -168,14 +164,6 @@ def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None)
     if not left:
         say("that was the last key: an api on loopback is open to this machine again")
     return 0
-
-
-def _failing(say: Write) -> Fail:
-    def fail_with(problem: str, code: int) -> int:
-        say(problem)
-        return code
-
-    return fail_with
 
 
 def _named(settings: Settings) -> Target | None:
@@ -189,7 +177,9 @@ def _reachable(settings: Settings) -> Target | None:
 
 
 @app.command("create")
+@with_settings()
 def keys_create(
+    settings: Settings,
     *,
     scope: Annotated[
         Literal["read", "board", "rep", "admin"],
@@ -198,16 +188,11 @@ def keys_create(
     team: Annotated[str | None, typer.Option(help="Show what belongs to this team only. [default: all]")] = None,
     rep: Annotated[str | None, typer.Option(help="Whose page it opens; with --scope rep.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="90d", help="Valid for so long. [default: for ever]")] = None,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Make a key and print its token: this once.
 
     It lies in Kafka where one is named, else in the data folder until an up or api runs on that.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     try:
         lasts = None if expires is None else parse_duration(expires)
     except ValueError as error:
@@ -226,7 +211,7 @@ def keys_create(
             ApiScope(scope),
             team=team,
             lasts=lasts,
-            now=now(),
+            now=machine_clock(),
             print_token=announce,
             say=say,
             rep=rep,
@@ -246,21 +231,18 @@ def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
 
 
 @app.command("list")
-def keys_list(*, broker: BrokerFlag = None, prefix: PrefixFlag = None, data: DataFlag = None) -> None:
+@with_settings("broker", "prefix", "data")
+def keys_list(settings: Settings) -> None:
     """List the keys: id, scope, team, rep, when made, until when valid."""
-    settings = settings_of(broker=broker, prefix=prefix, data=data)
     path = settings.data / "keys.json"
-    raise typer.Exit(show(path, now=now(), write=announce, say=say, target=_reachable(settings)))
+    raise typer.Exit(show(path, now=machine_clock(), write=announce, say=say, target=_reachable(settings)))
 
 
 @app.command("revoke")
+@with_settings("broker", "prefix", "data")
 def keys_revoke(
+    settings: Settings,
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")],
-    *,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Take a key away: every running api refuses it in a moment."""
-    settings = settings_of(broker=broker, prefix=prefix, data=data)
     raise typer.Exit(revoke(settings.data / "keys.json", key_id, say=say, target=_reachable(settings)))

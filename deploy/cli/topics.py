@@ -5,31 +5,28 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.cli.common import announce, checked_config, fail, group, say, target_of, with_settings
 from deploy.local.ports import UpError
 from deploy.local.up import make_topics
+from deploy.settings import Settings
 from schemas.exit_codes import ExitCode
 
 app = group()
 
 
 @app.command()
+@with_settings()
 def topics(
+    settings: Settings,
     *,
     alter: Annotated[
         bool, typer.Option("--alter", help="Set what differs. A shorter retention.records deletes what is older.")
     ] = False,
-    config: ConfigFlag = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    data: DataFlag = None,
 ) -> None:
     """Create the topics of the catalogue, or check those that are there; exit 1 if they differ.
 
     Partitions and cleanup policies that differ are never altered, and as long as one does nothing else is.
     """
-    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     target = target_of(settings)
     checked_config(target.config)
     try:

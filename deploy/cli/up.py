@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from deploy.access import has_shared_keys
-from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of, with_settings
+from deploy.cli.flags import DataFlag, PortFlag
 from deploy.local.ports import UpError, address, take_port
 from deploy.local.target import DEMO, Running
 from deploy.local.up import Plan, check_access, lock_data, run
@@ -18,21 +18,15 @@ from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS
 from schemas.exit_codes import ExitCode
 from schemas.keys import KeyFileError, has_keys
+from schemas.machine_clock import machine_clock
 
 app = group()
 
 
 @app.command()
-def up(
-    *,
-    config: ConfigFlag = None,
-    host: HostFlag = None,
-    port: PortFlag = None,
-    broker: BrokerFlag = None,
-    data: DataFlag = None,
-) -> None:
+@with_settings("config", "host", "port", "broker", "data")
+def up(settings: Settings) -> None:
     """Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."""
-    settings = settings_of(config=config, host=host, port=port, broker=broker, data=data)
     wrong = media_problems(settings.config, checked_config(settings.config))
     if wrong:
         fail(wrong, ExitCode.WRONG_USE)
@@ -80,7 +74,7 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
 
         rate, seed = demo
         demo_runs.empty_folder(data)
-        zone = demo_runs.working_timezone(now(), demo_runs.local_timezone())
+        zone = demo_runs.working_timezone(machine_clock(), demo_runs.local_timezone())
         config = demo_runs.write_config(data, zone, config.with_name(METRICS))
         checked_config(config)
 

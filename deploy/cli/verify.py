@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.common import checked_config, fail, group, settings_of, target_of
-from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.settings import verification_interval
+from deploy.cli.common import checked_config, fail, group, target_of, with_settings
+from deploy.settings import Settings, verification_interval
 from deploy.verification.verifier import main as run_verifier
 from deploy.verification.verify import main as run_verify
 from processor.logs import configure_logging
@@ -16,12 +15,11 @@ app = group()
 
 
 @app.command()
+@with_settings()
 def verify(
+    settings: Settings,
     *,
     url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
-    broker: BrokerFlag = None,
-    prefix: PrefixFlag = None,
-    config: ConfigFlag = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -37,14 +35,12 @@ def verify(
             help="Recount the newest part of the log again and again, and publish what is found. [default: once, all]",
         ),
     ] = None,
-    data: DataFlag = None,
 ) -> None:
     """Recount everything from the log and compare it with what is served; exit 1 if anything differs.
 
     Without an up that runs on --data, --url, --broker and --config say what to compare. With --every it goes on until
     it is ended: what it finds is served by the api, exported to Prometheus and shown on the wallboard.
     """
-    settings = settings_of(broker=broker, prefix=prefix, config=config, data=data)
     interval = None if every is None else _interval(every)
     if interval is not None:
         configure_logging()

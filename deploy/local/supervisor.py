@@ -20,6 +20,7 @@ from typing import Protocol
 
 from deploy.local.private import FOLDER, UMASK, private_opener
 from processor.machine import bound_to_this_process
+from schemas import tasks
 from schemas.exit_codes import ExitCode
 
 FIRST_DELAY_SECONDS = 0.2
@@ -251,9 +252,7 @@ class Supervisor:
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End all children within `seconds`: the one that was launched first after all others."""
         self._stopping = True
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await tasks.end(self._keepers)
         if self._children:
             # The first one is what the others stand on. They have all the time that it leaves, whatever each takes:
             # on a busy machine an end takes seconds.

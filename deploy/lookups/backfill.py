@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deploy.local.ports import UpError
 from deploy.local.private import write_private
 from deploy.local.target import reach_broker
-from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
+from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
@@ -33,6 +33,7 @@ from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

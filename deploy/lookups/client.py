@@ -6,10 +6,8 @@ of a request but its path is ever told, and no header of it.
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -18,10 +16,11 @@ import structlog
 
 from deploy.lookups.pacing import LONGEST, SharedPace, backoff
 from schemas.connection_states import Limits
-from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Pace, Source, Steps
+from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
+from schemas.machine_clock import machine_clock
 
 _T = TypeVar("_T")
 log = structlog.get_logger("lookups")
@@ -63,11 +62,6 @@ def of_one_object(name: str, refused: dict[str, ApiError | BadAnswerError]) -> I
         refused[name] = error
 
 
-def machine_clock() -> int:
-    """The machine's clock, in microseconds."""
-    return time.time_ns() // 1000
-
-
 class Client:
     """One connection's API. Use as an async context manager. Safe for several tasks at once."""
 
@@ -106,12 +100,10 @@ class Client:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._http.aclose()
 
-    async def run(self, steps: Steps[_T], *, may_wait: bool = True) -> _T:
+    async def run(self, steps: Steps[_T], *, may_wait: bool = True, is_login: bool = False) -> _T:
         """What the steps find. Raises ApiError, BadAnswerError.
 
         What may wait is refused while no more is left of the day than the reserve of look-ups, which may not.
@@ -120,19 +112,21 @@ class Client:
         try:
             while True:
                 ask = _following(steps, answer)
-                if may_wait:
+                if may_wait and not is_login:
                     self._check_reserve()
-                answer = await self._ask(ask)
+                answer = await self._ask(ask, is_login=is_login)
         except StopIteration as end:
             found: _T = end.value
             return found
+        except NotLetInError as error:
+            raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
 
     def _check_reserve(self) -> None:
         if (wait := self._may_ask_again_at - self._clock()) > 0:
             problem = "what is left of the day's requests is kept for look-ups"
             raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
-    async def _ask(self, ask: Ask, *, is_login: bool = False) -> Answer:
+    async def _ask(self, ask: Ask, *, is_login: bool) -> Answer:
         renewed = False
         problem = ""
         wait: float | None = None
@@ -192,7 +186,7 @@ class Client:
             return None
         finally:
             self._pace.give_back(place, limits, self._clock())
-        self._learn(self.source.limits(response.headers))
+        self._limits.update(self.source.limits(response.headers))
         self.limits = limits_told(response.headers, self._clock(), self._daily) or self.limits
         if (day := day_told(response.headers)) is not None:
             self._note_day(day)
@@ -206,9 +200,6 @@ class Client:
         is_low = day.left <= RESERVE * (day.of or self._daily or self._most_left)
         self._may_ask_again_at = self._clock() + _RESERVE_FOR if is_low else 0
 
-    def _learn(self, limits: Mapping[str, Pace]) -> None:
-        self._limits.update(limits)
-
     async def _login(self) -> Mapping[str, str]:
         if self._headers is None:
             await self._renew(None)
@@ -218,20 +209,7 @@ class Client:
         """Once for all who wait: who comes with headers that are no longer in use has others already."""
         async with self._logging_in:
             if self._headers is stale or self._headers is None:
-                self._headers = await self._log_in()
-
-    async def _log_in(self) -> Mapping[str, str]:
-        steps = self.source.login()
-        answer: Answer | None = None
-        try:
-            while True:
-                ask = _following(steps, answer)
-                answer = await self._ask(ask, is_login=True)
-        except StopIteration as end:
-            headers: Mapping[str, str] = end.value
-            return headers
-        except NotLetInError as error:
-            raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
+                self._headers = await self.run(self.source.login(), is_login=True)
 
     def _told_to_wait(self, response: httpx.Response) -> float | None:
         """By the header that is everybody's, else as the vendor says it."""

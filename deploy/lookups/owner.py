@@ -22,7 +22,7 @@ import structlog
 
 from deploy.local.target import Target
 from deploy.lookups.backfill import running
-from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.client import ApiError, Client
 from deploy.lookups.known import Known
 from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
@@ -30,8 +30,7 @@ from deploy.lookups.rounds import CatchUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
-from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
@@ -42,6 +41,7 @@ from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
@@ -282,16 +282,8 @@ class LookupProcess:
 
 async def read_states(target: Target) -> dict[str, ConnectionState]:
     """What was last said of each connection. Raises KafkaError, MissingTopicError."""
-    found: dict[str, ConnectionState] = {}
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None and record.value is not None:
-                found[record.key.decode()] = decode_state(record.value)
-
-    async with Follower(target.broker, CONNECTION_STATES.full_name(target.prefix)) as follower:
-        await follower.read_to(await follower.ends(), apply)
-    return found
+    found = await newest_of(target.broker, CONNECTION_STATES.full_name(target.prefix))
+    return {key.decode(): decode_state(value) for key, value in found.items()}
 
 
 async def without_records(target: Target, names: Sequence[str], *, seconds: float) -> list[str]:

@@ -25,6 +25,7 @@ from schemas.config import Config, Connection
 from schemas.config.reading import METRICS
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import SECOND
+from schemas.machine_clock import machine_clock
 
 _TEMPLATE = Path(__file__).with_name("floorcast.yaml")
 CONNECTION = "floor"
@@ -162,7 +163,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
     summary, began = Summary(), time.monotonic()
     deliveries = posts(
         floor,
-        start=time.time_ns() // 1000,
+        start=machine_clock(),
         rate=simulation.rate,
         count=simulation.events,
         since=simulation.since,
@@ -192,7 +193,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
 def _write_truth(simulation: Simulation, config: Config, summary: Summary) -> None:
     from deploy.simulator.truth import changes_of, write_truth  # noqa: PLC0415
 
-    now = time.time_ns() // 1000
+    now = machine_clock()
     if simulation.truth is not None:
         write_truth(simulation.truth, changes_of(summary.taken, config, simulation.connection, now), config, now)
 

@@ -10,30 +10,17 @@ import msgspec
 
 from deploy.streaming.events import mark_of
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower
+from processor.transport.following import Follower, newest_of
 from schemas.deliveries import decode_delivery
 from schemas.kafka import Address
 from schemas.stream_positions import StreamPosition, decode_position, in_position_key
-from schemas.topics import DELIVERIES, FENCE, STREAM_POSITIONS
+from schemas.topics import DELIVERIES, STREAM_POSITIONS
 
 
 async def read_positions(broker: Address, prefix: str) -> dict[tuple[str, str], StreamPosition]:
     """(Connection, channel) -> what was last written of it. Raises KafkaError, MissingTopicError."""
-    found: dict[tuple[str, str], StreamPosition] = {}
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key in (None, FENCE):
-                continue
-            place = in_position_key(record.key)
-            if record.value is None:
-                found.pop(place, None)
-            else:
-                found[place] = decode_position(record.value)
-
-    async with Follower(broker, STREAM_POSITIONS.full_name(prefix)) as follower:
-        await follower.read_to(await follower.ends(), apply)
-    return found
+    found = await newest_of(broker, STREAM_POSITIONS.full_name(prefix))
+    return {in_position_key(key): decode_position(value) for key, value in found.items()}
 
 
 async def last_marks(

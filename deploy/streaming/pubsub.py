@@ -7,7 +7,6 @@ https://developer.salesforce.com/docs/platform/pub-sub-api/guide/pub-sub-feature
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Self, TypeAlias
 
 import grpc
@@ -84,9 +83,7 @@ class PubSub:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._channel.close()
 
     async def schema(self, id: str) -> str:
@@ -131,8 +128,8 @@ class PubSub:
 
     async def _meant(self, error: grpc.aio.AioRpcError, access: Access) -> PubSubError:
         """What a refusal means. A token that is not taken is forgotten: the next call asks for another one."""
-        code, word = error.code(), _error_code(error)
-        log.info("stream.refused", status=code.name, code=word, rpc=_rpc_id(error))
+        code, word = error.code(), _in_trailer(error, "error-code")
+        log.info("stream.refused", status=code.name, code=word, rpc=_in_trailer(error, "rpc-id"))
         if code is grpc.StatusCode.UNAUTHENTICATED or ".auth" in word:
             if self._access is access:
                 self._access = None
@@ -204,14 +201,6 @@ _REASONS = {
     grpc.StatusCode.PERMISSION_DENIED: "forbidden",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "limit",
 }
-
-
-def _error_code(error: grpc.aio.AioRpcError) -> str:
-    return _in_trailer(error, "error-code")
-
-
-def _rpc_id(error: grpc.aio.AioRpcError) -> str:
-    return _in_trailer(error, "rpc-id")
 
 
 def _in_trailer(error: grpc.aio.AioRpcError, name: str) -> str:

@@ -26,7 +26,6 @@ import orjson
 import structlog
 
 from deploy.local.target import Target
-from deploy.lookups.client import machine_clock
 from deploy.lookups.pacing import backoff
 from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since
 from deploy.streaming.positions import last_marks, read_positions
@@ -46,6 +45,7 @@ from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
 

@@ -5,13 +5,14 @@ Owns the client and what stands in the way. No secret, header nor body of a requ
 
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any, Self
 
 import httpx
 import msgspec
 
 from schemas.connectors.quotas import wait_told
+from schemas.machine_clock import machine_clock
 
 TIMEOUT_SECONDS = 20.0
 _TRIES = 4
@@ -24,6 +25,15 @@ class OnlineError(Exception):
     def __init__(self, problem: str, *, is_away: bool = False) -> None:
         self.is_away = is_away
         super().__init__(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    words: str
+    is_wrong: bool = False
+    is_away: bool = False
 
 
 class Asker:
@@ -48,9 +58,7 @@ class Asker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._client.close()
 
     def carry(self, name: str, value: str) -> None:
@@ -69,7 +77,7 @@ class Asker:
             if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and answer.status_code < 500:
                 break
             if attempt < _TRIES:
-                told = wait_told(answer.headers, time.time_ns() // 1000)
+                told = wait_told(answer.headers, machine_clock())
                 self._sleep(min(2.0**attempt if told is None else told, _LONGEST_WAIT))
         if answer.is_error:
             # A form is what tokens are asked for by: RFC 6749 refuses a client with 400.

@@ -5,9 +5,9 @@ https://developers.hubspot.com/docs/api-reference/latest/account/account-informa
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from deploy.subscribing.asking import Asker, OnlineError, members
+from deploy.subscribing.asking import Asker, Finding, OnlineError, members
 from schemas.connectors.hubspot.api import ADDRESS, VERSION
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.quotas import limits_told
@@ -17,13 +17,6 @@ _OBJECTS = (_CONTACTS, "deals", "calls", "emails", "meetings")
 """What is read of every account, each by a scope of its own or by that of contacts."""
 _OWNERS = f"/crm/owners/{VERSION}"
 _OWNERS_A_PAGE = 500
-
-
-class Seen(NamedTuple):
-    """One thing that was looked at, in words."""
-
-    words: str
-    is_wrong: bool = False
 
 
 class HubSpotSetup:
@@ -39,26 +32,28 @@ class HubSpotSetup:
         said = self._api.ask("GET", f"/account-info/{VERSION}/details")
         return f"portal {said.get('portalId')}" if isinstance(said, dict) else "of an account"
 
-    def rights(self) -> Iterator[Seen]:
+    def rights(self) -> Iterator[Finding]:
         """Each object that is asked for, and whether the token may read it; and whether there are Lead objects."""
         lacking = [name for name in _OBJECTS if self._first(f"/crm/objects/{VERSION}/{name}") is None]
         if self._first(_OWNERS) is None:
             lacking.append("owners")
         if lacking:
-            yield Seen(f"a scope is missing: the token may not read {', '.join(lacking)}", is_wrong=True)
+            yield Finding(f"a scope is missing: the token may not read {', '.join(lacking)}", is_wrong=True)
         else:
-            yield Seen(f"the scopes are there: {', '.join((*_OBJECTS, 'owners'))} can be read")
+            yield Finding(f"the scopes are there: {', '.join((*_OBJECTS, 'owners'))} can be read")
         leads = self._first(f"/crm/objects/{VERSION}/{_LEADS}")
         is_asked = self._leads != _CONTACTS
         if leads is None:
-            yield Seen("whether there are Lead objects is not known: crm.objects.leads.read is missing", is_asked)
+            yield Finding(
+                "whether there are Lead objects is not known: crm.objects.leads.read is missing", is_wrong=is_asked
+            )
         elif leads and not is_asked:
-            yield Seen("the portal has Lead objects, which leads: contacts does not read")
+            yield Finding("the portal has Lead objects, which leads: contacts does not read")
         else:
-            yield Seen("the portal has Lead objects" if leads else "the portal has no Lead objects")
-        yield Seen("webhooks: HubSpot does not tell of them; the last delivery does")
+            yield Finding("the portal has Lead objects" if leads else "the portal has no Lead objects")
+        yield Finding("webhooks: HubSpot does not tell of them; the last delivery does")
 
-    def aliases(self, ids: Collection[str]) -> Iterator[Seen]:
+    def aliases(self, ids: Collection[str]) -> Iterator[Finding]:
         """Which of these ids of people are no owner's. Of one person HubSpot has an owner and a user, by other ids.
 
         Records name owners: whom a user is, look-ups tell.
@@ -81,7 +76,7 @@ class HubSpotSetup:
         for id in sorted(set(ids) - owners):
             own = users.get(id)
             what = "of nobody in the portal" if own is None else f"of a user, who is followed as the owner {own}"
-            yield Seen(f"of the ids in aliases {id} is {what}")
+            yield Finding(f"of the ids in aliases {id} is {what}")
 
     def _first(self, path: str) -> Sequence[Any] | None:
         """The first of a list; None: there is no right to it."""

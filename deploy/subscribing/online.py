@@ -5,9 +5,8 @@ Owns the order of the questions and what counts as wrong.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 
-from deploy.subscribing.asking import Asker, OnlineError
+from deploy.subscribing.asking import Asker, Finding, OnlineError
 from deploy.subscribing.hubspot import open_hubspot
 from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
@@ -17,15 +16,6 @@ from schemas.connectors import KINDS, Connection
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.salesforce import SalesforceConnection
 from schemas.instants import format_instant
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    words: str
-    is_wrong: bool = False
-    is_away: bool = False
 
 
 def hook_url(name: str, connection: Connection) -> str:
@@ -53,12 +43,13 @@ def look_online(
             vendor = vendor_of(connection, opened)
             if hubspot is not None:
                 yield Finding(f"the token is good: {hubspot.greet()}")
-                yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.rights())
-                yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.aliases(connection.people))
+                yield from hubspot.rights()
+                yield from hubspot.aliases(connection.people)
                 if (limits := hubspot.limits()) is not None:
                     yield Finding(f"limits: {limits}")
             elif vendor is None:
-                yield Finding("has no API to ask: it only listens")
+                what = "it only listens" if KINDS[connection.kind].takes_webhooks else "it takes files"
+                yield Finding(f"has no API to ask: {what}")
             else:
                 yield from _of_vendor(vendor, hook_url(name, connection), connection, rights)
         except OnlineError as error:

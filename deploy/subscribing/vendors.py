@@ -86,7 +86,8 @@ class Pipedrive:
 
     def look(self, url: str) -> list[State]:
         """One for each object."""
-        mine = [each for each in members(self._api.ask("GET", "/api/v1/webhooks"), "data") if _is_at(each, url)]
+        hooks = members(self._api.ask("GET", "/api/v1/webhooks"), "data")
+        mine = [each for each in hooks if each.get("subscription_url") == url]
         return [self._state(name, mine) for name in self.objects]
 
     def _state(self, name: str, mine: list[dict[str, Any]]) -> State:
@@ -257,11 +258,7 @@ class Zoho:
                 "client_secret": api.client_secret.get_secret_value(),
                 "refresh_token": api.refresh_token.get_secret_value(),
             }  # fmt: skip
-            said = self._accounts.ask("POST", "/oauth/v2/token", form=form)
-            token = said.get("access_token") if isinstance(said, dict) else None
-            if not isinstance(token, str):  # errors come with 200 too
-                msg = "POST /oauth/v2/token: the credentials are not taken"
-                raise OnlineError(msg)
+            token, said = _token(self._accounts, "/oauth/v2/token", form)
             self._api.carry("Authorization", f"Zoho-oauthtoken {token}")
             if api.url is None and isinstance(said.get("api_domain"), str):
                 self._api.move(said["api_domain"])
@@ -330,11 +327,7 @@ class Salesforce:
             "grant_type": "client_credentials", "client_id": self._settings.client_id,
             "client_secret": self._settings.client_secret.get_secret_value(),
         }  # fmt: skip
-        said = self._api.ask("POST", "/services/oauth2/token", form=form)
-        token = said.get("access_token") if isinstance(said, dict) else None
-        if not isinstance(token, str):
-            msg = "POST /services/oauth2/token: the credentials are not taken"
-            raise OnlineError(msg)
+        token, _ = _token(self._api, "/services/oauth2/token", form)
         self._api.carry("Authorization", f"Bearer {token}")
         return "the user of the client app"
 
@@ -356,15 +349,22 @@ def vendor_of(connection: Connection, opens: Opens = Asker) -> Vendor | None:
     """What can be asked of a connection's CRM; None: it has no API, or the connection does not name it."""
     if getattr(connection, "api", None) is None:
         return None
-    makes: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
-        PipedriveConnection: Pipedrive,
-        CloseConnection: Close,
-        AircallConnection: Aircall,
-        ZohoConnection: Zoho,
-        SalesforceConnection: Salesforce,
-    }
-    make = makes.get(type(connection))
+    make = _VENDORS.get(type(connection))
     return None if make is None else make(connection, opens)
+
+
+_VENDORS: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
+    PipedriveConnection: Pipedrive,
+    CloseConnection: Close,
+    AircallConnection: Aircall,
+    ZohoConnection: Zoho,
+    SalesforceConnection: Salesforce,
+}
+
+
+def is_made(connection: Connection) -> bool:
+    """Whether its CRM has an API by which webhooks are made."""
+    return type(connection) in _VENDORS and not isinstance(connection, SalesforceConnection)
 
 
 def _there(api: _T | None) -> _T:
@@ -372,6 +372,16 @@ def _there(api: _T | None) -> _T:
         msg = "the connection has no api"
         raise OnlineError(msg)
     return api
+
+
+def _token(api: Asker, path: str, form: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """A new token, and what else was said with it. Errors come with 200 too."""
+    said = api.ask("POST", path, form=form)
+    token = said.get("access_token") if isinstance(said, dict) else None
+    if not isinstance(token, str):
+        msg = f"POST {path}: the credentials are not taken"
+        raise OnlineError(msg)
+    return token, said
 
 
 def _object(answer: Any, name: str) -> dict[str, Any]:
@@ -384,10 +394,6 @@ def _object(answer: Any, name: str) -> dict[str, Any]:
 
 def _secrets(connection: Connection) -> list[str]:
     return [secret.get_secret_value().strip() for secret in connection.secrets]
-
-
-def _is_at(webhook: Mapping[str, Any], url: str) -> bool:
-    return webhook.get("subscription_url") == url
 
 
 def _close_events() -> list[dict[str, str]]:

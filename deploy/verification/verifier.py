@@ -44,6 +44,7 @@ from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
     KEPT_FIRST,
@@ -104,7 +105,7 @@ class Verifier:
         url: str,
         key: str | None,
         every: int,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = machine_clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._target = target

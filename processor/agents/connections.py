@@ -4,7 +4,6 @@ Owns the task and its reading. What is worth an alert, processor/core/missed.py 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -14,6 +13,7 @@ from processor.core.missed import MissedBook
 from processor.transport.fail_stop import FAILED, Die
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from schemas import tasks
 from schemas.alerts import Alert
 from schemas.connection_states import decode_state
 from schemas.kafka import Address
@@ -56,10 +56,7 @@ class ConnectionWatch:
     async def end(self) -> None:
         """Look no more."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await tasks.end([task])
 
     async def _guarded(self) -> None:
         while True:

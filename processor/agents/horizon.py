@@ -5,7 +5,6 @@ alerts for leads whose answers still lie before it in the log.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 
@@ -13,9 +12,10 @@ import structlog
 
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
-from schemas.progress import STAGES, Progress, decode_progress, read_progress_key
-from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PROGRESS, RECORD_CHANGES, Topic
+from processor.transport.following import Follower, KafkaError, MissingTopicError, take_progress
+from schemas import tasks
+from schemas.progress import STAGES, Progress
+from schemas.topics import DELIVERIES, ENGAGEMENTS, PROGRESS, RECORD_CHANGES, Topic
 
 BETWEEN_ROUNDS_SECONDS = 0.2
 BETWEEN_LOOKS_SECONDS = 0.03
@@ -64,9 +64,7 @@ class Horizon:
             return
         task, self._task = self._task, None
         self.settled_at = 0
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await tasks.end([task])
 
     async def _run(self) -> None:
         while True:
@@ -117,6 +115,4 @@ class Horizon:
         return 0 if progress is None else progress.offset
 
     def _apply(self, _partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None and record.key != FENCE and record.value is not None:
-                self._progress[read_progress_key(record.key)] = decode_progress(record.value)
+        take_progress(self._progress, records)

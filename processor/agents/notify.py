@@ -6,7 +6,6 @@ acknowledged, and the sending goes on beside, one lane for each channel, so that
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,9 +18,11 @@ from processor.agents.stage import Deployment, StageShard
 from processor.core.outbox import Message, Outbox
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
+from schemas import tasks
 from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
+from schemas.machine_clock import machine_clock
 from schemas.requests import Remembered
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
 from schemas.tracing import Attributes
@@ -74,7 +75,7 @@ class NotifyShard(StageShard):
         *,
         make_channels: Callable[[], Mapping[str, Channel]],
         quiet: Mapping[str, QuietHours | None],
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = machine_clock,
         die: Die = die,
     ) -> None:
         """`quiet`: every channel that lies in this partition; `make_channels` is called when it is loaded."""
@@ -153,9 +154,7 @@ class NotifyShard(StageShard):
         for lane in self._lanes.values():
             if lane.timer is not None:
                 lane.timer.cancel()
-            for task in list(lane.tasks):
-                task.cancel()
-            await asyncio.gather(*lane.tasks, return_exceptions=True)
+            await tasks.end(lane.tasks)
             await lane.channel.close()
         await super().close()
 

@@ -10,6 +10,7 @@ from processor.core.groups import GroupsOutput
 from processor.core.ledger import LedgerOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
+from schemas.alerts import Alert, encode_alert
 from schemas.frames import QUIET, Engagement, by_group, engagement_frames
 from schemas.topics import DEALS, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
@@ -46,3 +47,8 @@ def by_loudness(records: Sequence[Fetched]) -> list[tuple[bool, Sequence[Fetched
         return [(False, records)]
     loud = [record for record in records if record.key != QUIET]
     return [*([(False, loud)] if loud else []), (True, quiet)]
+
+
+def alert_rows(alerts: Iterable[Alert]) -> list[Message]:
+    """The rows of alerts."""
+    return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

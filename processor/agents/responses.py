@@ -5,14 +5,13 @@ is what channels are to be told, before the alerts themselves say that it was.
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
 import structlog
 
-from processor.agents.outputs import GROUP_TOPICS, by_loudness, group_messages
+from processor.agents.outputs import GROUP_TOPICS, alert_rows, by_loudness, group_messages
 from processor.agents.restoring import Published, Since
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
@@ -22,11 +21,12 @@ from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
-from schemas.alerts import Alert, decode_quiet, encode_alert, encode_quiet, instants_of, quiet_key, read_quiet_key
+from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
 from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
+from schemas.machine_clock import machine_clock
 from schemas.progress import REPEATED
 from schemas.requests import Remembered, requests_in
 from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic
@@ -70,7 +70,7 @@ class ResponsesShard(StageShard):
         *,
         alerts: Alerts,
         horizon: Horizon,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = machine_clock,
     ) -> None:
         super().__init__(partition, deployment)
         self._check = row_check()
@@ -112,7 +112,7 @@ class ResponsesShard(StageShard):
         )
         await self.tell_channels(turned.told, self._rules)
         # First: what moved because of other definitions must not be taken for moved by a record if this is cut short.
-        await self.write({ALERTS: _rows(turned.alerts)})
+        await self.write({ALERTS: alert_rows(turned.alerts)})
         # Also of those whose groups went before we came.
         gone, hushed = self._forget(self.book.leads)
         await self.write(
@@ -175,7 +175,7 @@ class ResponsesShard(StageShard):
                 self.count_raised(alert)
         _tell_raised(turned.alerts)
         # The alert goes first: it says itself how much of it is told.
-        await self.write({ALERTS: _rows(turned.alerts)})
+        await self.write({ALERTS: alert_rows(turned.alerts)})
         await self.write({GROUPS: _quiet_rows(turned)})
         self.tell_counters()
 
@@ -234,7 +234,7 @@ class ResponsesShard(StageShard):
                 **group_messages(output),
                 # What was told too late stands before the rows that make the delivery a repetition.
                 GROUPS: [*_quiet_rows(turned), *hushed, *output.rows],
-                ALERTS: _rows(turned.alerts) + gone,
+                ALERTS: alert_rows(turned.alerts) + gone,
             },
             oldest_at=oldest_at,
         )
@@ -298,7 +298,3 @@ def _tell_raised(alerts: Sequence[Alert]) -> None:
 
 def _quiet_rows(turned: Turned) -> list[Message]:
     return [(quiet_key(lead), encode_quiet(instants) if instants else None) for lead, instants in turned.quiet.items()]
-
-
-def _rows(alerts: Iterable[Alert]) -> list[Message]:
-    return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

@@ -14,7 +14,7 @@ from all partitions, so exactly one shard looks: that of partition 0 of `alert-a
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -22,6 +22,7 @@ import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
 from processor.agents.connections import ConnectionWatch
+from processor.agents.outputs import alert_rows
 from processor.agents.stage import Deployment
 from processor.agents.telling import Teller, kept
 from processor.core.milestones import MilestoneBook
@@ -30,12 +31,13 @@ from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.packing import Message
-from schemas.alerts import Alert, decode_alert, encode_alert
+from schemas import tasks
+from schemas.alerts import Alert, decode_alert
 from schemas.config import Config
 from schemas.fences import definitions_in
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
+from schemas.machine_clock import machine_clock
 from schemas.topics import ACKNOWLEDGEMENTS, CONNECTION_STATES, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
 from schemas.windows import STANDING, Window, index_of, is_day, read_window, whole_day
 
@@ -88,7 +90,7 @@ class ThresholdsShard(AcknowledgeShard):
         *,
         config: Config,
         horizon: Horizon,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = machine_clock,
         die: Die = die,
     ) -> None:
         super().__init__(partition, deployment, channels=config.alerts.channels)
@@ -122,7 +124,7 @@ class ThresholdsShard(AcknowledgeShard):
         await self.turn([*self._book.begin(now), *self._missed.keep_only(self._asked, now)])
         begun = self._teller.begin(now)
         if begun:
-            await self.write({THRESHOLD_ALERTS: _rows(begun)})
+            await self.write({THRESHOLD_ALERTS: alert_rows(begun)})
         for book in (self._book, self._milestones, self._teller, self._missed):
             await self.forget(book.forget(now - FORGET_AFTER))
         if self._rules.thresholds or self._milestones.is_needed or self._teller.is_needed:
@@ -173,7 +175,7 @@ class ThresholdsShard(AcknowledgeShard):
             for alert in found:
                 if alert.event == "raised":
                     self.count_raised(alert)
-            await self.write({THRESHOLD_ALERTS: _rows([*found, *(kept(alert) for _, alert in to_tell)])})
+            await self.write({THRESHOLD_ALERTS: alert_rows([*found, *(kept(alert) for _, alert in to_tell)])})
             self.tell_counters()
 
     def rep_name(self, rep: str) -> str | None:
@@ -232,9 +234,7 @@ class _Watch:
         """Look no more."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await tasks.end([task])
             await self._horizon.end()
 
     async def _guarded(self) -> None:
@@ -373,7 +373,3 @@ class _Watch:
                 if changed is not None:
                     for book in self._books:
                         book.note_pane(changed)
-
-
-def _rows(alerts: Iterable[Alert]) -> list[Message]:
-    return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

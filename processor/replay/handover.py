@@ -32,12 +32,14 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
 from processor.transport.reading import read_to
+from schemas import tasks
 from schemas.alerts import channel_partition, decode_alert, decode_frame
 from schemas.definitions import ROWS
 from schemas.frames import partition_of
 from schemas.generations import SERVED, Handover, Served, encode_served, group_name
 from schemas.instants import SECOND
 from schemas.kafka import Address
+from schemas.machine_clock import machine_clock
 from schemas.progress import Progress, decode_progress, encode_progress, read_progress_key
 from schemas.topics import (
     ACKNOWLEDGEMENTS,
@@ -98,7 +100,7 @@ async def hand_over(
     *,
     catch_up: Callable[[], Awaitable[tuple[Mapping[int, int], Mapping[str, Progress]]]],
     letters: Callable[[], Mapping[tuple[str, int], list[Message]]],
-    clock: Clock = lambda: time.time_ns() // 1000,
+    clock: Clock = machine_clock,
 ) -> Served:
     """Serve the generation that was made; what is served now. Raises ReplayError, with the pointer as it was.
 
@@ -164,9 +166,7 @@ class _Mark:
 
     async def stop(self) -> None:
         """Say it no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end([self._task])
 
     async def _renew(self) -> None:
         while True:

@@ -9,7 +9,6 @@ import multiprocessing
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import TracebackType
 from typing import Self, cast
 
 from processor.replay.hand import (
@@ -67,9 +66,7 @@ class Hands:
             self._pipes.append(ours)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, *_error: object) -> None:
         if kind is None:
             for pipe in self._pipes:
                 pipe.send_bytes(encode(End()))

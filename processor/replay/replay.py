@@ -26,19 +26,19 @@ from processor.transport.administration import (
     make_missing,
     partitions_of,
 )
-from processor.transport.fetched import Fetched
-from processor.transport.following import Follower
+from processor.transport.following import Follower, read_through, take_progress
 from processor.transport.generations import read_served
 from processor.transport.number_key import read_numbers
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
+from schemas import tasks
 from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served
 from schemas.instants import format_instant
 from schemas.kafka import Address
-from schemas.progress import Progress, decode_progress, read_progress_key
-from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
+from schemas.progress import Progress
+from schemas.topics import DEAD_LETTERS, DELIVERIES, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
 
 MAX_HANDS = 8
 """More would only wait for Kafka."""
@@ -146,8 +146,7 @@ async def _alone(pointer: Owner) -> AsyncIterator[None]:
         msg = "another replay has begun"
         raise ReplayError(msg) from None
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await tasks.end([looking])
 
 
 async def _as_found(bootstrap: Address, prefix: str, log_partitions: int, config: Config) -> Served:
@@ -239,18 +238,12 @@ async def _pass_all(hands: Hands, log: Follower, starts: Mapping[int, int]) -> d
 async def _ledger_ends(work: Work, starts: Mapping[int, int]) -> dict[int, int]:
     """The ends of the old ledger, once it holds all that lies in the log before `starts`."""
     generation, progress = work.served.generation, dict[tuple[str, int], Progress]()
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None and record.key != FENCE and record.value is not None:
-                progress[read_progress_key(record.key)] = decode_progress(record.value)
-
     async with Follower(work.bootstrap, PROGRESS.full_name(work.prefix, generation)) as follower:
 
         async def until_done(stage: str, ends: Mapping[int, int]) -> None:
             deadline = time.monotonic() + BEHIND_SECONDS
             while True:
-                await follower.read_to(await follower.ends(), apply)
+                await follower.read_to(await follower.ends(), lambda _, records: take_progress(progress, records))
                 if all(progress.get((stage, p), Progress()).offset >= end for p, end in ends.items()):
                     return
                 if time.monotonic() > deadline:
@@ -266,11 +259,11 @@ async def _ledger_ends(work: Work, starts: Mapping[int, int]) -> dict[int, int]:
 async def _known_letters(bootstrap: Address, prefix: str) -> set[bytes]:
     """Ids of all dead letters there are."""
     known: set[bytes] = set()
-    async with Follower(bootstrap, DEAD_LETTERS.full_name(prefix)) as follower:
-        await follower.read_to(
-            await follower.ends(),
-            lambda _partition, records: known.update(record.key for record in records if record.key is not None),
-        )
+    await read_through(
+        bootstrap,
+        DEAD_LETTERS.full_name(prefix),
+        lambda _, records: known.update(record.key for record in records if record.key is not None),
+    )
     return known
 
 

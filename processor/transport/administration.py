@@ -81,9 +81,7 @@ async def ensure_topics(
     was in it.
     """
     wanted = _wanted(prefix, generation, records_kept, derived=partitions, log=log_partitions)
-    admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
-    try:
-        await admin.start()
+    async with administration(bootstrap) as admin:
         missing = sorted(set(wanted) - await _names(admin))
         if missing and not create:
             raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
@@ -101,8 +99,6 @@ async def ensure_topics(
             advice = "" if for_good else " (floorcast topics --alter sets it)"
             raise TopicsError(sorted([*problems, *(f"{each}{advice}" for each in differences)]))
         return missing
-    finally:
-        await admin.close()
 
 
 async def _names(admin: AIOKafkaAdminClient) -> set[str]:
@@ -119,7 +115,7 @@ async def make_missing(
 ) -> list[str]:
     """Create what is missing, look at nothing that is there, and return its names. Raises TopicsError, KafkaError."""
     wanted = _wanted(prefix, generation, records_kept, derived=partitions, log=log_partitions)
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         missing = sorted(set(wanted) - await _names(admin))
         await _create(admin, {name: wanted[name] for name in missing})
         return missing
@@ -260,7 +256,7 @@ async def find_generations(bootstrap: Address, *, prefix: str) -> dict[int, list
     derived = {topic.name for topic in TOPICS if topic.derived}
     pattern = re.compile(rf"{re.escape(prefix)}g([1-9][0-9]*)\.(.+)")
     found: dict[int, list[str]] = {}
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         for name in await admin.list_topics():
             match = pattern.fullmatch(name)
             if match is not None and match[2] in derived:
@@ -270,7 +266,7 @@ async def find_generations(bootstrap: Address, *, prefix: str) -> dict[int, list
 
 async def partitions_of(bootstrap: Address, names: Sequence[str]) -> dict[str, int]:
     """How many partitions each of these topics has; those that are not there are left out. Raises KafkaError."""
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         there = await _names(admin)
         wanted = [name for name in names if name in there]
         return {each["topic"]: len(each["partitions"]) for each in await _described(admin, wanted)} if wanted else {}
@@ -280,7 +276,7 @@ async def add_partitions(bootstrap: Address, topics: Mapping[str, int]) -> None:
     """Let these topics have so many partitions, which is more than they have. Raises KafkaError."""
     if not topics:
         return
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         with doing("Alter", ", ".join(topics)):
             await admin.create_partitions({name: NewPartitions(number) for name, number in topics.items()})
 
@@ -289,7 +285,7 @@ async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
     """Delete these topics. Raises KafkaError, TopicsError."""
     if not names:
         return
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         answer = await admin.delete_topics(list(names), timeout_ms=_DELETION_MS)
     for name, code, *_ in answer.topic_error_codes:
         error = for_code(code)
@@ -300,7 +296,7 @@ async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
 
 async def has_members(bootstrap: Address, group: str) -> bool:
     """Whether anybody is, or may be, in a consumer group. Raises KafkaError."""
-    async with _administration(bootstrap) as admin:
+    async with administration(bootstrap) as admin:
         try:
             answers = await admin.describe_consumer_groups([group])
         except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
@@ -322,7 +318,8 @@ async def commit_offsets(bootstrap: Address, group: str, offsets: Mapping[tuple[
 
 
 @asynccontextmanager
-async def _administration(bootstrap: Address) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administration(bootstrap: Address) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client that asks for topics and groups, and makes them. Raises KafkaError."""
     admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
     try:
         await admin.start()
@@ -335,6 +332,7 @@ __all__ = [
     "KafkaError",
     "TopicsError",
     "add_partitions",
+    "administration",
     "commit_offsets",
     "delete_topics",
     "ensure_topics",

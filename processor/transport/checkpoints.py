@@ -19,7 +19,8 @@ import msgspec
 import structlog
 
 from schemas.instants import DAY, SECOND
-from schemas.snapshot_doubts import OLDEST, Asking, Source
+from schemas.log_marks import Asking
+from schemas.snapshot_doubts import OLDEST, Source
 from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, read_file, write_file
 from schemas.snapshots import SnapshotFile
 

@@ -21,6 +21,7 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from processor.transport.fetched import Place
 from processor.transport.rights import TopicRightError
+from schemas import tasks
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import ends_quietly
 
@@ -69,9 +70,7 @@ class Fetching:
 
     async def close(self) -> None:
         """End what is under way, and the connections."""
-        for task in self._under_way.values():
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await tasks.end(self._under_way.values())
         await ends_quietly(self._client.close())
 
     def ask(self, offsets: Mapping[Place, int]) -> None:

@@ -3,19 +3,20 @@
 Owns the consumer and its positions, and that it asks Kafka for nothing while nobody reads. Does not decode.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from processor.transport.fetched import Fetched
+from processor.transport.administration import administration
+from processor.transport.fetched import Fetched, Stored
 from processor.transport.rights import raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import stop_quietly
+from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.topics import FENCE
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
@@ -62,9 +63,7 @@ class Follower:
             self.positions[tp.partition] = offset
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await stop_quietly(self._consumer)
 
     def seek(self, positions: Mapping[int, int]) -> None:
@@ -129,17 +128,43 @@ class Follower:
             self._consumer.pause(*partitions)
 
 
+async def read_through(bootstrap: Address, topic: str, apply: Callable[[int, list[Fetched]], None]) -> None:
+    """Read a topic from its beginning to where it ends now. Raises KafkaError, MissingTopicError."""
+    async with Follower(bootstrap, topic) as follower:
+        await follower.read_to(await follower.ends(), apply)
+
+
+async def newest_of(bootstrap: Address, topic: str) -> dict[bytes, bytes]:
+    """The last value of each key of a compacted topic that has one. Raises KafkaError, MissingTopicError."""
+    found: dict[bytes, bytes] = {}
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is None or record.key == FENCE:
+                continue
+            if record.value is None:
+                found.pop(record.key, None)
+            else:
+                found[record.key] = record.value
+
+    await read_through(bootstrap, topic, apply)
+    return found
+
+
+def take_progress(held: dict[tuple[str, int], Progress], records: Iterable[Stored]) -> None:
+    """Bring (stage, partition) -> progress up to date with messages of the topic `progress`."""
+    for record in records:
+        if record.key is not None and record.key != FENCE and record.value is not None:
+            held[read_progress_key(record.key)] = decode_progress(record.value)
+
+
 async def _partitions(bootstrap: Address, topic: str) -> int:
-    admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
-    try:
-        await admin.start()
+    async with administration(bootstrap) as admin:
         (description,) = await admin.describe_topics([topic])
-        if description["error_code"]:
-            raise_missing_right(topic, description["error_code"], "Read")
-            raise MissingTopicError(topic)
-        return len(description["partitions"])
-    finally:
-        await admin.close()
+    if description["error_code"]:
+        raise_missing_right(topic, description["error_code"], "Read")
+        raise MissingTopicError(topic)
+    return len(description["partitions"])
 
 
-__all__ = ["Follower", "KafkaError", "MissingTopicError"]
+__all__ = ["Follower", "KafkaError", "MissingTopicError", "newest_of", "read_through", "take_progress"]

@@ -11,6 +11,7 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
 from schemas.generations import SERVED, Served, decode_served, first_generation
 from schemas.kafka import Address
+from schemas.machine_clock import machine_clock
 from schemas.topics import GENERATIONS
 
 _FETCH_WAIT_MS = 500
@@ -72,7 +73,7 @@ async def settled_generation(bootstrap: Address, prefix: str, partitions: int) -
             # The handover's own limit by the machine's clock, and by a clock that nobody sets.
             while (
                 served.handover is not None
-                and served.stands_still(time.time_ns() // 1000)
+                and served.stands_still(machine_clock())
                 and time.monotonic() - seen_at < STANDSTILL_SECONDS
             ):
                 newer = await found.wait(_LOOK_SECONDS)
@@ -89,7 +90,7 @@ async def until_switched(bootstrap: Address, prefix: str, running: Served) -> No
         while True:
             served = found.served
             # One that was waited for in vain does not count again.
-            is_new = served.handover != running.handover and served.stands_still(time.time_ns() // 1000)
+            is_new = served.handover != running.handover and served.stands_still(machine_clock())
             if served.generation != running.generation or is_new:
                 return
             await found.wait(_LOOK_SECONDS)

@@ -8,8 +8,7 @@ import secrets
 import time
 
 from processor.transport.appending import Appender, Stored
-from processor.transport.fetched import Fetched
-from processor.transport.following import Follower
+from processor.transport.following import newest_of
 from schemas.config import Config
 from schemas.kafka import Address
 from schemas.numbers import KEY_SIZE, NONE_KEPT, Numbers, compared
@@ -35,11 +34,5 @@ async def read_numbers(bootstrap: Address, prefix: str, config: Config) -> Numbe
 
 
 async def _first(bootstrap: Address, topic: str) -> bytes | None:
-    found: list[bytes] = []
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        found.extend(each.value for each in records if each.key and each.key.startswith(_NAMED) and each.value)
-
-    async with Follower(bootstrap, topic) as follower:
-        await follower.read_to(await follower.ends(), apply)
-    return found[0] if found else None
+    found = await newest_of(bootstrap, topic)
+    return next((value for name, value in found.items() if name.startswith(_NAMED)), None)

@@ -16,6 +16,7 @@ from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message, Packed, build, pack
 from schemas.fences import encode_fence
+from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
 from schemas.tracing import Headers
 
@@ -174,7 +175,7 @@ class Owner:
             self._die(FENCED, f"{self.name}: send without owning the partition")
         if time.time() - self._taken_at > STALE_SECONDS:
             self._die(FENCED, f"{self.name}: not renewed for so long that the broker may have forgotten the epoch")
-        began_at = time.time_ns() // 1000
+        began_at = machine_clock()
         if timestamp_ms is None:
             timestamp_ms = began_at // 1000
         lots = [_Lot(place, batch, timestamp_ms, headers.get(place, ())) for place, batch in messages.items() if batch]

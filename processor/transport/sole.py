@@ -6,7 +6,6 @@ gone once its session is over. What a paused process still writes is the affair 
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -69,9 +68,7 @@ class Sole:
         consumer.pause(TopicPartition(self._topic, 0))
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await stop_quietly(self._consumer)
 
     async def _first_assignment(self) -> None:

@@ -6,7 +6,6 @@ Owns Faust's settings, one agent per stage and the timers (tick, renewal, checkp
 import asyncio
 import logging
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import is_cancelled
+from schemas.machine_clock import machine_clock
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0
@@ -112,7 +112,7 @@ def build_batched_app(
 
     app.on_partitions_revoked.connect(suspend, weak=False)
     app.on_before_shutdown.connect(close, weak=False)
-    _every(app, tick_seconds, lambda: live.tick(time.time_ns() // 1000), "tick")
+    _every(app, tick_seconds, lambda: live.tick(machine_clock()), "tick")
     _every(app, renew_seconds, live.renew, "renewal")
     _every(app, KEEP_SECONDS, live.keep, "checkpoint")
     # Faust's own producer sends nothing here, but its full-buffer warning comes once per message if it ever does.

@@ -4,7 +4,6 @@ Owns an idempotent producer. Does not know what the messages mean.
 """
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
@@ -27,9 +26,7 @@ class Writer:
         await self._producer.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await ends_quietly(self._producer.stop())
 
     async def write(self, topic: str, values: Sequence[bytes], key: bytes | None = None) -> None:

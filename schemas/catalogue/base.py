@@ -3,6 +3,7 @@
 Owns the entry and the protocol. Each type is one file beside this one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -60,11 +61,6 @@ class Reader(Protocol):
         """What has to be counted for it."""
         ...
 
-    @property
-    def begins_at_zero(self) -> bool:
-        """Whether it has a value, 0, where nothing has happened; others have none there."""
-        ...
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         """The value, in the metric's unit, as others are made of it."""
         ...
@@ -72,6 +68,19 @@ class Reader(Protocol):
     def result(self, pane: Pane, reading: Reading) -> Result:
         """The value as it is shown."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReader(ABC):
+    """A reader whose values are shown in the unit of its metric."""
+
+    unit: str
+
+    @abstractmethod
+    def exact(self, pane: Pane, reading: Reading) -> Exact: ...
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
 @runtime_checkable
@@ -95,6 +104,11 @@ class RoughReader(Protocol):
 def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
     """How many cases a value is made of; of counts and sums it is the value itself."""
     return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
+
+
+def value_of_nothing(reader: Reader) -> Exact:
+    """What it is where nothing has happened: 0 for counts and sums, none for shares, any number for a formula."""
+    return reader.exact({}, Reading(now=0, money_digits=0))
 
 
 class References(Protocol):

@@ -12,17 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.catalogue.base import (
-    Entry,
-    Exact,
-    Reader,
-    Reading,
-    References,
-    Result,
-    check_dimension,
-    check_share,
-    shown,
-)
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, check_dimension, check_share
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, stored_facts
 from schemas.catalogue.plan import Form, Measure, Part
@@ -127,15 +117,10 @@ def _wording(fact: str, base: Counting, at: Register, catalogue: References) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class ConversionReader:
+class ConversionReader(ShownReader):
     """Divides: (all, succeeded), or with a time (succeeded, failed, those that wait)."""
 
-    unit: str
     measures: Sequence[Measure]
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         succeeded, size = self._parts(pane, reading)
@@ -155,6 +140,3 @@ class ConversionReader:
             succeeded = pane.get(cells[0], 0)
             size = succeeded + pane.get(cells[1], 0) + over
         return succeeded, size
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))

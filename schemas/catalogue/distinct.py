@@ -4,12 +4,11 @@ Owns how long ids are kept, and that people are not kept as ids where they are t
 that stands in the panes of a window more often than 0, or as often as is asked for, over all panes and origins.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.catalogue.base import Reading, Result, shown
+from schemas.catalogue.base import Reading, ShownReader
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.instants import DAY, parse_duration
@@ -42,25 +41,14 @@ def number_of_ids(held: Mapping[Any, int], at_least: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _OneCellReader(ABC):
+class _OneCellReader(ShownReader):
     """Counts what one cell holds."""
 
-    unit: str
     measure: Measure
 
     @property
     def measures(self) -> Sequence[Measure]:
         return (self.measure,)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
-    @abstractmethod
-    def exact(self, pane: Pane, reading: Reading) -> int: ...
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
+from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, ShownReader, check_dimension
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, listed, stored_facts
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
@@ -65,10 +65,9 @@ class Duration(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class DurationReader:
+class DurationReader(ShownReader):
     """Reads a sample of microseconds."""
 
-    unit: str
     stat: str
     measure: Measure
     negative: Measure
@@ -78,10 +77,6 @@ class DurationReader:
     @property
     def measures(self) -> Sequence[Measure]:
         return (self.measure, self.negative)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "sum"
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         held = pane.get(self.cell)
@@ -96,6 +91,3 @@ class DurationReader:
 
     def sample(self, pane: Pane, reading: Reading) -> int:
         return sum(pane.get(self.cell, {}).values())
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))

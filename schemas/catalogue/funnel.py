@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, shown
+from schemas.catalogue.base import Entry, Exact, Reading, References, ShownReader, check_dimension
 from schemas.catalogue.conditions import Condition, First, IsSet, every
 from schemas.catalogue.counted import Names, credit_of
 from schemas.catalogue.paths import (
@@ -205,20 +205,15 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelReader:
+class FunnelReader(ShownReader):
     """Reads what was counted on the ways of all pipelines; in rows that of the first."""
 
-    unit: str
     ways: tuple[Way, ...]
     measures: Sequence[Measure] = field(init=False)
 
     def __post_init__(self) -> None:
         found = tuple(measure for way in self.ways for measure in way.measures)
         object.__setattr__(self, "measures", found)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         entered = reached = 0
@@ -228,9 +223,6 @@ class FunnelReader:
                 entered += number
                 reached += number * has_reached
         return Fraction(reached, entered) if entered else None
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
     def way(self, pipeline: str | None) -> Way | None:
         """The way of a pipeline, of the first if None; None: there is none."""

@@ -13,17 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import (
-    Entry,
-    Exact,
-    Reading,
-    References,
-    Result,
-    check_dimension,
-    check_share,
-    in_unit,
-    shown,
-)
+from schemas.catalogue.base import Entry, Exact, Reading, References, ShownReader, check_dimension, check_share, in_unit
 from schemas.catalogue.conditions import AtLeast, Condition, Decimals, First, Gap, IsSet, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, ids_of, instant_of, stored_facts
 from schemas.catalogue.distinct import number_of_ids
@@ -120,10 +110,9 @@ class Level(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class LevelReader:
+class LevelReader(ShownReader):
     """Reads what there is, and what there was before."""
 
-    unit: str
     stat: str
     measure: Measure
     left_out: Measure | None
@@ -131,10 +120,6 @@ class LevelReader:
     @property
     def measures(self) -> Sequence[Measure]:
         return (self.measure,) if self.left_out is None else (self.measure, self.left_out)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "end"
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         cell = self.measure.name
@@ -154,6 +139,3 @@ class LevelReader:
         if self.stat == "kept":
             return number_of_ids(pane.get(opening_of(self.measure.name), _NONE), 1)
         return self.exact(pane, reading)
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -13,17 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import (
-    Entry,
-    Reader,
-    Reading,
-    References,
-    Result,
-    Unit,
-    check_dimension,
-    in_unit,
-    shown,
-)
+from schemas.catalogue.base import Entry, Reader, Reading, References, ShownReader, Unit, check_dimension, in_unit
 from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, listed, value_of
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, PeopleReader, keep_of
@@ -82,10 +72,9 @@ class Inner(Counting):
 
 
 @dataclass(frozen=True, slots=True)
-class SimpleReader:
+class SimpleReader(ShownReader):
     """Reads one cell."""
 
-    unit: str
     measure: Measure
     left_out: Measure | None
     """How many rows are left out because there is no rate for their money."""
@@ -96,10 +85,6 @@ class SimpleReader:
     def measures(self) -> Sequence[Measure]:
         return (self.measure,) if self.left_out is None else (self.measure, self.left_out)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
         held = pane.get(self.cell, 0)
         if isinstance(held, int):
@@ -107,33 +92,22 @@ class SimpleReader:
         whole = total(held)
         return in_unit(whole, self.unit) if isinstance(whole, int) and self.form is Form.NUMBER else whole
 
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))
-
     def rough(self, totals: Totals, size: int) -> Rough | None:
         return rough_total(totals(self.cell), size)
 
 
 @dataclass(frozen=True, slots=True)
-class SumReader:
+class SumReader(ShownReader):
     """Adds up what several say of rows that differ."""
 
-    unit: str
     readers: Sequence[SimpleReader]
 
     @property
     def measures(self) -> Sequence[Measure]:
         return tuple(measure for reader in self.readers for measure in reader.measures)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
         return sum((reader.exact(pane, reading) for reader in self.readers), start=0)
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
     def rough(self, totals: Totals, size: int) -> Rough | None:
         parts: dict[int | None, NDArray[np.int64]] = {}

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import Exact, Reading, Result, shown
+from schemas.catalogue.base import Exact, Reading, ShownReader
 from schemas.catalogue.conditions import (
     AtLeast,
     Condition,
@@ -83,16 +83,11 @@ def in_time_reader(
 
 
 @dataclass(frozen=True, slots=True)
-class TermReader:
+class TermReader(ShownReader):
     """Reads `within` and `missed`."""
 
-    unit: str
     stat: str
     measures: Sequence[Measure]
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "missed"
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         now = reading.now
@@ -114,9 +109,6 @@ class TermReader:
         if self.stat == "within":
             return _within([measure.name for measure in self.measures], pane, reading.now)[1]
         return self.exact(pane, reading)
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
 def _within(cells: Sequence[int], pane: Pane, now: int) -> tuple[int, int]:

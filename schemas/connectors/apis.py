@@ -3,12 +3,12 @@
 Owns the address. Asks nothing. Secrets in it are never shown: pydantic hides them.
 """
 
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from schemas.addresses import is_loopback
 from schemas.documents.errors import wrong
 from schemas.documents.values import Duration, Model, Whole
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
@@ -29,17 +29,10 @@ def _url(value: str) -> str:
     if parts.path.strip("/"):
         msg = "must be scheme, host and port alone: the vendor's path is appended"
         raise wrong(msg)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         msg = "must begin with https:// (http:// is for this machine alone)"
         raise wrong(msg)
     return value.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 ApiUrl = Annotated[str, Field(max_length=300), AfterValidator(_url)]

@@ -269,9 +269,9 @@ class Source(ABC):
         """A page of those that were deleted since; `until` is now."""
         return at_once(Page([], None))
 
-    @abstractmethod
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """A page of all that there is."""
+        """A page of all that there is: unless a vendor has a shorter way, of what was modified at any time."""
+        return self.changed(object, 0, cursor)
 
     @abstractmethod
     def everybody(self) -> Steps[Envelope]:

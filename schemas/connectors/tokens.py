@@ -17,6 +17,7 @@ from schemas.documents.errors import wrong
 
 
 def _secret(secret: SecretStr) -> SecretStr:
+    # An empty secret verifies against an empty key, which anyone can forge.
     if len(secret.get_secret_value().strip()) < MIN_SECRET:
         msg = f"must have at least {MIN_SECRET} characters"
         raise wrong(msg)

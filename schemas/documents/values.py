@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 class Model(BaseModel):
     """A part of a file: what it does not know is an error, and it does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def _duration(value: Any) -> int:

@@ -11,7 +11,7 @@ Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"
 class Answer(BaseModel):
     """What all of them have in common."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, defer_build=True)
 
 
 class ProblemAnswer(Answer):

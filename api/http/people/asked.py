@@ -27,8 +27,8 @@ from api.http.parameters import (
 from api.read.comparison import COMPARISONS, OF_REPS
 from api.read.open_deals import DealFlag, LeadFlag
 from api.read.view import View
-from api.words.texts import LANGUAGES
 from schemas.comparing import PREVIOUS
+from schemas.config.screens import LANGUAGES
 from schemas.windows import Span, date_of
 
 NAMES = (

@@ -13,8 +13,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 from api.http.headers import CONTENT_SECURITY_POLICY
-from api.words.texts import LANGUAGES, Words, words_for
+from api.words.texts import Words, words_for
 from schemas.config import Config
+from schemas.config.screens import LANGUAGES
 
 _HEADERS = {
     "cache-control": "no-store",

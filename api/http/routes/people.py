@@ -37,7 +37,7 @@ from api.read.comparison import COMPARISONS
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
-from api.words.texts import LANGUAGES, Words
+from api.words.texts import Words, languages
 from schemas.alerts import AlertAction
 from schemas.formats import Formats
 from schemas.keys import ApiScope
@@ -255,7 +255,7 @@ def _common(request: ReadRequest, asked: Asked, words: Words, formats: Formats) 
         "before": dict(dates_before(view, now)),
         "dates": _dates(asked, words, formats),
         "as_of": formats.time(now),
-        "languages": LANGUAGES,
+        "languages": languages(),
     }
 
 

@@ -100,10 +100,6 @@ class AircallSource(Source):
         left = total - (int(page) - 1) * _LISTED if isinstance(total, int) else None
         return Changed(found, following, left, records=records)
 
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """What is kept."""
-        return (yield from self.changed(object, 0, cursor))
-
     def everybody(self) -> Steps[Envelope]:
         """Users. Those who were deleted are not among them."""
         users = yield from self._users("/v2/users")

@@ -7,13 +7,12 @@ creation, deletion, restore, merge, association and to the properties in `proper
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from schemas.connectors.apis import Api, Secret
 from schemas.connectors.base import Parsed, SignedRequest
-from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector, open_answer, records_in
 from schemas.connectors.events import ShapeError, Statement, Statements, read_event, whole_number
@@ -24,17 +23,9 @@ from schemas.connectors.hubspot.events import STATEMENTS, Account, subject_of
 from schemas.connectors.hubspot.objects import objects_of
 from schemas.connectors.hubspot.signatures import check_signature
 from schemas.connectors.kinds import Kind
+from schemas.connectors.tokens import Token
 from schemas.connectors.words import CrmConnection, Words
 from schemas.deliveries import Delivery
-from schemas.documents.errors import wrong
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    # An empty secret verifies against an empty key, which anyone can forge.
-    if len(secret.get_secret_value().strip()) < MIN_SECRET:
-        msg = f"must have at least {MIN_SECRET} characters"
-        raise wrong(msg)
-    return secret
 
 
 class HubSpotApi(Api):
@@ -48,7 +39,7 @@ class HubSpotConnection(CrmConnection):
     """An app of HubSpot, private or public, that posts to `/webhooks/{name}`."""
 
     kind: Literal["hubspot"]
-    secrets: list[Annotated[SecretStr, AfterValidator(_secret)]] = Field(min_length=1, max_length=8)
+    secrets: list[Token] = Field(min_length=1, max_length=8)
     """The app's client secret."""
     public_url: str = Field(pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
     """Where HubSpot posts, which its signatures are of: scheme, host and a path prefix if a proxy takes one away."""

@@ -200,10 +200,6 @@ class PipedriveSource(Source):
         )  # fmt: skip
         return Page([_deleted(record) for record in _rows(answer)], _next_cursor(answer))
 
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """All that is there."""
-        return (yield from self.changed(object, 0, cursor))
-
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are not active any more too: one list without pages."""
         answer = yield Ask("GET", "/api/v1/users")

@@ -267,10 +267,6 @@ class ZohoSource(Source):
                 records.append({"id": record["id"], GONE: at})
         return Page(records, f"{int(page) + 1} {first}" if _is_more(answer) else None)
 
-    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
-        """All that is there: of ids any time is long enough ago."""
-        return (yield from self.changed(object, 0, cursor))
-
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are active no more too."""
         # https://www.zoho.com/crm/developer/docs/api/v8/get-users.html

@@ -9,8 +9,9 @@ from babel import Locale
 from jinja2 import Environment, nodes
 
 import api
-from api.words.texts import LANGUAGES, Words, words_for
+from api.words.texts import Words, words_for
 from schemas.catalogue.reading import shipped
+from schemas.config.screens import LANGUAGES
 from schemas.words import language_file
 
 API = Path(api.__file__).parent

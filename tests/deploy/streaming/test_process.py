@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.lookups.client import machine_clock
 from deploy.streaming.events import mark_of
 from deploy.streaming.positions import read_positions
 from processor.transport.administration import ensure_topics
@@ -20,6 +19,7 @@ from processor.transport.following import Follower
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES
 from tests.deploy.streaming.payloads import CHANNEL, CONNECTOR, ORGANIZATION, settings, won
 from tests.fakes.salesforce_events import FakeEvents, FakeTokens

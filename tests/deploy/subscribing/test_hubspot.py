@@ -1,6 +1,7 @@
 """What `check --online` says of a HubSpot account, over a fake of it that gives some scopes and not others."""
 
-from deploy.subscribing.online import Finding, connect, look_online
+from deploy.subscribing.asking import Finding
+from deploy.subscribing.online import connect, look_online
 from tests.deploy.subscribing.crms import NOW, Crm, Opens
 from tests.fakes.hubspot import Owner
 

@@ -78,6 +78,8 @@ class Kafka:
     read: int = 0
     """Records that were read back since the last start."""
 
+    async def close(self) -> None: ...
+
     def append(self, topic: str, messages: Sequence[tuple[bytes | None, bytes | None]]) -> int:
         """Where the last one begins."""
         log = self.log.setdefault(topic, [])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api.words.texts import LANGUAGES, Words
+from api.words.texts import Words
 from schemas.catalogue.reading import shipped
+from schemas.config.screens import LANGUAGES
 from schemas.words import language_file
 from tests.api.fakes import FakeActions
 from tests.api.http.routes.test_people import BROWSER, GOALS, NOW, Page, breach, call, money
