@@ -60,10 +60,6 @@ class Reader(Protocol):
     def measures(self) -> Sequence[Measure]:
         """What has to be counted for it."""
 
-    @property
-    def begins_at_zero(self) -> bool:
-        """Whether it has a value, 0, where nothing has happened; others have none there."""
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         """The value, in the metric's unit, as others are made of it."""
 
@@ -103,6 +99,11 @@ class RoughReader(Protocol):
 def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
     """How many cases a value is made of; of counts and sums it is the value itself."""
     return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
+
+
+def value_of_nothing(reader: Reader) -> Exact:
+    """What it is where nothing has happened: 0 for counts and sums, none for shares, any number for a formula."""
+    return reader.exact({}, Reading(now=0, money_digits=0))
 
 
 class References(Protocol):
