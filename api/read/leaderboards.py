@@ -278,7 +278,7 @@ def _best(
     is_without = np.isnan(keys)
     some, without = numbers[~is_without], numbers[is_without]
     staying = keys[some[~away[some]]]
-    if len(staying) >= limit:
+    if len(staying) >= limit > 0:
         worst = float(np.partition(staying, limit - 1)[limit - 1])
         some = some[keys[some] <= worst + 2 * (rough.error + slack + abs(worst) * _SHOWN_ERROR)]
         without = without[:0]

@@ -452,6 +452,15 @@ async def test_a_reps_key_opens_their_own_page_from_any_door(floor: Page) -> Non
     assert answer.headers["set-cookie"].startswith("floorcast_me=")
 
 
+async def test_a_key_of_a_team_that_asks_for_another_is_told_so_and_let_back(floor: Page) -> None:
+    answer = await floor.open("/floor?team=south", floor.token(team="north"))
+
+    assert answer.status_code == 403
+    assert "This key may not see that" in answer.text
+    assert 'href="/floor"' in answer.text
+    assert "not one rep" not in answer.text
+
+
 @pytest.mark.parametrize("kind", ["wrong", "expired", "revoked"])
 async def test_a_refused_key_is_told_so(floor: Page, kind: str) -> None:
     token = floor.token(expires_at=floor.now + HOUR) if kind == "expired" else floor.token()
