@@ -110,11 +110,9 @@ class Service(Protocol):
 
     async def start(self) -> None:
         """Begin, in tasks of its own."""
-        ...
 
     async def stop(self) -> None:
         """End; what takes longer than a moment is cancelled."""
-        ...
 
 
 def create_app(
