@@ -29,11 +29,11 @@ COMMANDS = {
     "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
     "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
     "lookups": (
-        "deploy.cli.lookups",
+        "deploy.cli.processes",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
     "stream": (
-        "deploy.cli.stream",
+        "deploy.cli.processes",
         "Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.",
     ),
     "topics": (
