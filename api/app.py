@@ -60,7 +60,6 @@ from api.serving import listen, serve
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from api.write.ingest import DeliveryLog, Ingest
-from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.connectors import build_connector
@@ -68,6 +67,7 @@ from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
+from schemas.machine_clock import machine_clock
 from schemas.topics import ALERT_ACTIONS
 from schemas.tracing import OFF, Tracing, start_tracing
 
@@ -110,11 +110,9 @@ class Service(Protocol):
 
     async def start(self) -> None:
         """Begin, in tasks of its own."""
-        ...
 
     async def stop(self) -> None:
         """End; what takes longer than a moment is cancelled."""
-        ...
 
 
 def create_app(
@@ -310,6 +308,7 @@ def main(settings: Settings) -> int:
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader.on_command = lambda said: tell_device(read_side, paired.book, said, machine_clock())
+        reader.on_revoked = read_side.broadcaster.wake
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
@@ -341,7 +340,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build(),
+        build=boards.build,
         asking=KafkaFacts(settings.kafka),
     )
 

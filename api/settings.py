@@ -6,9 +6,9 @@ read by `schemas.config`.
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from schemas.addresses import is_loopback
@@ -144,20 +144,3 @@ class Settings(KafkaSettings):
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used. One line per problem, each naming the setting, never its value."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
-
-
-def read_settings(**given: Any) -> Settings:
-    """Settings from the environment; what is given (and not None) wins. Raises SettingsError."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        lines = [f"FLOORCAST_{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors()]
-        raise SettingsError(lines) from None

@@ -54,6 +54,7 @@ KINDS_OF_DAY = 300
 CHANGES = 50
 """Panes that change between two answers: two for each event, at 1,000 events a second and 40 answers a second."""
 ANSWERS = 20
+_PERCENTILE_WARM = "leaderboard by a percentile, a quarter, warm"
 _BOARDS = {"sum": "calls_made", "money": "revenue_won", "ratio": "connect_rate", "mean": "average_deal_size"}
 
 
@@ -64,6 +65,7 @@ def run(*, short: bool = False, runs: int = 1) -> Section:
     found = uvloop.run(_measure(people, days))
     title = f"{people:,} people in {TEAMS} teams, {days} days of numbers, {found['panes']:,.0f} panes; in one process."
     bars = {"memory of the view": Bar(at_most=2048.0), "a team's snapshot, quarter": Bar(at_most=250.0)}
+    bars[_PERCENTILE_WARM] = Bar(at_most=50.0)
     for board in _BOARDS:
         bars[f"leaderboard by {board}, cold"] = Bar(at_most=50.0)
         bars[f"leaderboard by {board}, warm"] = Bar(at_most=5.0)
@@ -176,12 +178,17 @@ async def _ask(
         path = f"/v1/leaderboards/{metric}?{year}"
         found[f"leaderboard by {name}, cold"] = await ask(path)
         found[f"leaderboard by {name}, warm"] = median([await ask(path, change) for _ in range(ANSWERS)])
-    path = f"/v1/leaderboards/lead_response_seconds_p50?{span}"
+    # Of cases that are kept one by one: they are read for everybody once, in steps, and of who has changed afterwards.
+    path = f"/v1/leaderboards/sales_cycle_days_p50?{span}"
     found["leaderboard by a percentile, a quarter, cold"] = await ask(path)
-    found["leaderboard by a percentile, a quarter, warm"] = await ask(path, change)
+    found[_PERCENTILE_WARM] = median([await ask(path, change) for _ in range(ANSWERS)])
     found["a page of 100 rows, a quarter"] = await ask(f"/v1/reps/metrics?{span}&limit=100")
     found["all rows, today"] = await ask("/v1/reps/metrics?window=today")
     now = read_side._clock()
+    # As an api does right after its load, and in steps.
+    begun = time.process_time()
+    read_side.broadcaster.subscribe(Filter(windows=("today",), teams=frozenset({"team-6"})), None, now)
+    found["the first snapshot of a team, today"] = (time.process_time() - begun) * 1000
     team = Filter(windows=("quarter",), teams=frozenset({"team-7"}))
     begun = time.process_time()
     read_side.broadcaster.subscribe(team, None, now)

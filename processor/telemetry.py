@@ -24,8 +24,8 @@ from prometheus_client.registry import Collector
 from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
-from schemas.clock import machine_clock
 from schemas.keys import ApiScope, KeyStore
+from schemas.machine_clock import machine_clock
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0

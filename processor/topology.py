@@ -18,12 +18,12 @@ from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.worker import StagedApp, build_batched_app
 from schemas.alerts import channel_partition
-from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.definitions import digest_of
 from schemas.generations import Served, group_name, wanted_of
 from schemas.kafka_facts import KafkaFacts
+from schemas.machine_clock import machine_clock
 from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 from schemas.tracing import OFF, Tracing

@@ -153,7 +153,7 @@ class AnyMetrics:
     def _derived(self) -> Entry:
         plain = [name for name, held in self.entries.items() if held["unit"] in {"count", "number"}] or ["calls_made"]
         one, other = self._chance.choice(plain), self._chance.choice(plain)
-        formulas = (f"{one} + {other}", f"({one} - {other}) * 2", f"{one} / {other}", f"-{one} * 1.5")
+        formulas = (f"{one} + {other}", f"({one} - {other}) * 2", f"{one} / {other}", f"-{one} * 1.5", f"100 - {one}")
         return {"type": "derived", "unit": "number", "expr": self._chance.choice(formulas)}
 
     def _funnel(self) -> Entry:

@@ -9,7 +9,7 @@ from deploy.verification.books import Books
 from deploy.verification.definitions import shipped
 from deploy.verification.differences import differences
 from deploy.verification.recount import recount
-from deploy.verification.shapes import LeadClock, Row, Rows, Shown, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, Row, Rows, Shown, Window
 from schemas.config import Config
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
@@ -21,6 +21,7 @@ __all__ = [
     "METRICS",
     "Books",
     "LeadClock",
+    "RecountedRows",
     "Row",
     "Rows",
     "Shown",
@@ -35,7 +36,7 @@ __all__ = [
 
 def rows_of(
     changes: Iterable[RecordChange], *, now: str | int, window: Window = "today", config: Config | None = None
-) -> Rows:
+) -> RecountedRows:
     """Give all rows that these changes make at `now`."""
     return recount(changes, config or make_config()).rows(now=instant(now), window=window)
 

@@ -1020,7 +1020,7 @@ def test_a_rep_that_one_side_lacks_has_done_nothing() -> None:
     busy = rows_of([call("c")], now=NOON)
 
     assert differences(idle, empty) == []
-    assert "rep ana: calls_made: recounted None, served 1" in [*map(str, differences(empty, busy))]
+    assert "rep ana: calls_made: recounted 0, served 1" in [*map(str, differences(empty, busy))]
 
 
 def test_null_is_not_zero() -> None:

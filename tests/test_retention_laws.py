@@ -5,17 +5,20 @@ Records, panes and clocks are compared with the recount, which reads retention i
 """
 
 import random
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from deploy.verification.definitions import with_own
 from processor.core.definitions import definitions_of
 from processor.core.retention import Horizon
 from schemas.config import Config
-from schemas.instants import DAY
+from schemas.documents.text import read_document
+from schemas.instants import DAY, HOUR
 from schemas.late import REFUSED
-from schemas.records import FIELDS, RecordChange, make_change
+from schemas.records import FIELDS, RecordChange, Value, make_change
 from schemas.windows import WINDOWS
 from tests.builders import make_config
 from tests.oracle import differences, recount
@@ -151,3 +154,39 @@ def test_restarts_on_the_way_repair_nothing_and_change_nothing(log: list[RecordC
     restarted.pass_time(restarted.log_at)
 
     assert restarted.state() == undisturbed.state()
+
+
+LASTING = """
+metrics:
+  lost: {unit: count, type: level, from: customer.ends, start: ends_at, credit: rep, agg: count}
+  renewed: {unit: count, type: level, from: customer.ends, where: {renewed: true}, start: ends_at, agg: distinct, of: customer}
+  answers: {unit: count, type: level, from: thread.answers, start: at, credit: rep, agg: count}
+  written: {unit: count, type: level, from: thread.writers, start: at, credit: rep, agg: distinct, of: thread}
+"""  # noqa: E501
+
+
+def test_levels_of_customers_and_threads_stand_after_their_records_are_too_old() -> None:
+    config = make_config(retention=KEPT, defines=LASTING)
+    definitions = with_own(read_document(LASTING, "metrics.yaml").value)
+    sold: dict[str, Value] = {"rep": "r1", "customer": "c1", "monthly_amount": "5"}
+    mail: dict[str, Value] = {"rep": "r1", "thread": "t1", "automated": False}
+    said: list[tuple[str, str, int, Mapping[str, Value]]] = [
+        ("subscription", "s1", 95, {**sold, "starts_at": NOW - 99 * DAY, "ends_at": NOW - 80 * DAY}),
+        ("subscription", "s2", 79, {**sold, "starts_at": NOW - 79 * DAY, "ends_at": NOW - 70 * DAY}),
+        ("email", "m1", 61, {**mail, "direction": "outbound", "sent_at": NOW - 61 * DAY}),
+        ("email", "m2", 60, {**mail, "direction": "inbound", "sent_at": NOW - 60 * DAY}),
+        ("call", "k1", 0, {"rep": "r2", "direction": "outbound", "dialed_at": NOW - HOUR}),
+    ]
+    log = [
+        make_change(kind=kind, id=id, changed_at=NOW - days * DAY, fields=fields, received_at=NOW - days * DAY)
+        for kind, id, days, fields in said
+    ]
+    pipeline = run(config, by_day(log, config, seed=1), 1)
+    pipeline.restart()
+
+    rows, view = recount(log, config, definitions).rows(now=NOW, window="today"), pipeline.view()
+
+    assert differences(rows, served(view, now=NOW, window="today")) == []
+    shown = rows["reps"]["r1"]["metrics"], rows["organisation"]["metrics"]
+    assert [(own["lost"], own["answers"], own["written"]) for own in shown] == [(2, 1, 1), (2, 1, 1)]
+    assert shown[1]["renewed"] == 1

@@ -7,7 +7,7 @@ from schemas.instants import DAY, HOUR, MINUTE
 from schemas.records import RecordChange
 from schemas.windows import date_of, span_between, span_of
 from tests.builders import change, instant, make_config
-from tests.oracle import Row, Rows, differences, recount
+from tests.oracle import RecountedRows, Row, differences, recount
 from tests.pipeline import Pipeline, served
 
 CONFIG = make_config(timezone="Europe/Berlin", retention={"minutes": "25h", "records": "30d"})
@@ -101,5 +101,5 @@ def assert_exact(pipeline: Pipeline, log: list[RecordChange], *, now: int) -> No
 
 
 def _differences(expected: Row, found: Row) -> list[str]:
-    one: Rows = {"organisation": expected, "teams": {}, "reps": {}}
+    one: RecountedRows = {"organisation": expected, "teams": {}, "reps": {}, "idle": expected}
     return [*map(str, differences(one, {"organisation": found, "teams": {}, "reps": {}}))]

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+import segno
 from starlette.requests import HTTPConnection
 
-from api.http.qr import qr_code
 from api.read.view import View
 from api.words.texts import Words
 from schemas.calendars import weekdays_of
@@ -132,6 +132,16 @@ def _code(tile: Tile, origin: str, screen: str, scene: Scene, teams: list[str]) 
         asked = {"window": windows[:1], "team": teams if len(teams) == 1 else []}
         path = f"/floor?{urlencode(asked, doseq=True)}"
     return {"qr": qr_code(origin + path)}
+
+
+def qr_code(address: str) -> Json:
+    """The address, how many squares the code has at each side, and its dark ones as lines of an SVG path.
+
+    It stands among the page's settings: no picture has to be asked for.
+    """
+    rows = segno.make_qr(address, error="m").matrix
+    squares = (f"M{x} {y}.5h1" for y, row in enumerate(rows) for x, is_dark in enumerate(row) if is_dark)
+    return {"address": address, "size": len(rows), "path": "".join(squares)}
 
 
 def _when(when: When) -> Json:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
@@ -21,6 +21,7 @@ from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from api.http.bodies import bounded
+from api.http.description import operation_id
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
 from api.read.discretion import Discretion, discretion_of, windows_of
@@ -69,6 +70,11 @@ class ReadRequest(Request):
     def now(self) -> int:
         """The instant that the answer is as of."""
         return now_of(self)
+
+
+def read_router(tag: str) -> APIRouter:
+    """For routes under `/v1`, which are described under a tag."""
+    return APIRouter(prefix="/v1", route_class=ReadRoute, tags=[tag], generate_unique_id_function=operation_id)
 
 
 class ReadRoute(APIRoute):
@@ -266,7 +272,7 @@ def known_team(view: View, team: str, access: Access) -> str:
 
 def _limited(access: Access) -> ForbiddenError:
     if access.teams is None:
-        return ForbiddenError(f"this key is limited to the team {access.team!r}")
+        return ForbiddenError(f"this key is limited to the team {access.team!r}", field="team")
     return ForbiddenError(f"this screen is for the teams {', '.join(map(repr, sorted(access.teams)))}")
 
 

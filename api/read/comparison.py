@@ -10,7 +10,7 @@ from functools import cached_property
 
 from api.read.segments import WHOLE, Part, Parts
 from api.read.view import ORGANISATION, Scope, Values, rep_scope, team_scope
-from schemas.catalogue.adding import adds_up
+from schemas.catalogue.adding import adds_up, has_shares
 from schemas.catalogue.base import Exact, MetricValue, shown
 from schemas.comparing import LAST_YEAR, PREVIOUS, span_before, span_of_last_year
 from schemas.windows import Span
@@ -70,7 +70,9 @@ class Comparisons:
             return self._earlier(scope, kind, part)
         if kind == SHARE:
             shares = {
-                name: self._shares(scope, name, part) for name in self._metrics if adds_up(self._view.catalogue, name)
+                name: self._shares(scope, name, part)
+                for name in self._metrics
+                if has_shares(self._view.catalogue, name)
             }
             return Compared(self._span, dict(shares))
         team = self._view.roster.team_on(scope.id, self._view.calendar.day_of(self._now))

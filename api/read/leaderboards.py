@@ -100,11 +100,12 @@ class Leaderboards:
         crowd = at_once(self._gathering(asked))
         found = None if asked.by_goal else self._plain(crowd, asked, now)
         rough, read, key_of = found or self._remembered(crowd, asked, now)
+        idle = self._view.result({}, now, [asked.metric], asked.span).metrics[asked.metric]
         is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
         shown: list[tuple[Place, MetricValue]] = []
         for number in _best(rough, limit, key_of, crowd.away, is_least_best=is_least_best, slack=self._slack(asked)):
             value, ranked = read(number)
-            if crowd.away[number] and not (value is not None and Decimal(str(value))):
+            if crowd.away[number] and value in (None, idle):
                 continue
             order = _ZERO if ranked is None else Decimal(str(ranked)) * (1 if is_least_best else -1)
             shown.append(((ranked is None, order, crowd.names[number], crowd.reps[number]), value))
@@ -277,7 +278,7 @@ def _best(
     is_without = np.isnan(keys)
     some, without = numbers[~is_without], numbers[is_without]
     staying = keys[some[~away[some]]]
-    if len(staying) >= limit:
+    if len(staying) >= limit > 0:
         worst = float(np.partition(staying, limit - 1)[limit - 1])
         some = some[keys[some] <= worst + 2 * (rough.error + slack + abs(worst) * _SHOWN_ERROR)]
         without = without[:0]

@@ -58,7 +58,8 @@ class Parts:
         if not self._is_of_person:
             return [Part(is_whole=False, label=label) for label in self.view.labels(self.by)]
         parts = [Part(is_whole=False, label=label) for label in self._panes_of_people(scope, span)]
-        occurring = [part for part in parts if any(map(is_something, self.values(scope, span, part).metrics.values()))]
+        idle = self._blank_of(span)
+        occurring = [part for part in parts if _is_something(self.values(scope, span, part), idle)]
         order = segment_order(self.view, self.by)
         return sorted(occurring, key=lambda part: order(part.label))
 
@@ -66,10 +67,14 @@ class Parts:
         """The metrics of a part, as they are shown."""
         pane, label = self._pane(scope, span, part), self._label(part)
         if label is None:
-            if span not in self._blank:
-                self._blank[span] = self.view.result({}, self.now, self.metrics, span)
-            return self.view.result_on(self._blank[span], pane, self.now, span)
+            return self.view.result_on(self._blank_of(span), pane, self.now, span)
         return self.view.segment(pane, self.now, self.metrics, label, span)
+
+    def _blank_of(self, span: Span) -> Values:
+        """The metrics of whoever has done nothing."""
+        if span not in self._blank:
+            self._blank[span] = self.view.result({}, self.now, self.metrics, span)
+        return self._blank[span]
 
     def exact(self, scope: Scope, span: Span, metric: str, part: Part = WHOLE) -> Exact:
         """One metric of a part before it is shown; None also where not all of the span is kept."""
@@ -103,9 +108,12 @@ class Parts:
         return self._by_people[scope, span]
 
 
-def is_something(value: object) -> bool:
-    """Whether a value is neither null nor 0, which money writes as text."""
-    return bool(value) and not (isinstance(value, str) and not value.strip("0."))
+def _is_something(values: Values, idle: Values) -> bool:
+    """Whether one of them is neither null nor 0, which money writes as text, nor what it is of nothing."""
+    return any(
+        value and value != idle.own[name] and not (isinstance(value, str) and not value.strip("0."))
+        for name, value in values.metrics.items()
+    )
 
 
 def segment_order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:

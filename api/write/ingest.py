@@ -38,25 +38,23 @@ AVOID_SECONDS = 10.0
 DOUBT_SECONDS = 5.0
 """So long after a stall nothing is called ready that has not acknowledged anything since."""
 
+_UNACKNOWLEDGED = "Kafka does not acknowledge"
+
 
 class DeliveryLog(Protocol):
     """Where deliveries go."""
 
     async def start(self) -> None:
         """Begin to connect; does not wait for Kafka."""
-        ...
 
     async def stop(self) -> None:
         """Let go of the connection; what still waits is refused."""
-        ...
 
     async def accept(self, delivery: Delivery) -> str:
         """Store, and return the delivery's id once the broker has acknowledged it. Raises UnacknowledgedError."""
-        ...
 
     def problems(self) -> list[str]:
         """What keeps deliveries from being taken; empty when they are."""
-        ...
 
 
 class Ingest:
@@ -151,12 +149,12 @@ class Ingest:
                 await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
                 continue
             log.info("producer.connected", topic=self._topic)
-            self._session = session
+            self._session, self._trouble = session, _UNACKNOWLEDGED
             reason = await session.lost()
             self._session = None
             self._doubt(session)
             right = missing_right(self._kafka, reason, operation="Write", topic=self._topic)
-            self._trouble = right or "Kafka does not acknowledge"
+            self._trouble = right or _UNACKNOWLEDGED
             log.warning("producer.dropped", topic=self._topic, reason=reason)
             # In the background: it may take as long as the request that is under way, and Kafka may be back before.
             self._drop(session)

@@ -20,12 +20,12 @@ from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import read_through
-from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES
 
 app = group()

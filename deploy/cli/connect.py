@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, say, settings_of
-from deploy.cli.flags import ConfigFlag
+from deploy.cli.common import announce, checked_config, fail, group, say, with_settings
+from deploy.settings import Settings
 from deploy.subscribing.asking import OnlineError
 from deploy.subscribing.online import connect as subscribe
 from deploy.subscribing.online import hook_url
 from deploy.subscribing.steps import PLACE, steps
-from schemas.clock import machine_clock
+from deploy.subscribing.vendors import is_made
 from schemas.connectors import KINDS, Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
+from schemas.machine_clock import machine_clock
 
 app = group()
 
@@ -22,11 +23,12 @@ _EVERY_SECONDS = 3600.0
 
 
 @app.command()
+@with_settings("config")
 def connect(
+    settings: Settings,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of connection, such as hubspot.")],
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Stay, look each hour, and mend or renew.")] = False,
-    config: ConfigFlag = None,
 ) -> None:
     """Say how a CRM is set up, and make its subscriptions where it has an API for them.
 
@@ -35,10 +37,10 @@ def connect(
     """
     if kind not in KINDS:
         fail([f"there is no kind {kind!r}{suggestion(kind, KINDS)}"], ExitCode.WRONG_USE)
-    path = settings_of(config=config).config
     found: dict[str, Connection] = {}
-    if path.exists():
-        found = {name: entry for name, entry in checked_config(path).connections.items() if entry.kind == kind}
+    if settings.config.exists():
+        known = checked_config(settings.config).connections
+        found = {name: entry for name, entry in known.items() if entry.kind == kind}
     for url in [hook_url(name, entry) for name, entry in found.items()] or [f"{PLACE}/webhooks/NAME"]:
         for step in steps(kind, url):
             announce(step)
@@ -56,7 +58,9 @@ def _subscribe(name: str, connection: Connection) -> int:
         say(f"connections.{name}: {error}")
         return ExitCode.UNREACHABLE if error.is_away else ExitCode.DIFFERENCES
     if done is None:
-        say(f"connections.{name}: nothing is made by this command: it needs api and public_url, and a CRM that can")
+        lacks = [what for what in ("api", "public_url") if getattr(connection, what, None) is None]
+        why = f"it needs {' and '.join(lacks)}" if lacks and is_made(connection) else "follow the steps above"
+        say(f"connections.{name}: nothing is made by this command: {why}")
         return 0
     for action in done.actions or ["nothing had to be done"]:
         announce(f"connections.{name}: {action}")

@@ -17,12 +17,12 @@ from deploy.access import Put, run_with_book
 from deploy.cli.common import announce, columns, fail, group, kafka_of, say, target_of, with_settings
 from deploy.local.target import Target, find_running
 from deploy.settings import Settings
-from schemas.clock import machine_clock
 from schemas.config import ConfigError, load_config
 from schemas.devices import AccessBook, Key
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_duration
 from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
+from schemas.machine_clock import machine_clock
 
 app = group("API keys and display tokens.")
 

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from deploy.catalogue.words import entry_text, plan_words
-from deploy.cli.common import announce, checked_config, fail, group, say, settings_of
+from deploy.cli.common import announce, checked_config, columns, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag
 from deploy.grafana.generate import files
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
-from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, parse_config
 from schemas.config.rules import rules_of
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
+from schemas.machine_clock import machine_clock
 from schemas.windows import Calendar, date_of
 
 app = group("Which metrics there are, and what each counts.")
@@ -46,12 +46,9 @@ def metrics_list(
     if json:
         announce(json_text.dumps(rows, indent=2))
         return
-    head = {"name": "NAME", "type": "TYPE", "unit": "UNIT", "version": "VERSION", "tags": ["TAGS"]}
-    lines = [[str(row[name]) for name in ("name", "type", "unit", "version")] for row in [head, *rows]]
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    for line, row in zip(lines, [head, *rows], strict=True):
-        shown = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        announce(f"{shown}  {', '.join(row['tags'])}".rstrip())
+    cells = [[row["name"], row["type"], row["unit"], str(row["version"]), ", ".join(row["tags"])] for row in rows]
+    for line in columns([["NAME", "TYPE", "UNIT", "VERSION", "TAGS"], *cells]):
+        announce(line)
 
 
 @app.command("show")

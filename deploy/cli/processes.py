@@ -1,4 +1,4 @@
-"""`floorcast api`, `worker` and `broker`: one process each, in the foreground."""
+"""`floorcast api`, `worker`, `broker`, `lookups` and `stream`: one process each, in the foreground."""
 
 import gc
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.cli.common import built, given, group, settings_of
+from deploy.cli.common import built, checked_config, given, group, target_of, with_settings
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+from deploy.settings import Settings
 
 app = group()
 
@@ -64,9 +65,10 @@ def worker(
 
 
 @app.command()
+@with_settings("data")
 def broker(
+    settings: Settings,
     *,
-    data: DataFlag = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 9092,
     authenticate: Annotated[
         bool, typer.Option("--authenticate", help="Let only those in who know the login in DATA/kafka.env.")
@@ -75,4 +77,39 @@ def broker(
     """Run the local Kafka alone. Without --authenticate every user of this machine may read and write it."""
     from deploy.local.broker import run_broker  # noqa: PLC0415
 
-    raise typer.Exit(run_broker(settings_of(data=data).data, port, authenticates=authenticate))
+    raise typer.Exit(run_broker(settings.data, port, authenticates=authenticate))
+
+
+@app.command()
+@with_settings()
+def lookups(settings: Settings) -> None:
+    """Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.
+
+    One such process asks all connections.
+    """
+    from deploy.lookups.owner import main  # noqa: PLC0415
+    from processor.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging()
+    target = target_of(settings)
+    checked_config(target.config)
+    raise typer.Exit(main(target, settings.data / "lookups"))
+
+
+@app.command()
+@with_settings()
+def stream(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection.")],
+) -> None:
+    """Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.
+
+    One such process reads a connection: a second one ends with 75.
+    """
+    from deploy.streaming.stream import main  # noqa: PLC0415
+    from processor.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging()
+    target = target_of(settings)
+    checked_config(target.config)
+    raise typer.Exit(main(target, name))

@@ -4,6 +4,7 @@ Owns what comes before every command, and the end of the process. A new command 
 """
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -28,11 +29,11 @@ COMMANDS = {
     "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
     "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
     "lookups": (
-        "deploy.cli.lookups",
+        "deploy.cli.processes",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
     "stream": (
-        "deploy.cli.stream",
+        "deploy.cli.processes",
         "Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.",
     ),
     "topics": (
@@ -139,6 +140,8 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line: the console script `floorcast`."""
+    # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except BrokenPipeError:  # `floorcast … | head`

@@ -18,9 +18,9 @@ from processor.replay.hands import ReplayError
 from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import TopicsError
-from schemas.clock import machine_clock
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_instant
+from schemas.machine_clock import machine_clock
 
 app = group()
 

@@ -20,11 +20,11 @@ from deploy.cli.common import (
     with_settings,
 )
 from deploy.settings import Settings
-from schemas.clock import machine_clock
 from schemas.devices import AccessBook, Device, new_device
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
+from schemas.machine_clock import machine_clock
 
 app = group("The screens on the walls.")
 

@@ -14,11 +14,11 @@ from deploy.local.ports import UpError, address, take_port
 from deploy.local.target import DEMO, Running
 from deploy.local.up import Plan, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
-from schemas.clock import machine_clock
 from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS
 from schemas.exit_codes import ExitCode
 from schemas.keys import KeyFileError, has_keys
+from schemas.machine_clock import machine_clock
 
 app = group()
 

@@ -10,7 +10,7 @@ from deploy.grafana.model import Dashboard, Panel, Section
 from deploy.grafana.panels import lines, ranking
 from deploy.grafana.queries import FLOOR, TEAM, WINDOW, per_rep, per_team
 from schemas.catalogue import Catalogue
-from schemas.catalogue.adding import adds_up
+from schemas.catalogue.adding import has_shares
 from schemas.catalogue.base import Entry
 from schemas.catalogue.checking import made_of
 from schemas.catalogue.level import Level
@@ -50,7 +50,7 @@ def _plain(tag: str) -> str:
 def _panel(name: str, entry: Entry, catalogue: Catalogue) -> Panel:
     series = exported(name, entry.unit)[0].removeprefix(PREFIX)
     unit = _UNITS.get(entry.unit, "short")
-    if adds_up(catalogue, name, with_levels=True) and not _counts_ids(catalogue, name):
+    if has_shares(catalogue, name, with_levels=True) and not _counts_ids(catalogue, name):
         query = (per_team(series, FLOOR), "{{team}}")
         return lines(entry.label, query, description=entry.description, unit=unit, width=8)
     best = "bottomk" if entry.better == "lower" else "topk"

@@ -24,7 +24,6 @@ from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
-from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
@@ -34,6 +33,7 @@ from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,12 @@ import orjson
 import structlog
 
 from deploy.lookups.pacing import LONGEST, SharedPace, backoff
-from schemas.clock import machine_clock
 from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
+from schemas.machine_clock import machine_clock
 
 _T = TypeVar("_T")
 log = structlog.get_logger("lookups")

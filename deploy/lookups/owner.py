@@ -32,7 +32,6 @@ from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.writing import Writer
-from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
@@ -42,6 +41,7 @@ from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")

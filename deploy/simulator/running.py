@@ -21,11 +21,11 @@ from deploy.local.supervisor import Program
 from deploy.local.up import floorcast_command
 from deploy.simulator.floor import CALM, Floor, Mix
 from deploy.simulator.posting import HttpSender, Poster, PostingError, Summary, posts
-from schemas.clock import machine_clock
 from schemas.config import Config, Connection
 from schemas.config.reading import METRICS
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import SECOND
+from schemas.machine_clock import machine_clock
 
 _TEMPLATE = Path(__file__).with_name("floorcast.yaml")
 CONNECTION = "floor"

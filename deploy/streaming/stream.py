@@ -36,7 +36,6 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
-from schemas.clock import machine_clock
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors.asking import Answer, BadAnswerError
 from schemas.connectors.salesforce import SalesforceConnection
@@ -46,6 +45,7 @@ from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
 

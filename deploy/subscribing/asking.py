@@ -11,8 +11,8 @@ from typing import Any, Self
 import httpx
 import msgspec
 
-from schemas.clock import machine_clock
 from schemas.connectors.quotas import wait_told
+from schemas.machine_clock import machine_clock
 
 TIMEOUT_SECONDS = 20.0
 _TRIES = 4

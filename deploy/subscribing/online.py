@@ -48,7 +48,8 @@ def look_online(
                 if (limits := hubspot.limits()) is not None:
                     yield Finding(f"limits: {limits}")
             elif vendor is None:
-                yield Finding("has no API to ask: it only listens")
+                what = "it only listens" if KINDS[connection.kind].takes_webhooks else "it takes files"
+                yield Finding(f"has no API to ask: {what}")
             else:
                 yield from _of_vendor(vendor, hook_url(name, connection), connection, rights)
         except OnlineError as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from deploy.lookups.client import ApiError, Client
 from deploy.lookups.pacing import SharedPace
-from schemas.clock import machine_clock
 from schemas.connectors import Connection, build_source
 from schemas.connectors.asking import BadAnswerError, Source
 from schemas.instants import MINUTE
+from schemas.machine_clock import machine_clock
 
 _LONGEST_WAIT = 5.0
 """Seconds. Whoever has typed a command is told, instead of waiting on."""

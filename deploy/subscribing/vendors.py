@@ -53,19 +53,15 @@ class Vendor(Protocol):
 
     def greet(self) -> str:
         """Ask whether the token is good; who it is."""
-        ...
 
     def look(self, url: str) -> list[State]:
         """What is subscribed to this address: an entry for each that there should be. None: not made by an API."""
-        ...
 
     def subscribe(self, url: str, now: int) -> Done:
         """Make what is missing, and mend what does not work."""
-        ...
 
     def limits(self) -> str | None:
         """What is left of the vendor's limits, as far as the last answer said so."""
-        ...
 
 
 class Pipedrive:
@@ -349,15 +345,22 @@ def vendor_of(connection: Connection, opens: Opens = Asker) -> Vendor | None:
     """What can be asked of a connection's CRM; None: it has no API, or the connection does not name it."""
     if getattr(connection, "api", None) is None:
         return None
-    makes: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
-        PipedriveConnection: Pipedrive,
-        CloseConnection: Close,
-        AircallConnection: Aircall,
-        ZohoConnection: Zoho,
-        SalesforceConnection: Salesforce,
-    }
-    make = makes.get(type(connection))
+    make = _VENDORS.get(type(connection))
     return None if make is None else make(connection, opens)
+
+
+_VENDORS: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
+    PipedriveConnection: Pipedrive,
+    CloseConnection: Close,
+    AircallConnection: Aircall,
+    ZohoConnection: Zoho,
+    SalesforceConnection: Salesforce,
+}
+
+
+def is_made(connection: Connection) -> bool:
+    """Whether its CRM has an API by which webhooks are made."""
+    return type(connection) in _VENDORS and not isinstance(connection, SalesforceConnection)
 
 
 def _there(api: _T | None) -> _T:

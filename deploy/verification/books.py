@@ -22,14 +22,12 @@ from deploy.verification.records import Record, Records, countable
 from deploy.verification.rep_days import RepDays
 from deploy.verification.rows import Tally
 from deploy.verification.segments import Dimension
-from deploy.verification.shapes import LeadClock, Row, Rows, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, Row, Window
 from deploy.verification.spans import Span, span_of
 from deploy.verification.terms import Terms
 
 if TYPE_CHECKING:
     from schemas.config import Config
-
-_NO_CUSTOMER = frozenset({""})
 
 
 class BoundDefinitions:
@@ -136,11 +134,15 @@ class Books:
         def valued(label: str | None) -> Exact:
             return self._tally(now, window, rep, team, lambda one: dimension.of(one, span) == label).value(metric)
 
-        if not dimension.is_of_persons or dimension.values:
-            return {label: valued(label) for label in dimension.values}
-        seen = {dimension.of(counted, span) for counted in self._in(span)}
-        found = {label: valued(label) for label in sorted(seen, key=lambda label: (label is None, label or ""))}
-        return {label: value for label, value in found.items() if value}
+        labels: list[str | None] = [*dimension.values]
+        if not labels:
+            seen = {dimension.of(counted, span) for counted in self._in(span)}
+            labels = sorted(seen, key=lambda label: (label is None, label or ""))
+        found = {label: valued(label) for label in labels}
+        if not dimension.is_of_persons:
+            return found
+        nothing = Tally(self.reading.formulas, span).value(metric)
+        return {label: value for label, value in found.items() if value and value != nothing}
 
     def funnel(
         self, metric: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None,
@@ -166,7 +168,7 @@ class Books:
                 share.add(counted)
         return share.steps(way, now)
 
-    def rows(self, *, now: int, window: Window) -> Rows:
+    def rows(self, *, now: int, window: Window) -> RecountedRows:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""
         span = self.reading.span(window, now)
         organisation = Tally(self.reading.formulas, span)
@@ -183,6 +185,7 @@ class Books:
             "organisation": organisation.row(),
             "teams": {team: tally.row() for team, tally in by_team.items()},
             "reps": {rep: tally.row() for rep, tally in by_rep.items()},
+            "idle": Tally(self.reading.formulas, span).row(),
         }
 
     def lead_clocks(self, now: int) -> dict[str, LeadClock]:
@@ -248,7 +251,9 @@ class Books:
                     if source == "call" and record.id in self.repeated:
                         continue
                     self._count(source, facts_of(source, record, self._terms))
-        self.count_customers(_NO_CUSTOMER)
+        for one in self._kept.get("subscription", []):
+            if one.get("customer") is None:
+                self._count(customer_facts.ENDS, customer_facts.ends((one,), self._terms))
 
     def _count(self, source: str, facts: Iterable[Fact]) -> None:
         measures = self.reading.by_source.get(source, ())
@@ -261,14 +266,24 @@ class Books:
     def _is_asked(self, source: str) -> bool:
         return bool(self.reading.by_source.get(source))
 
-    def count_threads(self, records: Records, *, only: Collection[str] | None = None) -> None:
-        """What counts of threads, all or only those."""
+    def count_groups(self, kind: str, records: Records, *, only: Collection[str] | None = None) -> None:
+        """What counts of all groups of a kind (of `GROUPS`), or only of those, by all that is known around them."""
+        match kind:
+            case "lead":
+                self._count_leads(records, only)
+            case "thread":
+                self._count_threads(records, only)
+            case "customer" if self._is_asked(customer_facts.ENDS):
+                for subscriptions in customer_facts.customers(records, only=only):
+                    self._count(customer_facts.ENDS, customer_facts.ends(subscriptions, self._terms))
+
+    def _count_threads(self, records: Records, only: Collection[str] | None) -> None:
         for thread, mails in thread_facts.threads(records, only=only):
             self._count(thread_facts.ANSWERS, thread_facts.answers(thread, mails, self._terms))
             self._count(thread_facts.WRITERS, thread_facts.writers(thread, mails, self._terms))
 
-    def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
-        """The clocks of all leads, or only of those, and what they, their touches and their deals count for."""
+    def _count_leads(self, records: Records, only: Collection[str] | None) -> None:
+        """Their clocks too."""
         for family in families(records, only=only, terms=self._terms):
             facts = LeadFacts(family, self._lead_rules, self._terms, self._newest)
             lead = facts.lead()
@@ -286,15 +301,3 @@ class Books:
                 self._count(lead_facts.TOUCHES, facts.touches())
             if self._is_asked(lead_facts.DEALS):
                 self._count(lead_facts.DEALS, facts.deals(lead))
-
-    @property
-    def customers(self) -> set[str]:
-        """Whose subscriptions there are."""
-        subscriptions: list[Record] = self._kept.get("subscription", [])
-        return {one.get("customer") for one in subscriptions} - {None}
-
-    def count_customers(self, only: Collection[str]) -> None:
-        """What counts of these customers' subscriptions; an empty name stands for nobody's."""
-        if only and self._is_asked(customer_facts.ENDS):
-            subscriptions = self._kept.get("subscription", [])
-            self._count(customer_facts.ENDS, customer_facts.ends(subscriptions, self._terms, only=only))

@@ -7,7 +7,7 @@ became of them, and a root as many again of what merged leads hand on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from deploy.verification.records import Record, Records
@@ -25,6 +25,24 @@ def smallest(places: Iterable[Place]) -> set[Place]:
         found.sort(key=lambda place: place[0], reverse=True)
         found.sort(key=lambda place: blake2b(f"{place[1]}|{place[2]}".encode()).digest())
     return set(found[:GROUP_LIMIT])
+
+
+def pointing(
+    pointer: str, kind: str, records: Records, kept: Iterable[Record], only: Collection[str] | None
+) -> Iterator[tuple[str, list[Record]]]:
+    """All that a pointer names, or only those, each with those of `kept` that its group takes and that point to it.
+
+    What counts nowhere takes a place of the group all the same.
+    """
+    named: dict[str, set[Place]] = defaultdict(set)
+    by_id = {record.id: record for record in kept}
+    for record in records.get(kind, {}).values():
+        for name in record.ever_named(pointer):
+            if only is None or name in only:
+                named[name].add(("", kind, record.id))
+    for name, places in named.items():
+        taken = [by_id[id] for _, _, id in sorted(smallest(places)) if id in by_id]
+        yield name, [record for record in taken if record.get(pointer) == name]
 
 
 def touching(records: Records) -> dict[str, set[Place]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
+from deploy.verification.bounds import pointing
 from deploy.verification.conditions import Fact
 from deploy.verification.facts import fields_of
-from deploy.verification.records import Record
+from deploy.verification.records import Record, Records, countable
 from deploy.verification.shapes import DAY
 from deploy.verification.terms import Terms
 
@@ -17,20 +17,18 @@ _IN_TIME = 30 * DAY
 _NEVER = 2**62
 
 
-def ends(subscriptions: Sequence[Record], terms: Terms, *, only: Collection[str] | None = None) -> Iterator[Fact]:
-    """Each subscription that ends, of all customers or only of those, and whether another one follows it.
+def customers(records: Records, *, only: Collection[str] | None = None) -> Iterator[list[Record]]:
+    """The subscriptions of each customer, of all or only of those."""
+    kept = countable(records).get("subscription", [])
+    return (own for _, own in pointing("customer", "subscription", records, kept, only))
 
-    Those of nobody are given where `only` holds an empty name, or is None.
-    """
-    by_customer: dict[str | None, list[Record]] = defaultdict(list)
+
+def ends(subscriptions: Sequence[Record], terms: Terms) -> Iterator[Fact]:
+    """Each of a customer's subscriptions that ends, and whether another one of them follows it."""
+    followers = _Followers(subscriptions)
     for one in subscriptions:
-        by_customer[one.get("customer")].append(one)
-    for customer, own in by_customer.items():
-        if only is None or (customer or "") in only:
-            followers = _Followers(own if customer is not None else ())
-            for one in own:
-                if one.get("ends_at") is not None:
-                    yield fields_of("subscription", one, terms) | {"renewed": followers.renew(one)}
+        if one.get("ends_at") is not None:
+            yield fields_of("subscription", one, terms) | {"renewed": followers.renew(one)}
 
 
 class _Followers:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import NamedTuple
 
-from deploy.verification.shapes import Row, Rows, Shown
+from deploy.verification.shapes import RecountedRows, Row, Rows, Shown
 
 
 class What(NamedTuple):
@@ -39,44 +38,37 @@ class ValueDifference:
         return f"{self.what}: recounted {self.recounted!r}, served {self.served!r}"
 
 
-def differences(expected: Rows, served: Rows) -> list[ValueDifference]:
-    """Each value in which two sets of rows differ. A rep or team that one side lacks has done nothing."""
+def differences(expected: RecountedRows, served: Rows) -> list[ValueDifference]:
+    """Each value in which two sets of rows differ. A rep or team that one side lacks has done nothing.
+
+    That is not 0 of everything: of a formula it is what its numbers come to.
+    """
     found = _row_differences("organisation", "", expected["organisation"], served["organisation"])
+    idle = expected["idle"]
     for scope in ("team", "rep"):
         ours, theirs = (expected["teams"], served["teams"]) if scope == "team" else (expected["reps"], served["reps"])
         for name in sorted({*ours, *theirs}):
-            found += _row_differences(scope, name, ours.get(name), theirs.get(name))
+            found += _row_differences(scope, name, ours.get(name, idle), theirs.get(name, idle))
     return found
 
 
-def _row_differences(scope: str, whose: str, expected: Row | None, served: Row | None) -> list[ValueDifference]:
+def _row_differences(scope: str, whose: str, expected: Row, served: Row) -> list[ValueDifference]:
     found = []
-    has_funnels = all(row is None or "funnels" in row for row in (expected, served))
+    has_funnels = "funnels" in expected and "funnels" in served
     for part in ("metrics", "bounds", *(("funnels",) if has_funnels else ())):
         ours, theirs = _values(expected, part), _values(served, part)
         for name in sorted({*ours, *theirs}):
             mine, other = ours.get(name), theirs.get(name)
-            is_same = same(mine, other) if expected and served else _is_nothing(mine) and _is_nothing(other)
-            if not is_same:
+            if not same(mine, other):
                 label = f"bound of {name}" if part == "bounds" else name
                 found.append(ValueDifference(What(scope, whose, label), mine, other))
     return found
 
 
-def _values(row: Row | None, part: str) -> Mapping[str, Shown]:
-    if row is None:
-        return {}
+def _values(row: Row, part: str) -> Mapping[str, Shown]:
     if part == "funnels":
         return row.get("funnels", {})
     return row["metrics"] if part == "metrics" else row["bounds"]
-
-
-def _is_nothing(value: Shown) -> bool:
-    return value is None or (_is_number(value) and Decimal(value) == 0)
-
-
-def _is_number(value: float | str) -> bool:
-    return not isinstance(value, str) or value.replace(".", "", 1).lstrip("-").isdigit()
 
 
 def same(ours: Shown, theirs: Shown) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import chain
@@ -47,13 +47,17 @@ _POINTERS = {
     "email": ("lead", "contacts", "thread"),
     "deal": ("lead",),
     "activity": ("lead",),
+    "subscription": ("customer",),
 }
 
 _GROUPS = {"contacts": "lead"}
 """Pointers to groups that are called otherwise."""
+GROUPS = ("customer", "thread", "lead")
+"""The kinds of groups."""
 
-Waits = Callable[[str, Sequence["RecordChange"]], bool]
-"""Whether a lead waits or has not ended, or is part of a level that lasts, by these changes and no others."""
+Waits = Callable[[str, str, Sequence["RecordChange"]], bool]
+"""Whether a group goes on (a lead waits or has not ended, a customer has something without an end), or is part of a
+level that lasts, by these changes and no others. Asked with its kind and name."""
 Stands = Callable[[Sequence["RecordChange"]], bool]
 """Whether a record is part of a level that lasts: that would fall by itself without it."""
 
@@ -65,13 +69,10 @@ class Remembered:
     first_day: date
     """What happened on days before it counts nowhere."""
     records: Sequence[RecordChange]
-    threads: Mapping[str, Sequence[RecordChange]] | None = None
-    """Thread -> what is left of its mails. None: nothing was forgotten, everybody remembers the same."""
-    leads: Mapping[str, Sequence[RecordChange]] | None = None
-    """Lead -> what is left of it and of what was done for it."""
-    whole_threads: frozenset[str] = frozenset()
-    """Of which nothing was forgotten: what is left of their mails stands among `records`, and not in `threads`."""
-    whole_leads: frozenset[str] = frozenset()
+    groups: Mapping[str, Mapping[str, Sequence[RecordChange]]] | None = None
+    """Kind -> name -> what is left of all around it. None: nothing was forgotten, everybody remembers the same."""
+    whole: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Kind -> those of which nothing was forgotten: what is around them stands among `records`, and not in `groups`."""
 
 
 def remembered(
@@ -93,7 +94,7 @@ def remembered(
     told = list(first.values())
     lives = _lives(told, horizon, stands)
     groups, names, whole = _groups(lives, final)
-    kept: dict[str, dict[str, list[RecordChange]]] = {"thread": {}, "lead": {}}
+    kept: dict[str, dict[str, list[RecordChange]]] = {kind: {} for kind in GROUPS}
     reps = [change for change in told if change.kind == "rep"]
     for (kind, name), heard in groups.items():
         since = 0
@@ -103,17 +104,15 @@ def remembered(
                 continue  # of the same day: a group is let go when a day begins, and never within one
             before = _held(heard, since, place)
             known = _known(kind, names.get((kind, name), {name}), before)
-            if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
+            if before and _are_old(known, limit) and not waits(kind, name, [*before, *reps]):
                 since = place
         kept[kind][name] = _held(heard, since, len(heard))
     last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final, stands)]
     return Remembered(
         first_day,
         [change for life in last_lives for change in life.changes],
-        kept["thread"],
-        kept["lead"],
-        frozenset(name for kind, name in whole if kind == "thread"),
-        frozenset(name for kind, name in whole if kind == "lead"),
+        kept,
+        {kind: frozenset(name for of, name in whole if of == kind) for kind in GROUPS},
     )
 
 
@@ -159,14 +158,14 @@ def _lives(told: Iterable[RecordChange], horizon: _Horizon, stands: Stands) -> l
 
 
 _Group = tuple[str, str]
-"""`lead` or `thread`, and which."""
+"""One of `GROUPS`, and which."""
 _Heard = list[tuple[int, "RecordChange", int]]
 """What a group has heard of, when (by receipt), and in which of the lives of a record: all of it from when it first
 named the group."""
 
 
 def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], dict[_Group, set[str]], set[_Group]]:
-    """Leads and threads -> what they heard; a lead hears what those heard that were merged into it.
+    """Groups -> what they heard; a lead hears what those heard that were merged into it.
 
     And leads -> themselves with those. And apart from both the groups of which nothing can have been forgotten, as all
     that they heard was said after `final`: with long chains of merges it takes long to say what each has heard.

@@ -180,21 +180,26 @@ class KeptChanges:
         while some := keys.fetchmany(most):
             yield list(self._told(some))
 
-    def threads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+    def groups_in_turn(self, kind: str, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+        """Give all groups of a kind, some at a time, with the changes of all that a recount of them must see."""
+        turns = {"customer": self._customers_in_turn, "thread": self._threads_in_turn, "lead": self._leads_in_turn}
+        return turns[kind](most)
+
+    def _threads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all threads, some at a time, with the changes of every mail that was ever in one of them."""
         sizes = self._rows("SELECT thread, COUNT(*) FROM thread GROUP BY thread ORDER BY thread")
         for threads in _filled(sizes, most):
             mails = {("email", id) for each in threads for (id,) in self._mails(each)}
             yield threads, list(self._told(mails))
 
-    def customers_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+    def _customers_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all customers, some at a time, with the changes of every subscription that was ever theirs."""
         sizes = self._rows("SELECT customer, COUNT(*) FROM customer GROUP BY customer ORDER BY customer")
         for customers in _filled(sizes, most):
             theirs = {("subscription", id) for each in customers for id in self._subscriptions(each)}
             yield customers, list(self._told(theirs))
 
-    def leads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+    def _leads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all leads, some at a time, with the changes of all that a recount of their clocks must see."""
         self._disk.execute("CREATE TEMP TABLE IF NOT EXISTS ahead (lead TEXT PRIMARY KEY) WITHOUT ROWID")
         self._disk.execute("INSERT OR IGNORE INTO ahead SELECT lead FROM link")

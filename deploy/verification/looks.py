@@ -82,8 +82,9 @@ class Windows:
     def _judged(self, name: str, before: Books, after: Books, served: Served) -> Judged:
         window = self._subjects[name].window
         then = expected_rows(before, served, window)
-        rows = (then, then if after is before else expected_rows(after, served, window), served.rows)
-        return judge(name, *(of_windows(one, self._definitions, is_whole=self._is_whole) for one in rows))
+        now = then if after is before else expected_rows(after, served, window)
+        then, now = (of_windows(one, self._definitions, is_whole=self._is_whole) for one in (then, now))
+        return judge(name, then, now, of_windows(served.rows, self._definitions, is_whole=self._is_whole))
 
 
 class Standing:
@@ -111,8 +112,9 @@ class Standing:
     def _judged(self, name: str, before: Books, after: Books, served: Served | ServedLists) -> Judged:
         if isinstance(served, Served):
             then = expected_rows(before, served, "today")
-            rows = (then, then if after is before else expected_rows(after, served, "today"), served.rows)
-            return judge(name, *(levels_of(one, self._definitions) for one in rows))
+            now = then if after is before else expected_rows(after, served, "today")
+            then, now = (levels_of(one, self._definitions) for one in (then, now))
+            return judge(name, then, now, levels_of(served.rows, self._definitions))
         was = lists_of(before, served)[name]
         is_now = was if after is before else lists_of(after, served)[name]
         return judge_lists(name, was, is_now, served_values(served)[name])

@@ -11,14 +11,14 @@ from functools import cache, cached_property
 
 from deploy.verification.books import Books, BoundDefinitions
 from deploy.verification.definitions import Definitions
-from deploy.verification.forgetting import Remembered
+from deploy.verification.forgetting import GROUPS, Remembered
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import Lists
 from deploy.verification.measures import Counted
 from deploy.verification.records import countable, fold
-from deploy.verification.recount import left_of
+from deploy.verification.recount import count_groups, left_of
 from deploy.verification.rows import Tally
-from deploy.verification.shapes import LeadClock, Row, Rows, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, Row, Window
 from deploy.verification.spans import Span
 from schemas.config import Config
 from schemas.records import RecordChange
@@ -68,12 +68,13 @@ class Sheet:
             if self._holds(counted, self._team_at(team)) and self._reading.team_of(counted, span) == team:
                 self._team(team).add(counted)
 
-    def rows(self) -> Rows:
+    def rows(self) -> RecountedRows:
         """What has been added."""
         return {
             "organisation": _with_funnels(self._organisation),
             "teams": {team: _with_funnels(tally) for team, tally in self._teams.items()},
             "reps": {rep: tally.row() for rep, tally in self._reps.items()},
+            "idle": _with_funnels(self._tally(self._asked.reps_at)),
         }
 
     @cached_property
@@ -127,7 +128,7 @@ def recount_in_pieces(
     definitions: Definitions | None = None,
     *,
     lists_at: int | None = None,
-) -> tuple[list[Rows], dict[str, LeadClock], Lists | None]:
+) -> tuple[list[RecountedRows], dict[str, LeadClock], Lists | None]:
     """Give the rows of every window, and the clocks of the leads that wait at `leads_at`.
 
     And goals and lists of what is open, if an instant is said as of which goals are asked for. By the metrics that are
@@ -162,25 +163,12 @@ def recount_in_pieces(
         sum_up(books)
         if lists is not None:
             lists.add_deals(books)
-    for customers, changes in kept.customers_in_turn(AT_ONCE):
-        _, books = left(changes)
-        books.count_customers(frozenset(customers))
-        sum_up(books)
-    for threads, changes in kept.threads_in_turn(AT_ONCE):
-        known, books = left(changes)
-        whole = frozenset(threads) if known.threads is None else known.whole_threads.intersection(threads)
-        books.count_threads(fold(known.records), only=whole)
-        for thread in frozenset(threads).intersection(known.threads or ()):
-            books.count_threads(fold((known.threads or {})[thread]), only=(thread,))
-        sum_up(books)
-    for leads, changes in kept.leads_in_turn(AT_ONCE):
-        known, books = left(changes)
-        whole = frozenset(leads) if known.leads is None else known.whole_leads.intersection(leads)
-        books.count_leads(fold(known.records), only=whole)
-        for lead in frozenset(leads).intersection(known.leads or ()):
-            books.count_leads(fold((known.leads or {})[lead]), only=(lead,))
-        sum_up(books)
-        if lists is not None:
-            lists.add_leads(books)
-        waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
+    for kind in GROUPS:
+        for names, changes in kept.groups_in_turn(kind, AT_ONCE):
+            known, books = left(changes)
+            count_groups(books, kind, fold(known.records), known, frozenset(names))
+            sum_up(books)
+            if lists is not None:
+                lists.add_leads(books)
+            waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting, lists

@@ -17,15 +17,16 @@ Instants and durations are integer microseconds, UTC; fractions stay exact until
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from deploy.verification.books import Books, BoundDefinitions
+from deploy.verification.customer_facts import customers
 from deploy.verification.definitions import Definitions, shipped
-from deploy.verification.forgetting import Remembered, remembered
+from deploy.verification.forgetting import GROUPS, Remembered, remembered
 from deploy.verification.levels import lasts, levels_of
-from deploy.verification.records import fold
+from deploy.verification.records import Records, fold
 
 if TYPE_CHECKING:
     from schemas.config import Config
@@ -41,14 +42,19 @@ def left_of(
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
     levels = cache(lambda: BoundDefinitions(config, {}, levels_of(shipped() if definitions is None else definitions)))
 
-    def waits(lead: str, known: Sequence[RecordChange]) -> bool:
+    def waits(kind: str, name: str, known: Sequence[RecordChange]) -> bool:
         records = fold(known)
-        books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
-        books.count_leads(records)
-        if lead in books.going_on():
+        if kind == "lead":
+            books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
+            books.count_groups(kind, records)
+            if name in books.going_on():
+                return True
+        if kind == "customer" and any(
+            one.get("ends_at") is None for own in customers(records, only=(name,)) for one in own
+        ):
             return True
         books = Books(records, levels())
-        books.count_leads(records)
+        books.count_groups(kind, records, only=None if kind == "lead" else (name,))
         return any(map(lasts, books.counted))
 
     def stands(known: Sequence[RecordChange]) -> bool:
@@ -69,11 +75,20 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
     records = fold(left.records)
     books = Books(records, BoundDefinitions(config, records, definitions), first_day=left.first_day, newest=newest)
     books.count_single()
-    books.count_customers(books.customers)
-    books.count_threads(records, only=None if left.threads is None else left.whole_threads)
-    books.count_leads(records, only=None if left.leads is None else left.whole_leads)
-    for thread, mails in (left.threads or {}).items():
-        books.count_threads(fold(mails), only=(thread,))
-    for lead, known in (left.leads or {}).items():
-        books.count_leads(fold(known), only=(lead,))
+    for kind in GROUPS:
+        count_groups(books, kind, records, left)
     return books
+
+
+def count_groups(
+    books: Books, kind: str, records: Records, left: Remembered, only: Collection[str] | None = None
+) -> None:
+    """What counts of all groups of a kind, or only of those, each by what it remembers. `records`: what is left."""
+    if left.groups is None:
+        books.count_groups(kind, records, only=only)
+        return
+    whole = left.whole[kind]
+    books.count_groups(kind, records, only=whole if only is None else whole.intersection(only))
+    for name, known in left.groups[kind].items():
+        if only is None or name in only:
+            books.count_groups(kind, fold(known), only=(name,))

@@ -7,15 +7,15 @@ Owns the choice of windows and the judgement of values. Recounts nothing (recoun
                   goals, open deals and leads, which take everything that was ever said
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from deploy.verification.definitions import Definitions, facts_behind
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, list_differences
-from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
+from deploy.verification.shapes import ROLLING_MINUTES, RecountedRows, Row, Rows, Window
 from schemas.instants import DAY
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
 
@@ -165,11 +165,13 @@ _YOUNG = frozenset({"call", "email", "meeting", "activity", "credit"})
 _OF_THE_WHOLE_LOG = frozenset({"level"})
 """What there is now may have begun whenever."""
 
+_Rows = TypeVar("_Rows", bound=Rows)
+
 Value = tuple[str, What]
 """The name of a subject, and which of its values."""
 
 
-def of_windows(rows: Rows, definitions: Definitions, *, is_whole: bool = True) -> Rows:
+def of_windows(rows: _Rows, definitions: Definitions, *, is_whole: bool = True) -> _Rows:
     """What can be recounted from the records of some days, all that belongs to them included: no levels.
 
     From a log whose beginning has expired (not `is_whole`) that is not what leads and deals count, which may be older
@@ -187,11 +189,18 @@ def of_windows(rows: Rows, definitions: Definitions, *, is_whole: bool = True) -
             found["funnels"] = row["funnels"]
         return found
 
-    return {
+    return _narrowed(rows, some, with_teams=is_whole)
+
+
+def _narrowed(rows: _Rows, some: Callable[[Row], Row], *, with_teams: bool = True) -> _Rows:
+    """Some of each row."""
+    found: dict[str, Any] = {
         "organisation": some(rows["organisation"]),
-        "teams": {team: some(row) for team, row in rows["teams"].items()} if is_whole else {},
+        "teams": {team: some(row) for team, row in rows["teams"].items()} if with_teams else {},
         "reps": {rep: some(row) for rep, row in rows["reps"].items()},
     }
+    idle = cast(dict[str, Row], rows).get("idle")
+    return cast(_Rows, found if idle is None else {**found, "idle": some(idle)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +216,7 @@ class Judged:
         return Judged(self.wrong | other.wrong, self.moving | other.moving)
 
 
-def judge(subject: str, before: Rows, after: Rows, served: Rows) -> Judged:
+def judge(subject: str, before: RecountedRows, after: RecountedRows, served: Rows) -> Judged:
     """Compare what is served with the log as it was before and after that was asked for.
 
     Everything served has at least the deliveries counted in `before`, and at most those counted in `after`.
@@ -251,18 +260,14 @@ def judge_lists(
     return _judged(subject, differ(before, served) & differ(after, served), differ(before, after))
 
 
-def levels_of(rows: Rows, definitions: Definitions) -> Rows:
+def levels_of(rows: _Rows, definitions: Definitions) -> _Rows:
     """The levels among them."""
     names = {name for name in definitions.metrics if facts_behind(definitions, name) & _OF_THE_WHOLE_LOG}
 
     def some(row: Row) -> Row:
         return {"metrics": {name: value for name, value in row["metrics"].items() if name in names}, "bounds": {}}
 
-    return {
-        "organisation": some(rows["organisation"]),
-        "teams": {team: some(row) for team, row in rows["teams"].items()},
-        "reps": {rep: some(row) for rep, row in rows["reps"].items()},
-    }
+    return _narrowed(rows, some)
 
 
 @dataclass(slots=True)

@@ -42,6 +42,13 @@ class Rows(TypedDict):
     reps: dict[str, Row]
 
 
+class RecountedRows(Rows):
+    """What was recounted of one window."""
+
+    idle: Row
+    """Of a team or rep of whom there is nothing: what whoever has no row would have in it."""
+
+
 class Holder(TypedDict):
     """One owner of a lead, while they held it."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
-from deploy.verification.bounds import Place, smallest
+from deploy.verification.bounds import pointing
 from deploy.verification.conditions import Fact
 from deploy.verification.records import Record, Records, countable, human
 from deploy.verification.terms import Terms
@@ -21,19 +20,9 @@ def threads(records: Records, *, only: Collection[str] | None = None) -> Iterato
     Only what was written strictly before a mail can be answered by it. Among outbound mails of one instant the greatest
     id is the last.
     """
-    named: dict[str, set[Place]] = defaultdict(set)
-    for email in records.get("email", {}).values():
-        for thread in email.ever_named("thread"):
-            named[thread].add(("", "email", email.id))
-    kept = {email.id: email for email in human(countable(records)) if email.get("sent_at") is not None}
-    for thread, places in named.items():
-        if only is None or thread in only:
-            taken = [kept[name] for _, _, name in smallest(places) if name in kept]
-            mails = [email for email in taken if email.get("thread") == thread]
-            yield (
-                thread,
-                sorted(mails, key=lambda mail: (mail.get("sent_at"), mail.get("direction") != "inbound", mail.id)),
-            )
+    kept = (email for email in human(countable(records)) if email.get("sent_at") is not None)
+    for thread, mails in pointing("thread", "email", records, kept, only):
+        yield thread, sorted(mails, key=lambda mail: (mail.get("sent_at"), mail.get("direction") != "inbound", mail.id))
 
 
 def answers(thread: str, mails: list[Record], terms: Terms) -> Iterator[Fact]:

@@ -39,12 +39,12 @@ from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.number_key import read_numbers
-from schemas.clock import machine_clock
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.kafka_refusals import what_failed
+from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
     KEPT_FIRST,

@@ -27,7 +27,7 @@ from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
 from deploy.verification.pieces import Asked, recount_in_pieces
-from deploy.verification.shapes import LeadClock, Rows, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
@@ -327,13 +327,14 @@ def _segment(name: str) -> str:
     return quote(name, safe="").replace(".", "%2E")
 
 
-def expected_rows(books: Books, served: Served, window: Window) -> Rows:
+def expected_rows(books: Books, served: Served, window: Window) -> RecountedRows:
     """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
     teams = dict.fromkeys(books.teams, served.organisation_at) | served.teams_at
+    rows = books.rows(now=served.reps_at, window=window)
     return {
+        **rows,
         "organisation": books.with_funnels(now=served.organisation_at, window=window),
         "teams": {team: books.with_funnels(now=at, window=window, team=team) for team, at in teams.items()},
-        "reps": books.rows(now=served.reps_at, window=window)["reps"],
     }
 
 

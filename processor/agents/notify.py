@@ -20,9 +20,9 @@ from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from schemas import tasks
 from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
-from schemas.clock import machine_clock
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
+from schemas.machine_clock import machine_clock
 from schemas.requests import Remembered
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
 from schemas.tracing import Attributes

@@ -22,11 +22,11 @@ from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
-from schemas.clock import machine_clock
 from schemas.config import Alerts
 from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
+from schemas.machine_clock import machine_clock
 from schemas.progress import REPEATED
 from schemas.requests import Remembered, requests_in
 from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic

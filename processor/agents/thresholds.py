@@ -33,11 +33,11 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas import tasks
 from schemas.alerts import Alert, decode_alert
-from schemas.clock import machine_clock
 from schemas.config import Config
 from schemas.fences import definitions_in
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
+from schemas.machine_clock import machine_clock
 from schemas.topics import ACKNOWLEDGEMENTS, CONNECTION_STATES, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
 from schemas.windows import STANDING, Window, index_of, is_day, read_window, whole_day
 

@@ -34,12 +34,12 @@ from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas import tasks
 from schemas.alerts import channel_partition, decode_alert, decode_frame
-from schemas.clock import machine_clock
 from schemas.definitions import ROWS
 from schemas.frames import partition_of
 from schemas.generations import SERVED, Handover, Served, encode_served, group_name
 from schemas.instants import SECOND
 from schemas.kafka import Address
+from schemas.machine_clock import machine_clock
 from schemas.progress import Progress, decode_progress, encode_progress, read_progress_key
 from schemas.topics import (
     ACKNOWLEDGEMENTS,

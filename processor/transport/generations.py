@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
-from schemas.clock import machine_clock
 from schemas.generations import SERVED, Served, decode_served, first_generation
 from schemas.kafka import Address
+from schemas.machine_clock import machine_clock
 from schemas.topics import GENERATIONS
 
 _FETCH_WAIT_MS = 500

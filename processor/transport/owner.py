@@ -15,8 +15,8 @@ from processor.transport.fail_stop import FAILED, FENCED, Die, die
 from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message, Packed, build, pack
-from schemas.clock import machine_clock
 from schemas.fences import encode_fence
+from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
 from schemas.tracing import Headers
 

@@ -20,9 +20,9 @@ from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.log_watch import LogWatch
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
-from schemas.clock import machine_clock
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import is_cancelled
+from schemas.machine_clock import machine_clock
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0

@@ -13,7 +13,7 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
-from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.base import Entry, LacksDimensionError, Reader, value_of_nothing
 from schemas.catalogue.binding import NO_LABEL, Binding, Catalogue
 from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
@@ -206,8 +206,8 @@ def _metric(name: str, binding: Binding, catalogue: Catalogue) -> Metric:
 
 
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
-    """Whether a metric has a value, 0, where nothing has happened; the others have none there."""
-    return Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
+    """Whether a metric is 0 where nothing has happened; others have no value there, or that of their formula."""
+    return value_of_nothing(Binding(catalogue, Rules()).reader(name, ())) == 0
 
 
 def kept_days(catalogue: Catalogue, name: str) -> int | None:

@@ -7,6 +7,7 @@ import ast
 
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import Entry
+from schemas.catalogue.checking import made_of
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.duration import Duration
 from schemas.catalogue.level import Level
@@ -26,6 +27,17 @@ def adds_up(catalogue: Catalogue, metric: str, *, with_levels: bool = False) -> 
     if isinstance(entry, Versioned):
         return all(_adds_up(catalogue, each, with_levels=with_levels) for each in entry.entries)
     return entry is not None and _adds_up(catalogue, entry, with_levels=with_levels)
+
+
+def has_shares(catalogue: Catalogue, metric: str, *, with_levels: bool = False) -> bool:
+    """Whether it adds up, and what people have of it is together what their team has: no formula adds a number."""
+    return adds_up(catalogue, metric, with_levels=with_levels) and _is_linear(catalogue, catalogue[metric])
+
+
+def _is_linear(catalogue: Catalogue, entry: Entry) -> bool:
+    return not isinstance(entry, Derived) or (
+        entry.is_linear and all(_is_linear(catalogue, catalogue[part]) for part in made_of(entry))
+    )
 
 
 def _adds_up(catalogue: Catalogue, entry: Entry, *, with_levels: bool) -> bool:

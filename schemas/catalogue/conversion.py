@@ -122,10 +122,6 @@ class ConversionReader(ShownReader):
 
     measures: Sequence[Measure]
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         succeeded, size = self._parts(pane, reading)
         return Fraction(succeeded, size) if size else None

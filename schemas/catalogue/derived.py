@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import decimal_of
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, sample_of
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, sample_of, value_of_nothing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
@@ -28,6 +28,11 @@ class Derived(Entry):
     without_meetings: str | None = Field(default=None, min_length=1, max_length=2000)
     """The formula where `conversation.meetings` is `none`."""
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether of several people together it is the sum of theirs, if its parts are: no number is added to them."""
+        return _degree(ast.parse(self.expr.strip(), mode="eval").body) == 1
+
     def bind(self, catalogue: References) -> "DerivedReader":
         """Raises EntryError."""
         is_without = catalogue.rules.meetings == "none"
@@ -45,8 +50,7 @@ class Derived(Entry):
             for node in ast.walk(tree)
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
         )
-        begins_at_zero = not divisors and all(part.begins_at_zero for part in parts.values())
-        return DerivedReader(self.unit, formula, tuple(parts.values()), begins_at_zero, divisors)
+        return DerivedReader(self.unit, formula, tuple(parts.values()), divisors)
 
 
 def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, Reader]) -> Formula:
@@ -67,6 +71,20 @@ def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, 
             raise EntryError(_PATH, f"{written[:_SHOWN]}: {error}") from None
         return lambda _pane, _reading: number
     raise EntryError(_PATH, f"{ast.unparse(node)} is neither a metric nor a number, sum, difference, product or ratio")
+
+
+def _degree(node: ast.expr) -> int | None:
+    """How many metrics are multiplied in each summand; None: not as many in each, or one is a divisor."""
+    if isinstance(node, ast.UnaryOp):
+        return _degree(node.operand)
+    if isinstance(node, ast.BinOp):
+        one, other = _degree(node.left), _degree(node.right)
+        if one is None or other is None or isinstance(node.op, ast.Div):
+            return None
+        if isinstance(node.op, ast.Mult):
+            return one + other
+        return one if one == other else None
+    return int(isinstance(node, ast.Name))
 
 
 def _divide(one: int | Fraction, other: int | Fraction) -> Exact:
@@ -95,7 +113,6 @@ class DerivedReader(ShownReader):
 
     formula: Formula
     parts: tuple[Reader, ...]
-    begins_at_zero: bool
     divisors: tuple[Formula, ...] = ()
 
     @property
@@ -107,9 +124,9 @@ class DerivedReader(ShownReader):
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
         """The smallest of its divisors and of the samples of shares and means that it is made of."""
-        if self.begins_at_zero:
-            return self.exact(pane, reading)
         sizes = [divisor(pane, reading) for divisor in self.divisors]
-        sizes += [sample_of(part, pane, reading) for part in self.parts if not part.begins_at_zero]
+        sizes += [sample_of(part, pane, reading) for part in self.parts if value_of_nothing(part) is None]
+        if not sizes:
+            return self.exact(pane, reading)
         known = [size for size in sizes if size is not None]
         return min(known) if known and len(known) == len(sizes) else None

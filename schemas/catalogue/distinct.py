@@ -50,10 +50,6 @@ class _OneCellReader(ShownReader):
     def measures(self) -> Sequence[Measure]:
         return (self.measure,)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
 
 @dataclass(frozen=True, slots=True)
 class DistinctReader(_OneCellReader):

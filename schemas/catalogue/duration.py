@@ -78,10 +78,6 @@ class DurationReader(ShownReader):
     def measures(self) -> Sequence[Measure]:
         return (self.measure, self.negative)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "sum"
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         held = pane.get(self.cell)
         if not held:

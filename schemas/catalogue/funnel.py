@@ -215,10 +215,6 @@ class FunnelReader(ShownReader):
         found = tuple(measure for way in self.ways for measure in way.measures)
         object.__setattr__(self, "measures", found)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         entered = reached = 0
         for value, number in self.ways[0].read(pane, reading.now)[0].items() if self.ways else ():

@@ -121,10 +121,6 @@ class LevelReader(ShownReader):
     def measures(self) -> Sequence[Measure]:
         return (self.measure,) if self.left_out is None else (self.measure, self.left_out)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "end"
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         cell = self.measure.name
         held = pane.get(cell, 0)

@@ -83,10 +83,6 @@ class RatioReader:
     def measures(self) -> Sequence[Measure]:
         return (*self.numerator.measures, *self.denominator.measures)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return False
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
         return Fraction(part) / whole if whole and part is not None else None

@@ -25,10 +25,6 @@ class RemainderReader:
     def measures(self) -> Sequence[Measure]:
         return (*self.whole.measures, *(measure for reader in self.others for measure in reader.measures))
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.whole.begins_at_zero
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self.whole.exact(self._left(pane), reading)
 

@@ -141,10 +141,6 @@ class ResponseReader:
     cells: _Cells
     measures: Sequence[Measure]
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat in {"due", "answered"}
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self._of(pane, reading.now)[0]
 
@@ -153,7 +149,7 @@ class ResponseReader:
         return Result(shown(value, self.unit, reading), None if bound is None else float(bound))
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
-        if self.begins_at_zero:
+        if self.stat in {"due", "answered"}:
             return self.exact(pane, reading)
         now, answered_from = reading.now, pane.get(self.cells.answered_from, _NONE)
         answered: int = sum(number for key, number in answered_from.items() if key[2] <= now)

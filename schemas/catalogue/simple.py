@@ -85,10 +85,6 @@ class SimpleReader(ShownReader):
     def measures(self) -> Sequence[Measure]:
         return (self.measure,) if self.left_out is None else (self.measure, self.left_out)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
-
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
         held = pane.get(self.cell, 0)
         if isinstance(held, int):
@@ -109,10 +105,6 @@ class SumReader(ShownReader):
     @property
     def measures(self) -> Sequence[Measure]:
         return tuple(measure for reader in self.readers for measure in reader.measures)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
 
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
         return sum((reader.exact(pane, reading) for reader in self.readers), start=0)

@@ -89,10 +89,6 @@ class TermReader(ShownReader):
     stat: str
     measures: Sequence[Measure]
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.stat == "missed"
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         now = reading.now
         cells = [measure.name for measure in self.measures]

@@ -108,10 +108,6 @@ class VersionsReader:
     def measures(self) -> Sequence[Measure]:
         return tuple(measure for reader in self.readers for measure in reader.measures)
 
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.readers[-1].begins_at_zero
-
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self.readers[-1].exact(self._joined(pane), reading)
 

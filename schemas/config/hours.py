@@ -4,6 +4,7 @@ Owns how they are written. Whether a moment lies in them is for whoever shows so
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -40,12 +41,16 @@ def read_days(text: str) -> tuple[int, int]:
     return (-numbers[0], -1) if found[3] is not None else (numbers[0], numbers[-1])
 
 
-def _span(value: Any) -> Any:
+def _checked(read: Callable[[str], object], value: Any) -> Any:
     try:
-        read_span(value if isinstance(value, str) else str(value))
+        read(str(value))
     except ValueError as error:
         raise wrong(str(error)) from None
     return value
+
+
+def _span(value: Any) -> Any:
+    return _checked(read_span, value)
 
 
 def _span_or_weekdays(value: Any) -> Any:
@@ -55,20 +60,11 @@ def _span_or_weekdays(value: Any) -> Any:
 
 
 def _weekdays(value: Any) -> Any:
-    try:
-        weekdays_of(value if isinstance(value, str) else str(value))
-    except ValueError as error:
-        raise wrong(str(error)) from None
-    return value
+    return _checked(weekdays_of, value)
 
 
 def _month_days(value: Any) -> Any:
-    value = str(value)
-    try:
-        read_days(value)
-    except ValueError as error:
-        raise wrong(str(error)) from None
-    return value
+    return _checked(read_days, str(value))
 
 
 def _work_span(text: str) -> str:

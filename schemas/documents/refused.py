@@ -1,15 +1,16 @@
 """What pydantic refuses, in the words of somebody who wrote the file: where it stands, and what is wrong with it.
 
-Owns these words. Validates nothing.
+Owns these words, and which settings there are at a place, for whoever misspelt one. Validates nothing.
 """
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from schemas.documents.errors import suggestion
-from schemas.documents.known import known_at
 from schemas.documents.text import Document, Path
 
 _SHAPES = {
@@ -35,7 +36,7 @@ def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], pl
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     match problem["type"]:
         case "extra_forbidden":
-            message = f"is not a setting here{suggestion(str(path[-1]), known_at(root, problem['loc'][:-1]))}"
+            message = f"is not a setting here{suggestion(str(path[-1]), _known_at(root, problem['loc'][:-1]))}"
         case "union_tag_not_found":
             path, message = (*path, "kind"), "is missing"
         case "union_tag_invalid":
@@ -70,3 +71,32 @@ def _path_of(problem: ErrorDetails, document: Document, place: Path) -> Path:
         if (*path, part) in document.lines or (is_last and problem["type"] == "missing"):
             path = (*path, part)
     return path
+
+
+def _known_at(root: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The settings of the part that pydantic's `place` leads to; none where there is no such part."""
+    models: list[type[BaseModel]] = [root]
+    for part in place:
+        inner = [model for each in models for model in _below(each, part)]
+        models = inner or models  # a key of a mapping, a place in a list, the tag of a kind: the part itself follows
+        tagged = [model for model in models if part in _tags(model)]
+        models = tagged or models
+    return list(dict.fromkeys(field.alias or name for model in models for name, field in model.model_fields.items()))
+
+
+def _below(model: type[BaseModel], part: str | int) -> Iterator[type[BaseModel]]:
+    field = model.model_fields.get(part) if isinstance(part, str) else None
+    if field is not None:
+        yield from _models_in(field.annotation)
+
+
+def _models_in(hint: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        yield hint
+    for argument in get_args(hint):
+        yield from _models_in(argument)
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return () if field is None else get_args(field.annotation)

@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI, Query
 from starlette.responses import Response, StreamingResponse
 
-from api.settings import Settings, SettingsError, read_settings
+from api.settings import Settings
 from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import FakeIngest
 from tests.api.kafka_topics import create_topic, read_all
@@ -132,22 +132,6 @@ async def test_documentation_comes_from_this_process_alone(tmp_path: Path, inges
         assert f'"/docs/{asset}"' in page
         assert (await get(app, f"/docs/{asset}")).status_code == 200
     assert (await get(app, "/openapi.json")).json()["info"]["title"] == "floorcast"
-
-
-def test_wrong_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOORCAST_PORT", "canary")
-
-    with pytest.raises(SettingsError) as error:
-        read_settings(role="ingest")
-
-    assert "FLOORCAST_PORT" in str(error.value)
-    assert "canary" not in str(error.value)
-
-
-def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOORCAST_PORT", "1")
-
-    assert read_settings(port=2, host=None).port == 2
 
 
 def test_every_setting_is_described() -> None:

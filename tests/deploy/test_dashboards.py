@@ -151,6 +151,9 @@ metrics:
   accounts: {unit: count, tags: [mine], type: simple, from: deal, at: created_at, credit: rep, agg: distinct,
     of: customer}
   accounts_twice: {unit: count, tags: [mine], type: derived, expr: accounts * 2}
+  left: {unit: number, tags: [mine], type: derived, expr: 100 - long_calls}
+  double: {unit: number, tags: [mine], type: derived, expr: long_calls + 3 * long_calls / 2}
+  twice: {unit: number, tags: [mine], type: derived, expr: -(long_calls * 3 - long_calls) * 2}
   people: {unit: count, tags: [mine], type: simple, from: call, at: dialed_at, credit: rep, agg: distinct, of: rep}
   cycle: {unit: days, tags: [mine], better: lower, type: duration, from: deal, start: created_at, end: closed_at,
     stat: p50, credit: rep}
@@ -180,6 +183,9 @@ def test_metrics_of_ones_own_are_on_the_dashboards_of_their_tags() -> None:
         # One account may be of two people.
         "Accounts": ("bargauge", f"topk(10, {each.format('accounts')})", "short"),
         "Accounts twice": ("bargauge", f"topk(10, {each.format('accounts_twice')})", "short"),
+        "Left": ("bargauge", f"topk(10, {each.format('left')})", "short"),  # the number counts for each of them
+        "Double": ("bargauge", f"topk(10, {each.format('double')})", "short"),
+        "Twice": ("timeseries", f"({team.format('twice')} or sum by (team) ({each.format('twice')}))", "short"),
         "People": ("timeseries", f"({team.format('people')} or sum by (team) ({each.format('people')}))", "short"),
         "Cycle": ("bargauge", f"bottomk(10, {each.format('cycle')})", "s"),
     }  # fmt: skip

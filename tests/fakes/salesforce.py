@@ -86,6 +86,8 @@ class FakeSalesforce(FakeServer):
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in FIELDS}
         self.relations: list[dict[str, Any]] = []
         self.has_field_history = True
+        self.stages: Mapping[str, tuple[bool, bool]] = STAGES
+        """Stage -> whether it is closed, and won."""
         self.labels: dict[str, str] = {}
         """Stage -> what it is called, unless it is its name."""
         self.hidden: set[str] = set()
@@ -106,7 +108,7 @@ class FakeSalesforce(FakeServer):
         now = self.now()
         row = Row(new_id(object, self._number()), now, now, dict(fields))
         if object == "Opportunity":
-            closed, won = STAGES[fields["StageName"]]
+            closed, won = self.stages[fields["StageName"]]
             row.fields |= {"IsClosed": closed, "IsWon": won, "LastStageChangeDate": iso(now)}
             self._note_deal(row, now)
         self.rows[object][row.id] = row
@@ -116,8 +118,24 @@ class FakeSalesforce(FakeServer):
         row, now = self.rows[object][id], self.now()
         fields = dict(fields)
         if "StageName" in fields and fields["StageName"] != row.fields["StageName"]:
-            closed, won = STAGES[fields["StageName"]]
+            closed, won = self.stages[fields["StageName"]]
             fields |= {"IsClosed": closed, "IsWon": won, "LastStageChangeDate": iso(now)}
+        changed = self._change(object, row, fields, now)
+        return [self._event(object, [id], "UPDATE", {name: fields[name] for name in changed})] if changed else []
+
+    def keep(self, object: str, id: str, fields: Mapping[str, Any], at: int, created: int) -> None:
+        """A record is so since `at`, in seconds: somebody else has told of it."""
+        row = self.rows[object].get(id)
+        if row is None:
+            row = self.rows[object][id] = Row(id, created, at, dict(fields))
+            if object == "Opportunity":
+                self._note_deal(row, at)
+        elif row.deleted_at is not None:
+            row.deleted_at, row.modified = None, at
+        else:
+            self._change(object, row, fields, at)
+
+    def _change(self, object: str, row: Row, fields: Mapping[str, Any], now: int) -> list[str]:
         before = {name: row.fields.get(name) for name, value in fields.items() if row.fields.get(name) != value}
         if not before:
             return []
@@ -131,11 +149,11 @@ class FakeSalesforce(FakeServer):
                     self._note_lead(row, TRACKED[name], value, fields[name], now)
                 elif name == "IsConverted":
                     self._note_lead(row, "leadConverted", None, None, now)
-        return [self._event(object, [id], "UPDATE", {name: fields[name] for name in before})]
+        return list(before)
 
     def _note_deal(self, row: Row, now: int) -> None:
         entry = {"Id": new_id("OpportunityHistory", self._number()), "OpportunityId": row.id, "CreatedDate": iso(now)}
-        row.history.append({**entry, "StageName": row.fields["StageName"], "Amount": row.fields["Amount"]})
+        row.history.append({**entry, "StageName": row.fields["StageName"], "Amount": row.fields.get("Amount")})
 
     def _note_lead(self, row: Row, name: str, old: Any, new: Any, now: int) -> None:
         pairs = [(old, new)]
@@ -149,9 +167,9 @@ class FakeSalesforce(FakeServer):
                 }
             )  # fmt: skip
 
-    def delete(self, object: str, id: str) -> list[dict[str, Any]]:
+    def delete(self, object: str, id: str, at: int | None = None) -> list[dict[str, Any]]:
         row = self.rows[object][id]
-        row.deleted_at = row.modified = self.now()
+        row.deleted_at = row.modified = self.now() if at is None else at
         return [self._event(object, [id], "DELETE", {})]
 
     def undelete(self, object: str, id: str) -> list[dict[str, Any]]:
@@ -276,7 +294,7 @@ class FakeSalesforce(FakeServer):
         if object == "OpportunityStage":
             return [
                 {"ApiName": name, "MasterLabel": self.labels.get(name, name), "IsClosed": closed, "IsWon": won}
-                for name, (closed, won) in STAGES.items()
+                for name, (closed, won) in self.stages.items()
             ]
         if object == "FieldDefinition":
             return [

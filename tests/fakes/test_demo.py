@@ -18,6 +18,7 @@ from tests.fakes.demo.__main__ import _MIX, _configured
 from tests.fakes.demo.hubspot import CONNECTION, HubSpotDemo, HubSpotFloor
 from tests.fakes.demo.salesforce import SCHEMAS, SalesforceDemo, SalesforceFloor
 from tests.fakes.hubspot import FakeHubSpot
+from tests.fakes.salesforce import FakeSalesforce
 from tests.fakes.salesforce_events import encoded
 
 START = parse_instant("2026-03-18T08:00:00Z")
@@ -78,11 +79,12 @@ def calls(events: list[dict[str, Any]], *, is_logged_when_over: bool) -> int:
 
 
 def test_every_event_of_salesforce_fits_its_schema_and_is_read() -> None:
-    floor, events = SalesforceFloor(), day()
+    crm = FakeSalesforce(lambda: START / 1e6)
+    crm.stages = SalesforceDemo(1).stages
+    floor, events = SalesforceFloor(crm), day()
     payloads = [payload for event in events if (payload := floor.does(event)) is not None]
     for payload in payloads:
         encoded(payload, SCHEMAS[payload["ChangeEventHeader"]["entityName"]])
-    demo = SalesforceDemo(1)
     settings = {
         "kind": "salesforce", "organization": "00D5g000004XYZaEAO", "secrets": ["a-word-of-the-demo-4711"],
     }  # fmt: skip
@@ -94,7 +96,8 @@ def test_every_event_of_salesforce_fits_its_schema_and_is_read() -> None:
     records = folded(parsed)
     assert {kind for kind, _ in records} == {"rep", "lead", "call", "email", "meeting", "deal"}
     assert abs(outbound(records) - calls(events, is_logged_when_over=True)) <= 3
-    assert demo.name == "Salesforce"
+    there = {row.id for rows in crm.rows.values() for row in rows.values() if row.deleted_at is None}
+    assert there == {id for (_, id), record in records.items() if not record.is_deleted}
 
 
 def test_every_webhook_of_hubspot_is_read() -> None:

@@ -22,7 +22,7 @@ from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
 from schemas.kafka import Address
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
-from tests.oracle import METRICS, Books, LeadClock, Row, Rows, differences
+from tests.oracle import METRICS, Books, LeadClock, RecountedRows, Row, Rows, differences
 
 Json = dict[str, Any]
 
@@ -130,13 +130,13 @@ async def row_differences(reader: Reader, books: Books, window: str) -> list[str
         "teams": {name: _row(row) for name, row in teams.items()},
         "reps": {row["rep"]: _row(row) for row in reps["rows"]},
     }
-    expected: Rows = {
+    expected: RecountedRows = {
+        **books.rows(now=parse_instant(reps["as_of"]), window=window),
         "organisation": books.metrics(now=parse_instant(organisation["as_of"]), window=window),
         "teams": {
             name: books.metrics(now=parse_instant(row["as_of"]), window=window, team=name)
             for name, row in teams.items()
         },
-        "reps": books.rows(now=parse_instant(reps["as_of"]), window=window)["reps"],
     }
     lines = [*map(str, differences(expected, served))] + [f"team {name} is not served" for name in missing]
     return [f"{window}: {line}" for line in lines]
@@ -152,21 +152,27 @@ async def leaderboard_differences(reader: Reader, books: Books, window: str) -> 
         *(reader.get(f"/v1/leaderboards/{metric}", window=window, limit="10000") for metric in METRICS)
     )
     instants = sorted(parse_instant(board["as_of"]) for board in boards)
-    first, last = (books.rows(now=instant, window=window)["reps"] for instant in (instants[0], instants[-1]))
+    first, last = (books.rows(now=instant, window=window) for instant in (instants[0], instants[-1]))
     found: list[str] = []
     for metric, board in zip(METRICS, boards, strict=True):
         now = parse_instant(board["as_of"])
-        moved = any(first[rep]["metrics"][metric] != last[rep]["metrics"][metric] for rep in first)
-        reps = books.rows(now=now, window=window)["reps"] if moved else first
-        found += [f"{window}: leaderboard {metric}: {line}" for line in _board_differences(metric, reps, board)]
+        moved = any(
+            row["metrics"][metric] != last["reps"][rep]["metrics"][metric] for rep, row in first["reps"].items()
+        )
+        rows = books.rows(now=now, window=window) if moved else first
+        found += [f"{window}: leaderboard {metric}: {line}" for line in _board_differences(metric, rows, board)]
     return found
 
 
-def _board_differences(metric: str, reps: Mapping[str, Row], board: Json) -> list[str]:
+def _board_differences(metric: str, recounted: RecountedRows, board: Json) -> list[str]:
+    reps = recounted["reps"]
     served = {entry["rep"]: entry["value"] for entry in board["entries"]}
     # Somebody whom the board leaves out has to have done nothing.
     rows: Rows = {"organisation": _only(metric, None), "teams": {}, "reps": {}}
-    expected: Rows = {"organisation": _only(metric, None), "teams": {}, "reps": {}}
+    expected: RecountedRows = {
+        "organisation": _only(metric, None), "teams": {}, "reps": {},
+        "idle": _only(metric, recounted["idle"]["metrics"][metric]),
+    }  # fmt: skip
     for rep in sorted({*served, *reps}):
         if rep in served:
             rows["reps"][rep] = _only(metric, served[rep])

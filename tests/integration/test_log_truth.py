@@ -31,8 +31,9 @@ from tests.integration.waiting import eventually
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
 _COMMAND = Path(sys.executable).with_name("floorcast")
-NOTICED_SECONDS = 20.0
-MENDED_SECONDS = 60.0
+NOTICED_SECONDS = 180.0
+"""Nothing is waited for so long but on a machine that has much else to do: it is noticed within 20 s."""
+MENDED_SECONDS = 240.0
 Json = dict[str, Any]
 
 

@@ -542,6 +542,13 @@ def test_a_limit_below_which_a_level_is_does_not_begin_anew_with_each_period() -
     )
 
 
+def test_a_limit_below_which_a_formula_is_not_where_nothing_happened() -> None:
+    own = "metrics: {calls_left: {unit: number, type: derived, expr: 100 - calls_made}}"
+    limit = {"metric": "calls_left", "per": "rep", "below": 20}
+
+    assert make_config(defines=own, alerts={"thresholds": {"few": limit}}).alerts.thresholds["few"].limit == 20
+
+
 def test_ids_that_are_not_kept_for_all_of_a_window_cross_no_limit() -> None:
     parsed(threshold("metric: contacts_mailed, per: rep, window: month, above: 3"))
     parsed(threshold("metric: new_customers, per: rep, window: year, above: 3"))

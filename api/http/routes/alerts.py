@@ -7,23 +7,23 @@ import re
 from collections.abc import Awaitable
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
+from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
 from api.http.etag import answer
 from api.http.identity import Access
 from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
-from api.http.parameters import Cursor, Limit, ReadRequest, ReadRoute, organisation_allowed, page
+from api.http.parameters import Cursor, Limit, ReadRequest, organisation_allowed, page, read_router
 from api.read.rows import alert_json, dead_letter_json
 from api.read.view import View
 from schemas.alerts import Alert, AlertAction, encode_action
 from schemas.dead_letters import DeadLetter
 from schemas.instants import DAY, format_instant, parse_duration
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["alerts"], generate_unique_id_function=operation_id)
+router = read_router("alerts")
 
 LONGEST_SNOOZE = 30 * DAY
 
@@ -33,7 +33,6 @@ class ActionLog(Protocol):
 
     def append(self, message: bytes) -> Awaitable[str]:
         """Store, and return once the broker has acknowledged it. Raises NotStoredError."""
-        ...
 
 
 _LENGTH = re.compile(r"^[0-9]{1,6}[smhd]$")

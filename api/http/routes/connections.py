@@ -1,17 +1,16 @@
 """Connections: what is known of each way in. For whoever set it up, so that a misspelt field is found by its name."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.http.description import READ_PROBLEMS, operation_id
+from api.http.description import READ_PROBLEMS
 from api.http.etag import answer
 from api.http.models.connections import ConnectionsAnswer
-from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed
+from api.http.parameters import ReadRequest, organisation_allowed, read_router
 from api.read.connection_rows import connection_row
 from schemas.connection_stats import connection_stats
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["health"], generate_unique_id_function=operation_id)
+router = read_router("health")
 
 
 @router.get("/connections", summary="Connections", response_model=ConnectionsAnswer, responses=READ_PROBLEMS)

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import READ_PROBLEMS, operation_id
+from api.http.description import READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.digest import DigestAnswer
-from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed, shown
+from api.http.parameters import ReadRequest, organisation_allowed, read_router, shown
 from api.read.won import wins_between
 from schemas.config import Config
 from schemas.digest import digest_of
@@ -19,7 +19,7 @@ from schemas.naming import Names, strictest
 from schemas.notices import notice_lines
 from schemas.words import words_of
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 
 @router.get(

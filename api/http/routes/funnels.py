@@ -2,29 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.funnels import FunnelAnswer
-from api.http.parameters import (
-    ReadRequest,
-    ReadRoute,
-    SpanAsked,
-    known_dimension,
-    known_metric,
-    one_scope,
-    shown,
-)
+from api.http.parameters import ReadRequest, SpanAsked, known_dimension, known_metric, one_scope, read_router, shown
 from api.read.funnels import Json, funnel_json, funnel_segments
 from api.read.rows import window_json
 from api.read.view import View
 from schemas.catalogue.funnel import FunnelReader
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["funnels"], generate_unique_id_function=operation_id)
+router = read_router("funnels")
 
 
 @router.get(

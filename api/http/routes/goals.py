@@ -7,10 +7,10 @@ from itertools import dropwhile, islice
 from typing import Annotated, NamedTuple
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.identity import Access
@@ -19,13 +19,13 @@ from api.http.parameters import (
     Cursor,
     Limit,
     ReadRequest,
-    ReadRoute,
     known_date,
     known_rep,
     known_team,
     nobody_named,
     read_date,
     read_names,
+    read_router,
     reps_asked,
     shown,
     team_today,
@@ -36,7 +36,7 @@ from schemas.goals.periods import Days
 from schemas.instants import format_instant
 from schemas.windows import Day, day_from
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["goals"], generate_unique_id_function=operation_id)
+router = read_router("goals")
 
 MAX_COUNT = 60
 _RANKS = {"organisation": 0, "team": 1, "rep": 2}

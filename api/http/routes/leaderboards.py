@@ -2,20 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer_known
 from api.http.models.metrics import LeaderboardAnswer
-from api.http.parameters import (
-    ReadRequest,
-    ReadRoute,
-    SpanAsked,
-    TeamAsked,
-    known_metric,
-    known_team,
-)
+from api.http.parameters import ReadRequest, SpanAsked, TeamAsked, known_metric, known_team, read_router
 from api.read.leaderboards import Asked
 from api.read.making import spread
 from api.read.read_side import ReadSide
@@ -23,7 +16,7 @@ from api.read.response_cache import known
 from api.read.rows import has_money
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 _EVERYBODY = 10_000
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
+from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import InvalidParameterError, NotFoundError
 from api.http.etag import answer
 from api.http.models.freshness import FreshnessAnswer
@@ -14,13 +14,13 @@ from api.http.parameters import (
     Cursor,
     Limit,
     ReadRequest,
-    ReadRoute,
     TeamAsked,
     known_rep,
     known_team,
     nobody_named,
     now_of,
     page,
+    read_router,
     screen_filter,
     shown,
     team_today,
@@ -29,7 +29,7 @@ from api.read.making import spread
 from api.read.rows import lead_json, of_one, waiting_clocks, waiting_lead, waiting_order
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["leads"], generate_unique_id_function=operation_id)
+router = read_router("leads")
 
 
 @router.get(

@@ -3,27 +3,27 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer
 from api.http.models.open_deals import OpenDealsAnswer, OpenLeadsAnswer
 from api.http.parameters import (
     Cursor,
     Limit,
     ReadRequest,
-    ReadRoute,
     TeamAsked,
     known_rep,
     known_team,
     page,
+    read_router,
     team_today,
 )
 from api.read.open_deals import DealFlag, LeadFlag, OpenDeals, OpenLeads
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["deals"], generate_unique_id_function=operation_id)
+router = read_router("deals")
 
 RepAsked = Annotated[str | None, Query(description="Only those of this rep.")]
 

@@ -2,22 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
     Cursor,
     ReadRequest,
-    ReadRoute,
     TeamAsked,
     known_rep,
     known_team,
     organisation_allowed,
     page,
+    read_router,
     reps_asked,
     team_today,
 )
@@ -27,7 +27,7 @@ from api.read.view import ORGANISATION, rep_scope, team_scope
 from schemas.instants import format_instant
 from schemas.windows import date_of
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 
 @router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer, responses=READ_PROBLEMS)

@@ -4,22 +4,22 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.metrics import SeriesAnswer
 from api.http.parameters import (
     Day,
     ReadRequest,
-    ReadRoute,
     dates_span,
     known_date,
     known_metric,
     nobody_named,
     one_scope,
+    read_router,
 )
 from api.http.rows_asked import By, check_dimension
 from api.read.rows import Json, has_money, window_json
@@ -28,7 +28,7 @@ from api.read.view import Scope, View
 from schemas.instants import MINUTE, format_instant
 from schemas.windows import Span, date_of, day_from, first_day_of, first_minute_kept, periods
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 MAX_MINUTE_DAYS = 2
 _PERIODS = {"1d": "today", "1w": "week", "1mo": "month", "1q": "quarter", "1y": "year"}

@@ -1,17 +1,16 @@
 """`GET /v1/standouts`: in what reps differ from their team."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer
 from api.http.models.standouts import StandoutsAnswer
-from api.http.parameters import MetricsAsked, ReadRequest, ReadRoute, SpanAsked, TeamAsked, reps_asked
+from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, TeamAsked, read_router, reps_asked
 from api.read.rows import Json, has_money, window_json
 from api.read.standouts import standouts
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
+router = read_router("metrics")
 
 
 @router.get(

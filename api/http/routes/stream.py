@@ -3,23 +3,23 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 from starlette.types import Send
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
 from api.http.identity import Access, authenticate
 from api.http.parameters import (
     ReadRequest,
-    ReadRoute,
     known_metrics,
     known_rep,
     known_team,
     named_span,
     now_of,
     read_names,
+    read_router,
     screen_filter,
 )
 from api.read.broadcast import Broadcaster
@@ -28,13 +28,16 @@ from api.read.subscriptions import Filter
 from api.read.view import View
 from schemas.instants import SECOND
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["stream"], generate_unique_id_function=operation_id)
+router = read_router("stream")
 
 HEARTBEAT_SECONDS = 5
 MAX_CLIENTS = 2_000
 
 Write = Callable[[bytes], Awaitable[None]]
 """Sends a piece of an answer; returns once the client's connection takes more."""
+
+_COME_BACK = b"retry: 100\n\n"
+"""A browser waits for three seconds before it asks again, and is told only then that its key is refused."""
 
 _EXAMPLE = (
     "id: 3f2a91c0:7\nevent: metrics\n"
@@ -92,8 +95,9 @@ async def stream(
             while not request.app.state.stopping.is_set():
                 piece = await subscription.take()
                 current = now_of(request)
-                if abs(current - allowed_at) >= SECOND:
+                if not piece or abs(current - allowed_at) >= SECOND:
                     if not _is_allowed_still(request, access):
+                        await write(_COME_BACK)
                         return
                     allowed_at = current
                 if subscription.is_lagging:

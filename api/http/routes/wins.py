@@ -2,20 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import ForbiddenError
 from api.http.etag import answer
 from api.http.models.wins import WinsAnswer
-from api.http.parameters import Cursor, Limit, ReadRequest, ReadRoute, SpanAsked, known_team, page, screen_filter
+from api.http.parameters import Cursor, Limit, ReadRequest, SpanAsked, known_team, page, read_router, screen_filter
 from api.read.subscriptions import Filter
 from api.read.won import wins_between
 from schemas.instants import format_instant
 from schemas.wins import Win
 
-router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["deals"], generate_unique_id_function=operation_id)
+router = read_router("deals")
 
 
 @router.get(

@@ -153,6 +153,24 @@ def test_ids_that_are_kept_shorter_are_said_of_the_comparison_alone() -> None:
     assert row["compare"]["previous"]["metrics"] == {"called": None, "calls_made": 0}
 
 
+def test_a_formula_with_a_number_of_its_own_is_the_same_wherever_nothing_happened() -> None:
+    own = "metrics: {left: {unit: number, type: derived, expr: 100 - calls_made}}"
+    config = floor_config(defines=own)
+    view = view_of(config, [dialled("r1", "c1", "2026-03-18T10:00Z"), dialled("gone", "c2", "2026-02-18T10:00Z")])
+    span, reps = span_of("today", NOW, view.calendar), ("r1", "r2", "gone")
+    rows = MetricRows(view, span, NOW, ["left", "calls_made"], by="team", compare=["team", "share"])
+
+    found = {rep: rows.row(rep_scope(rep)) for rep in reps}
+
+    assert {rep: row["metrics"]["left"] for rep, row in found.items()} == {"r1": 99, "r2": 100, "gone": 100}
+    assert {rep: [part["metrics"]["left"] for part in row["segments"]] for rep, row in found.items()} == {
+        "r1": [99], "r2": [], "gone": [],
+    }  # fmt: skip
+    compared = found["r1"]["compare"]
+    assert compared["team"]["metrics"]["left"] == (99 + 100) / 2  # of those who are here
+    assert [*compared["share"]["metrics"]] == ["calls_made"]
+
+
 def test_segments_are_compared_with_the_same_segment() -> None:
     view = made(
         CONFIG,

@@ -96,11 +96,12 @@ def some_record(chance: random.Random, number: int) -> RecordChange:
 def plainly(view: View, asked: Asked, limit: int) -> list[tuple[int | None, str, object]]:
     """Everybody looked at, ranked and cut off."""
     is_lower = view.catalogue[asked.metric].better == "lower"
+    idle = view.result({}, NOW, [asked.metric], asked.span).metrics[asked.metric]
     found = []
     for rep in view.reps():
         value = view.values(rep_scope(rep), asked.span, NOW, [asked.metric]).metrics[asked.metric]
         person = view.roster.people.get(rep)
-        is_there = person is None or person.active or (value is not None and Decimal(str(value)) != 0)
+        is_there = person is None or person.active or value not in (None, idle)
         if is_there and asked.team in (None, view.roster.team_on(rep, asked.today)):
             number = None if value is None else Decimal(str(value))
             found.append((number, view.roster.name_of(rep), rep, value))

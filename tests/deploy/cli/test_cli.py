@@ -57,6 +57,15 @@ def test_a_right_configuration_is_told_so(folder: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "floorcast.yaml is right\n")
 
 
+def test_a_command_says_itself_what_hinders_it_and_no_library_does() -> None:
+    remark = "logging.getLogger('aiokafka.consumer').error('NotLeaderForPartitionError')"
+    lines = f"import logging; from deploy.cli import program; program.app = lambda: {remark}; program.main()"
+
+    done = subprocess.run([sys.executable, "-c", lines], check=True, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 @pytest.mark.parametrize("command", ["check", "up"])
 def test_what_is_wrong_in_the_configuration_is_named_by_line_and_field(folder: Path, command: str) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT.replace("UTC", "Mars/Olympus").replace("generic", "pigeon"))

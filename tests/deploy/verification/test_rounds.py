@@ -21,7 +21,7 @@ from deploy.verification.rounds import (
     of_windows,
     plan,
 )
-from deploy.verification.shapes import Row, Rows
+from deploy.verification.shapes import RecountedRows, Row, Rows
 from schemas.config import WINDOW_NAMES
 from schemas.instants import DAY, parse_instant
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
@@ -179,8 +179,9 @@ def row(**metrics: int) -> Row:
     return {"metrics": dict(metrics), "bounds": {}}
 
 
-def rows(**reps: int) -> Rows:
-    return {"organisation": row(), "teams": {}, "reps": {rep: row(calls_made=calls) for rep, calls in reps.items()}}
+def rows(**reps: int) -> RecountedRows:
+    by_rep = {rep: row(calls_made=calls) for rep, calls in reps.items()}
+    return {"organisation": row(), "teams": {}, "reps": by_rep, "idle": row(calls_made=0)}
 
 
 def test_a_value_is_right_if_it_was_so_before_or_after() -> None:

@@ -1,18 +1,19 @@
-"""The floor's events as work in an organisation of Salesforce: change events, in the order of its transactions."""
+"""The floor's events as work in an organisation of Salesforce: its records, and the change events that tell of them."""
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.instants import SECOND, parse_instant
-from tests.fakes.salesforce_events import HEADER_SCHEMA, FakeEvents, FakeTokens
+from tests.fakes.salesforce import CLIENT, FIELDS, FakeSalesforce, iso
+from tests.fakes.salesforce_events import HEADER_SCHEMA, FakeEvents
 
 CONNECTION = "sf"
 ORGANIZATION = "00D5g000004XYZaEAO"
 CHANNEL = "/data/ChangeEvents"
-CLIENT = ("demo-client", "demo-client-secret")
 _ENTITIES = {
     "rep": ("User", "005"), "lead": ("Lead", "00Q"), "call": ("Task", "00T"), "email": ("EmailMessage", "02s"),
     "meeting": ("Event", "00U"), "deal": ("Opportunity", "006"),
@@ -48,7 +49,8 @@ _TYPES = {"new": "New Customer", "expansion": "Existing Customer - Upgrade", "re
 class SalesforceFloor:
     """One organisation. `does` gives the payload of the event that tells of it; None: Salesforce has nothing of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, crm: FakeSalesforce) -> None:
+        self._crm = crm
         self._there: dict[tuple[str, str], dict[str, Any]] = {}
         """Record -> its members."""
         self._calls: dict[str, dict[str, Any]] = {}
@@ -63,18 +65,34 @@ class SalesforceFloor:
         known = self._there.get((kind, id))
         if event.get("deleted") is not None:
             type = "DELETE" if event["deleted"] else "UNDELETE"
-            whole = {} if event["deleted"] or known is None else known
-            return None if known is None else self._payload(entity, type, _id(kind, id), at, whole)
+            if known is None:
+                return None
+            if event["deleted"]:
+                self._crm.delete(entity, _id(kind, id), at // 1000)
+            else:
+                self._keep(entity, _id(kind, id), known, at)
+            return self._payload(entity, type, _id(kind, id), at, {} if event["deleted"] else known)
         members = _MEMBERS[kind](self, id, fields, at)
         if members is None:
             return None
         if known is None:
             self._there[kind, id] = members
+            self._keep(entity, _id(kind, id), members, at)
             return self._payload(entity, "CREATE", _id(kind, id), at, members)
         changed = {name: value for name, value in members.items() if known.get(name) != value}
         known |= changed
+        self._keep(entity, _id(kind, id), known, at)
         update = changed | {"LastModifiedDate": at}
         return self._payload(entity, "UPDATE", _id(kind, id), at, update) if changed else None
+
+    def _keep(self, entity: str, id: str, members: Mapping[str, Any], at: int) -> None:
+        """As the API has it: instants are texts, and a name is one."""
+        fields = {name: _written(name, value) for name, value in members.items() if name in FIELDS[entity]}
+        self._crm.keep(entity, id, fields, at // 1000, members.get("CreatedDate", at) // 1000)
+        if entity == "EmailMessage" and (lead := members.get("RelatedToId")):
+            relation = {"EmailMessageId": id, "RelationId": lead, "RelationObjectType": "Lead"}
+            if relation not in self._crm.relations:
+                self._crm.relations.append(relation)
 
     def _payload(self, entity: str, type: str, id: str, at: int, members: Mapping[str, Any]) -> dict[str, Any]:
         self._commits += 1
@@ -181,6 +199,12 @@ def _id(kind: str, id: str) -> str:
     return found
 
 
+def _written(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return " ".join(part for part in value.values() if part)
+    return iso(value // 1000) if isinstance(value, int) and name.endswith(("Date", "DateTime")) else value
+
+
 def _given(fields: Mapping[str, Any], **names: str) -> dict[str, Any]:
     return {there: str(fields[here]) for here, there in names.items() if fields.get(here) is not None}
 
@@ -216,22 +240,28 @@ class SalesforceDemo:
     """The organisation of the demo, with what `floorcast.yaml` says of it."""
 
     name = "Salesforce"
+    stages: Mapping[str, tuple[bool, bool]] = {
+        stage: (key in ("won", "lost"), key == "won") for key, stage in _STAGES.items()
+    }
 
     def __init__(self, seed: int) -> None:
         self._bus = FakeEvents(organization=ORGANIZATION, topics=(CHANNEL,), keepalive=60.0)
-        self._tokens = FakeTokens(self._bus, client=CLIENT)
-        self._floor = SalesforceFloor()
+        self._crm = FakeSalesforce(time.time)
+        self._crm.stages = self.stages
+        tokens: Any = self._crm.sessions
+        self._bus.tokens = tokens
+        self._floor = SalesforceFloor(self._crm)
         self._endpoint = ""
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """The tokens and the events, as long as it is open."""
-        with self._tokens.serving(), self._bus.serving() as self._endpoint:
+        """The API and the events, as long as it is open."""
+        with self._crm.serving(), self._bus.serving() as self._endpoint:
             yield
 
     def connection(self) -> dict[str, Any]:
         """What stands under `connections`."""
-        api = {"url": self._tokens.url, "client_id": CLIENT[0], "client_secret": CLIENT[1]}
+        api = {"url": self._crm.url, **CLIENT}
         stream = {"topics": [CHANNEL], "endpoint": self._endpoint, "tls": False}
         return {
             CONNECTION: {
@@ -242,7 +272,8 @@ class SalesforceDemo:
 
     def happened(self, event: Mapping[str, Any]) -> None:
         """Something of before: the bus still has it."""
-        payload = self._floor.does(event)
+        with self._crm.lock:
+            payload = self._floor.does(event)
         if payload is not None:
             self._bus.publish(CHANNEL, payload, schema=SCHEMAS[payload["ChangeEventHeader"]["entityName"]])
 
