@@ -110,11 +110,9 @@ class Service(Protocol):
 
     async def start(self) -> None:
         """Begin, in tasks of its own."""
-        ...
 
     async def stop(self) -> None:
         """End; what takes longer than a moment is cancelled."""
-        ...
 
 
 def create_app(
@@ -310,6 +308,7 @@ def main(settings: Settings) -> int:
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader.on_command = lambda said: tell_device(read_side, paired.book, said, machine_clock())
+        reader.on_revoked = read_side.broadcaster.wake
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
@@ -341,7 +340,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build(),
+        build=boards.build,
         asking=KafkaFacts(settings.kafka),
     )
 

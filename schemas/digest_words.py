@@ -3,6 +3,7 @@
 Owns the order of what it says and how much of it is listed. Pure.
 """
 
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -37,10 +38,9 @@ def digest_notice(digest: Digest, floor: Floor, words: Words, names: Names) -> N
     if digest.goals:
         lines += ["", words.say("digest.goals"), *map(says.goal, digest.goals)]
     lines += ["", words.say("digest.wins", len(digest.wins)) if digest.wins else words.say("digest.no_wins")]
-    lines += [win_line(told_win(win.row, names), words, config) for win in digest.wins[:LISTED]]
-    lines += says.more(len(digest.wins))
+    lines += says.wins(digest)
     lines += ["", says.leads(digest), *(says.lead(clock, digest.as_of) for clock in digest.waiting[:LISTED])]
-    lines += says.more(len(digest.waiting))
+    lines += says.more(len(digest.waiting) - LISTED)
     head = tuple(words.say(f"digest.{column}") for column in ("metric", "today", "before", "change"))
     return Notice(
         DIGEST,
@@ -85,6 +85,14 @@ class _Says:
         target, actual = (self._exact(value, unit) for value in (found.target, found.actual))
         return self._words.say("digest.goal", goal=name, actual=actual, target=target, share=share, state=state)
 
+    def wins(self, digest: Digest) -> list[str]:
+        """A line for each; where nobody is named, one for those of which the same is said."""
+        told = Counter(win_line(told_win(win.row, self._names), self._words, self._config) for win in digest.wins)
+        listed = [*told.items()][:LISTED]
+        times = " \N{MULTIPLICATION SIGN} "
+        lines = [line if many == 1 else line + times + self._words.number(many) for line, many in listed]
+        return lines + self.more(len(digest.wins) - sum(many for _, many in listed))
+
     def leads(self, digest: Digest) -> str:
         """How many wait."""
         if not digest.waiting:
@@ -107,8 +115,8 @@ class _Says:
         return self._words.say("digest.lead_of", lead=name, who=who, duration=waited)
 
     def more(self, number: int) -> list[str]:
-        """That there are more than are listed."""
-        return [self._words.say("digest.more", number - LISTED)] if number > LISTED else []
+        """That there are so many more than are listed."""
+        return [self._words.say("digest.more", number)] if number > 0 else []
 
     def json(self, digest: Digest) -> dict[str, object]:
         """The same for programs."""

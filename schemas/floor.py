@@ -27,6 +27,9 @@ from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.windows import Span, Window, date_of, first_minute_kept
 
 PARTLY_KNOWN = "a part of it cannot be read"
+CHANGES_REMEMBERED = 4096
+"""Sets of cells that differed together, of which it is known what metrics that means: there are few, unless somebody
+sees to it that there are many."""
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +117,8 @@ class Floor(MergedPanes):
             return tuple(self._bound.metrics)
         found = self._metrics_of.get(cells)
         if found is None:
+            if len(self._metrics_of) >= CHANGES_REMEMBERED:
+                self._metrics_of.clear()
             found = self._metrics_of[cells] = tuple(
                 name
                 for name, metric in self._bound.metrics.items()

@@ -272,7 +272,7 @@ def known_team(view: View, team: str, access: Access) -> str:
 
 def _limited(access: Access) -> ForbiddenError:
     if access.teams is None:
-        return ForbiddenError(f"this key is limited to the team {access.team!r}")
+        return ForbiddenError(f"this key is limited to the team {access.team!r}", field="team")
     return ForbiddenError(f"this screen is for the teams {', '.join(map(repr, sorted(access.teams)))}")
 
 

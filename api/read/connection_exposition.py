@@ -23,6 +23,11 @@ def connection_lines(
         for window, share in (("day", state.share_day), ("month", state.share_month)):
             if share is not None:
                 yield f'{name}{{connection="{quoted(connection)}",window="{window}"}} {share}'
+    name = "floorcast_connection_api_problem"
+    yield from head_of(name, "gauge", "That an API cannot be asked, or not for all, by reason.")
+    for connection, state in asked.items():
+        if state.problem is not None:
+            yield f'{name}{{connection="{quoted(connection)}",reason="{quoted(state.problem)}"}} 1'
     yield from _gauge(
         "reconciled_timestamp_seconds", "Begin of the last whole reconciliation.",
         {of: state.reconciled_at / SECOND for of, state in asked.items() if state.reconciled_at is not None},

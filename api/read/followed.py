@@ -48,11 +48,14 @@ class Untold:
 
     def note(self, changes: Changes, heads: set[Scope]) -> None:
         """Add what has changed since."""
-        self.panes |= changes.panes
+        if not self.everything:
+            self.panes |= changes.panes
         self.heads |= heads
         self.reps |= changes.reps
         self.roster |= bool(changes.reps) or changes.goals
         self.everything |= changes.everything or len(self.panes) > _MANY_CHANGES
+        if self.everything:
+            self.panes.clear()
 
 
 _NOBODY = Selection(frozenset(), frozenset())

@@ -22,7 +22,6 @@ class AccessLog(Protocol):
 
     async def put(self, key: bytes, value: bytes | None) -> None:
         """Store, and return once the broker has acknowledged it. Raises UnacknowledgedError."""
-        ...
 
 
 class KafkaAccessLog:

@@ -46,19 +46,15 @@ class DeliveryLog(Protocol):
 
     async def start(self) -> None:
         """Begin to connect; does not wait for Kafka."""
-        ...
 
     async def stop(self) -> None:
         """Let go of the connection; what still waits is refused."""
-        ...
 
     async def accept(self, delivery: Delivery) -> str:
         """Store, and return the delivery's id once the broker has acknowledged it. Raises UnacknowledgedError."""
-        ...
 
     def problems(self) -> list[str]:
         """What keeps deliveries from being taken; empty when they are."""
-        ...
 
 
 class Ingest:

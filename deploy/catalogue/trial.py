@@ -232,6 +232,3 @@ def agrees(written: str | None, value: MetricValue) -> bool:
 
 def _shown(value: object) -> str:
     return "null" if value is None else str(value)
-
-
-__all__ = ["Asked", "Trial", "Wrong", "agrees"]

@@ -47,15 +47,12 @@ class Tell(Protocol):
 
     def say(self, line: str) -> None:
         """A line beside the result."""
-        ...
 
     def announce(self, line: str) -> None:
         """A line of the result."""
-        ...
 
     def step(self, name: str, done: int, total: int) -> None:
         """How far a step is."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,11 +29,9 @@ class Log(Protocol):
 
     def add(self, value: bytes) -> Awaitable[tuple[int, int]]:
         """Store a message; where it lies, once it is acknowledged."""
-        ...
 
     async def holds(self, place: tuple[int, int]) -> bool:
         """Whether a message lies there still."""
-        ...
 
 
 class Mark(msgspec.Struct):

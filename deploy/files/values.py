@@ -146,6 +146,3 @@ def _attributes(text: str) -> dict[str, Any]:
 def problem_of(error: FieldError) -> CellError:
     """What a connector would refuse, as a fault of the line."""
     return CellError(error.problem, field=error.field.removeprefix("fields."))
-
-
-__all__ = ["Amount", "Values", "problem_of"]

@@ -53,27 +53,21 @@ class Child(Protocol):
     @property
     def stop_seconds(self) -> float:
         """How long it may take to end, at least."""
-        ...
 
     async def start(self) -> None:
         """Start it (again). Raises ChildError."""
-        ...
 
     async def wait(self) -> int:
         """Its exit code once it has ended; negative: the signal that killed it."""
-        ...
 
     async def stop(self, timeout: float) -> None:
         """End it, by force when it has not gone in time. May be called in any state."""
-        ...
 
     def kill(self) -> None:
         """End it by force, now. May be called in any state."""
-        ...
 
     def last_words(self) -> list[str]:
         """The end of what it wrote since its start."""
-        ...
 
 
 class Backoff:

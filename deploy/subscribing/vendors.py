@@ -53,19 +53,15 @@ class Vendor(Protocol):
 
     def greet(self) -> str:
         """Ask whether the token is good; who it is."""
-        ...
 
     def look(self, url: str) -> list[State]:
         """What is subscribed to this address: an entry for each that there should be. None: not made by an API."""
-        ...
 
     def subscribe(self, url: str, now: int) -> Done:
         """Make what is missing, and mend what does not work."""
-        ...
 
     def limits(self) -> str | None:
         """What is left of the vendor's limits, as far as the last answer said so."""
-        ...
 
 
 class Pipedrive:

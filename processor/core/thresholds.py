@@ -335,6 +335,3 @@ def _crossing_of(alert: Alert) -> int | None:
 
 def _minutes(time_of_day: str) -> int:
     return int(time_of_day[:2]) * 60 + int(time_of_day[3:])
-
-
-__all__ = ["ThresholdBook", "is_beyond", "is_told"]

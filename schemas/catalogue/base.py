@@ -59,15 +59,12 @@ class Reader(Protocol):
     @property
     def measures(self) -> Sequence[Measure]:
         """What has to be counted for it."""
-        ...
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         """The value, in the metric's unit, as others are made of it."""
-        ...
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         """The value as it is shown."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,6 @@ class Sampled(Protocol):
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
         """The divisor of a share or mean, or how many cases there are; None: there is no saying."""
-        ...
 
 
 @runtime_checkable
@@ -98,7 +94,6 @@ class RoughReader(Protocol):
 
     def rough(self, totals: Totals, size: int) -> Rough | None:
         """Of so many people. None: there is no saying."""
-        ...
 
 
 def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
@@ -120,15 +115,12 @@ class References(Protocol):
 
     def entry(self, name: str, path: tuple[str | int, ...]) -> "Entry":
         """Another entry."""
-        ...
 
     def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
         """Another metric, as much of it as is meant."""
-        ...
 
     def narrowed(self, narrowing: Narrowing) -> "References":
         """The same catalogue, of which something else is meant."""
-        ...
 
 
 class LacksDimensionError(EntryError):

@@ -227,6 +227,3 @@ def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
             first = taken.setdefault(text, name)
             if first != name:
                 yield ("values", name), f"{text} stands for {first} already"
-
-
-__all__ = ["ALWAYS", "ATTRIBUTES", "MAX_VALUES", "Dimension", "Dimensions", "problems_of"]

@@ -259,6 +259,3 @@ class _Reading:
             for name in sorted(made_of(own[user]) & self._off):
                 line = self._document.line(("metrics", name))
                 self._refuse(("metrics", user), f"is made of {name}, which is switched off in line {line}")
-
-
-__all__ = ["MAX_OWN", "NAME", "MetricsFile", "Read", "read_metrics", "shipped"]

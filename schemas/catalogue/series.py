@@ -10,7 +10,8 @@ from schemas.instants import DAY, SECOND
 PREFIX = "floorcast_"
 
 TAKEN = frozenset({
-    "connection_missed_share", "connection_reconciled_timestamp_seconds", "connection_not_visible",
+    "connection_api_problem", "connection_missed_share", "connection_reconciled_timestamp_seconds",
+    "connection_not_visible",
     "connection_pending_lookups",
     "connection_limit_used", "connection_limit", "connection_subscription_active",
     "connection_subscription_expires_timestamp_seconds", "connection_duplicates",

@@ -152,17 +152,13 @@ class Connector(Protocol):
     @property
     def namespace(self) -> str:
         """What goes before ids, with a colon; empty: nothing."""
-        ...
 
     @property
     def kept_headers(self) -> frozenset[str]:
         """Lower-case names of the headers that `parse` reads: these are stored with the delivery, no others."""
-        ...
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError or ContentTypeError unless the request is authentic and fresh at `now`."""
-        ...
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Everything readable in it. Never raises: what cannot be read is a Problem."""
-        ...

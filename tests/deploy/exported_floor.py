@@ -38,8 +38,9 @@ WINDOWS = ("today", "24h")
 
 
 STATE = ConnectionState(
-    at=0, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100), subscription=Subscription("active")
-)
+    at=0, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100), subscription=Subscription("active"),
+    problem="forbidden",
+)  # fmt: skip
 
 
 class ExportedFloor:

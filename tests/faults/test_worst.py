@@ -2,12 +2,18 @@
 
 import cProfile
 import tracemalloc
+from collections.abc import Iterable
 
 import pytest
 
+from api.read.broadcast import Broadcaster
+from api.read.making import AT_ONCE
+from api.read.view import View
+from processor.core.panes import Message
 from tests.builders import make_config
 from tests.faults.cost import Worker, costs_of, take
 from tests.faults.worst import MEMORY_PER_BYTE, SHAPES, Shape, clock
+from tests.pipeline import Pipeline
 
 FEW, MANY = 100, 400
 ROOM = 1.25
@@ -53,6 +59,80 @@ def test_what_the_worst_deliveries_cost_is_linear_in_what_they_say(shape: Shape)
     assert few > FEW
     assert many <= few * MANY / FEW * ROOM
     assert last_of_many <= last_of_few * MANY / FEW * ROOM
+
+
+class Told(Pipeline):
+    """What an api that nobody looks at hears of it."""
+
+    def __init__(self) -> None:
+        super().__init__(CONFIG, partitions=1)
+        self.heard: list[tuple[str, bytes, bytes | None]] = []
+
+    def _publish(self, topic: str, _p: int, messages: Iterable[Message]) -> None:
+        self.heard += [(topic, key, value) for key, value in messages]
+
+    def _keep(self, topic: str, p: int, rows: Iterable[Message]) -> None:
+        """They are no business of an api."""
+
+
+def _heard(shape: Shape, size: int, view: View, broadcaster: Broadcaster) -> tuple[int, int]:
+    """How often anything is called in an api, until somebody asks and then."""
+    now, told = clock(), Told()
+    for post in shape.posts(now, size):
+        take(post, now, told)
+    profile, counted = cProfile.Profile(), []
+    for unwatched in (False, True):
+        profile.enable()
+        for number, message in enumerate([] if unwatched else told.heard):
+            view.apply(*message)
+            if number % AT_ONCE == 0:
+                broadcaster.flush(now, most=AT_ONCE)
+        while unwatched and not broadcaster.flush(now, unwatched=True, most=AT_ONCE):
+            pass
+        profile.disable()
+        counted.append(sum(entry.callcount for entry in profile.getstats()))
+        profile.clear()
+    return counted[0], counted[1]
+
+
+@pytest.mark.parametrize("part", ["meetings of 200 people", "calls, each of somebody else", "called by as many"])
+def test_what_they_cost_an_api_is_what_it_takes_in_until_somebody_asks(part: str) -> None:
+    def work(size: int) -> tuple[int, int]:
+        view = View(CONFIG)
+        broadcaster = Broadcaster(view, instance="i", build=lambda _config: "b", freshness=lambda _now: {})
+        broadcaster.pin(["today", "1h"], clock())
+        broadcaster.flush(clock(), unwatched=True)
+        return _heard(shape, size, view, broadcaster)
+
+    (shape,) = (shape for shape in SHAPES if part in shape.what)
+    work(1)  # what is made once is made
+    (few, asked_of_few), (many, asked_of_many) = work(2 * FEW), work(2 * MANY)
+
+    assert few > 2 * FEW
+    assert many <= few * MANY / FEW * ROOM
+    assert asked_of_many <= asked_of_few * MANY / FEW * ROOM
+
+
+def test_an_api_that_nobody_looks_at_takes_no_more_memory_of_very_many_people_than_of_others() -> None:
+    (shape,) = (shape for shape in SHAPES if shape.what.startswith("meetings of 200 people"))
+    now, told = clock(), Told()
+    posts = shape.posts(now, 12_000)
+    for post in posts:
+        take(post, now, told)
+    view = View(CONFIG)
+    broadcaster = Broadcaster(view, instance="i", build=lambda _config: "b", freshness=lambda _now: {})
+    broadcaster.pin(["today", "1h"], now)
+    tracemalloc.start()
+    try:
+        for number, (topic, key, value) in enumerate(told.heard):
+            view.apply(topic, bytes(bytearray(key)), None if value is None else bytes(bytearray(value)))
+            if number % AT_ONCE == 0:
+                broadcaster.flush(now, most=AT_ONCE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak <= MEMORY_PER_BYTE * sum(len(post.body) for post in posts)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.what)

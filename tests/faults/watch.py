@@ -139,17 +139,18 @@ class Watch:
     async def caught_up(self) -> None:
         """Wait until each stage has done what lies before it by now, one after the other: what one makes is the next's.
 
-        Sooner than `well`, which asks for some seconds of health beside that.
+        Sooner than `well`, which asks for some seconds of health beside that. Not for what comes meanwhile.
         """
         deadline = time.monotonic() + RECOVERY_SECONDS * self.slowness
         for stage in STAGE_INPUTS:
             asked_at = time.monotonic()
-            while self._ends_at <= asked_at or any(
-                self._done.get(place, 0) < end for place, end in self._ends.items() if place[0] == stage
-            ):
+            wanted: dict[Place, int] | None = None
+            while wanted is None or any(self._done.get(place, 0) < end for place, end in wanted.items()):
                 self._load.check()
                 assert time.monotonic() < deadline, f"{stage} has not caught up: {self.complaint()}"
                 await asyncio.sleep(_LOOK_SECONDS / 2)
+                if wanted is None and self._ends_at > asked_at:
+                    wanted = {place: end for place, end in self._ends.items() if place[0] == stage}
 
     def complaint(self) -> str:
         """What is not well now; empty if all is."""
@@ -225,10 +226,11 @@ class Watch:
         ends = Ends(self._stack.kafka.address)
         try:
             while True:
+                asked_at = time.monotonic()
                 found = await ends.ask(self._sources)
                 if found is not None:
                     self._ends = {self._sources[place]: end for place, end in found.items()}
-                    self._ends_at = time.monotonic()
+                    self._ends_at = asked_at
                 await asyncio.sleep(_HEALTH_SECONDS / 2)
         finally:
             await ends.close()

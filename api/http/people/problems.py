@@ -34,13 +34,13 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
     connection = HTTPConnection(scope)
     words = words_of(connection, config_of(scope))
     query = parse_qsl(scope["query_string"].decode("latin-1"))
-    if status == 401 or (status == 403 and path == f"/{page}" and field != "origin"):
+    if status == 401 or (status == 403 and path == f"/{page}" and field not in {"origin", "team"}):
         key = _key_of(scope, page, query)
         refusal = _refusal(words, status, field, key, is_unknown=key is None and bool(dict(query).get("token")))
         context: dict[str, Any] = {"page": page, "title": words.say(f"key.heading.{page}"), "refusal": refusal}
         return rendered("key", words, status=status, headers=headers, here=_here(path, page, query), **context)
     heading, text, hint = _words(scope, words, status, field, dict(query), detail)
-    back = f"/{page}" if status in {404, 422} else None
+    back = f"/{page}" if status in {403, 404, 422} else None
     return rendered(
         "problem", words, status=status, headers=headers, title=heading, heading=heading, text=text, hint=hint,
         back=back,

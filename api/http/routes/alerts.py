@@ -33,7 +33,6 @@ class ActionLog(Protocol):
 
     def append(self, message: bytes) -> Awaitable[str]:
         """Store, and return once the broker has acknowledged it. Raises NotStoredError."""
-        ...
 
 
 _LENGTH = re.compile(r"^[0-9]{1,6}[smhd]$")

@@ -37,38 +37,30 @@ class Channel(Protocol):
     @property
     def at_once(self) -> int:
         """How many turns one message may tell."""
-        ...
 
     @property
     def parallel(self) -> int:
         """How many messages may be under way."""
-        ...
 
     @property
     def spacing_seconds(self) -> float:
         """Between the beginnings of two messages, so that a burst becomes one message instead of many."""
-        ...
 
     @property
     def repeat_seconds(self) -> float | None:
         """How often it wants to hear of the alerts that are still open, if it forgets them otherwise."""
-        ...
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Tell; `now` in microseconds. Raises UnavailableError, RefusedError."""
-        ...
 
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Tell of a day, or of wins (in one message): what `notice` of each says. Raises as `send` does."""
-        ...
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Tell in one message of alerts that were first told long after their instants. Raises as `send` does."""
-        ...
 
     async def close(self) -> None:
         """Let go of connections."""
-        ...
 
 
 def idempotency_key(channel: str, alerts: Sequence[Alert]) -> str:

@@ -57,9 +57,9 @@ class EmailChannel:
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Send one mail for all of them, with a table where there is one."""
         notice = joined(told)
-        message = self._message(told, Told(notice.title, notice_lines(notice)), notice.language, now)
+        message = self._message(told, Told(notice.title, notice_lines(notice)), now)
         message.add_alternative(_html(notice), subtype="html")
-        await asyncio.to_thread(self._deliver, message)
+        await self._send(message, notice.language)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Send one mail that counts them."""
@@ -69,10 +69,14 @@ class EmailChannel:
         """Nothing is held."""
 
     async def _mail(self, alerts: Sequence[Alert], told: Told, now: int) -> None:
-        message = self._message(alerts, told, self._wording.language, now)
+        await self._send(self._message(alerts, told, now), self._wording.language)
+
+    async def _send(self, message: EmailMessage, language: str) -> None:
+        # Last, as what is added to a message takes what stands there of its content along.
+        message["Content-Language"] = language
         await asyncio.to_thread(self._deliver, message)
 
-    def _message(self, alerts: Sequence[Alert], told: Told, language: str, now: int) -> EmailMessage:
+    def _message(self, alerts: Sequence[Alert], told: Told, now: int) -> EmailMessage:
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
@@ -83,7 +87,6 @@ class EmailChannel:
         message["Message-ID"] = f"<{idempotency_key(self._name, alerts)}@{self._settings.sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content("\n".join(told.lines) + "\n")
-        message["Content-Language"] = language
         return message
 
     def _deliver(self, message: EmailMessage) -> None:

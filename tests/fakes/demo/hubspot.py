@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -211,4 +211,8 @@ class HubSpotDemo:
         headers = {
             "content-type": "application/json", "x-hubspot-request-timestamp": at, "x-hubspot-signature-v3": signature,
         }  # fmt: skip
-        httpx.post(f"{floorcast}{path}", content=body, headers=headers, timeout=10, trust_env=False).raise_for_status()
+        url = f"{floorcast}{path}"
+        with suppress(httpx.TransportError):  # nobody there to hear it: reconciliation brings it
+            answer = httpx.post(url, content=body, headers=headers, timeout=10, trust_env=False)
+            if not answer.is_server_error:
+                answer.raise_for_status()

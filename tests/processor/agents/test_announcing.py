@@ -92,7 +92,7 @@ async def test_a_mail_has_text_and_a_table_for_programs_that_show_one() -> None:
     assert text is not None
     assert html is not None
 
-    assert message["Subject"] == "The day at Acme"
+    assert (message["Subject"], message["Content-Language"]) == ("The day at Acme", "en")
     assert "As of 17:30" in text.get_content()
     content = html.get_content()
     assert "<th>Metric</th><th>Today</th>" in content

@@ -53,6 +53,22 @@ async def test_it_is_said_as_a_channel_may_know_it_in_the_language_of_the_screen
     assert await floor.refused("/v1/digest", channel="x") == (422, "channel")
 
 
+async def test_wins_of_which_the_same_is_said_are_one_line(tmp_path: Path) -> None:
+    floor = made(tmp_path, alerts={"channels": {"desk": HOOK | {"names": "none"}}})
+    floor.take(
+        *(
+            change("deal", f"d{number}", NOW, rep="r2", status="won", amount=12, currency="USD")
+            for number in range(2, 14)
+        ),
+        change("deal", "large", NOW, rep="r2", status="won", amount=900, currency="USD"),
+    )
+    said = (await floor.read("/v1/digest", channel="desk"))["lines"]
+
+    assert "14 wins today" in said
+    assert sorted(line for line in said if line.startswith("Deal won")) == ["Deal won, $12 × 13", "Deal won, $900"]
+    assert not [line for line in said if "more" in line]
+
+
 async def test_goals_of_one_metric_are_told_apart_by_their_periods(tmp_path: Path) -> None:
     goals = {
         period: {"metric": "calls_made", "period": period, "amounts": [{"team": "north", "amount": 8}]}

@@ -348,7 +348,7 @@ async def test_tables_are_there_as_csv_for_whoever_sees_the_page(floor: Page) ->
 async def test_a_new_installation_says_what_to_do(tmp_path: Path) -> None:
     page = await Page(tmp_path, floor_config(reps={}, teams={}), NOW).texts("/floor")
 
-    assert "No reps yet" in page.of("reps")
+    assert "Nobody to show yet" in page.of("reps")
     assert "/webhooks/feed" in page.of("main")
 
 
@@ -450,6 +450,15 @@ async def test_a_reps_key_opens_their_own_page_from_any_door(floor: Page) -> Non
 
     assert answer.headers["location"] == "/me"
     assert answer.headers["set-cookie"].startswith("floorcast_me=")
+
+
+async def test_a_key_of_a_team_that_asks_for_another_is_told_so_and_let_back(floor: Page) -> None:
+    answer = await floor.open("/floor?team=south", floor.token(team="north"))
+
+    assert answer.status_code == 403
+    assert "This key may not see that" in answer.text
+    assert 'href="/floor"' in answer.text
+    assert "not one rep" not in answer.text
 
 
 @pytest.mark.parametrize("kind", ["wrong", "expired", "revoked"])
