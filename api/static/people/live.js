@@ -23,8 +23,10 @@ export class LivePage {
     this.main = /** @type {HTMLElement} */ (page.getElementById("main"));
     this.every = Number(this.main.dataset.every);
     this.asOf = /** @type {HTMLElement} */ (page.getElementById("as-of"));
+    this.said = this.asOf.textContent;
     this.askedAt = -Infinity;
     this.isAsking = false;
+    this.isLate = false;
     this.timer = 0;
     this.patience = 0;
   }
@@ -51,7 +53,11 @@ export class LivePage {
   }
 
   async ask() {
-    if (this.isAsking) return;
+    if (this.isAsking) {
+      // What has changed since may not be in the answer.
+      this.isLate = true;
+      return;
+    }
     this.isAsking = true;
     this.askedAt = Date.now();
     try {
@@ -62,6 +68,8 @@ export class LivePage {
       // The stream notices it as well, and says so.
     } finally {
       this.isAsking = false;
+      if (this.isLate) this.noteNews();
+      this.isLate = false;
     }
   }
 
@@ -92,6 +100,7 @@ export class LivePage {
     if (this.page.documentElement.dataset.lostNow === "true") {
       this.page.documentElement.dataset.lostNow = "false";
       this.asOf.classList.remove("lost");
+      this.asOf.textContent = this.said;
       this.noteNews();
     }
   }
@@ -120,6 +129,7 @@ export class LivePage {
   say() {
     this.page.documentElement.dataset.lostNow = "true";
     this.asOf.classList.add("lost");
+    this.said = this.asOf.textContent;
     this.asOf.textContent = this.asOf.dataset.lost || "";
   }
 }

@@ -12,6 +12,11 @@ from tests.api.board.test_celebrations import PIXEL
 
 pytestmark = needs_browser
 
+COUNT_MOVES = (
+    "window.moves = 0; const real = Element.prototype.animate;"
+    "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); }; null"
+)
+
 
 def test_equal_values_share_a_rank_and_the_next_rank_is_skipped(screen: Screen) -> None:
     reps = [make_rep(1, "Ana", 9), make_rep(2, "Ben", 7), make_rep(3, "Cy", 7), make_rep(4, "Di", 5)]
@@ -27,10 +32,15 @@ def test_the_leaderboard_sorts_itself_anew_when_a_rank_changes(screen: Screen) -
     screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *reps])
     screen.open()
     expect(screen.names()).to_have_text(["Ana", "Ben"])
+    screen.page.evaluate(COUNT_MOVES)
 
-    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 10)]})
+    screen.floor.publish("metrics", {"rows": [make_rep(1, "Ana", 11), make_rep(2, "Ben", 9)]})
+    expect(screen.rep("r-1").locator(".value")).to_have_text("11")
+    assert screen.page.evaluate("moves") == 0  # nobody has another rank
+    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 12)]})
 
     expect(screen.names()).to_have_text(["Ben", "Ana"])
+    assert screen.page.evaluate("moves") == 2
     expect(screen.rep("r-2")).to_have_class(re.compile("leader"))
     expect(screen.rep("r-1")).not_to_have_class(re.compile("leader"))
 
@@ -151,10 +161,7 @@ def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(scre
 def test_reduced_motion_moves_nothing(screen: Screen) -> None:
     screen.page.emulate_media(reduced_motion="reduce")
     screen.floor.snapshot = make_snapshot(rows=[make_row({}), make_rep(1, "Ana", 9), make_rep(2, "Ben", 7)])
-    screen.prepare(
-        "window.moves = 0; const real = Element.prototype.animate;"
-        "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); };"
-    )
+    screen.prepare(COUNT_MOVES)
     screen.open()
     expect(screen.names()).to_have_text(["Ana", "Ben"])
 
