@@ -67,8 +67,9 @@ class Simple(Entry, Counting):
 
 
 class Inner(Counting):
-    """What a part of a ratio counts, written in its place."""
+    """What a part of another metric counts, written in its place."""
 
+    type: Literal["simple"] = "simple"
     unit: Unit = "count"
 
 
