@@ -308,6 +308,7 @@ def main(settings: Settings) -> int:
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader.on_command = lambda said: tell_device(read_side, paired.book, said, machine_clock())
+        reader.on_revoked = read_side.broadcaster.wake
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
@@ -339,7 +340,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build(),
+        build=boards.build,
         asking=KafkaFacts(settings.kafka),
     )
 

@@ -17,7 +17,7 @@ from api.read.small_topics import following
 from api.read.topics import WHO_MAY
 from api.settings import Settings
 from schemas import tasks
-from schemas.devices import AccessBook, Command, key_of
+from schemas.devices import AccessBook, Command, Key, key_of
 from schemas.keys import KeyStore
 
 log = structlog.get_logger("api")
@@ -43,6 +43,8 @@ class AccessReader:
         self._task: asyncio.Task[None] | None = None
         self.on_command: Callable[[Command], None] = lambda _command: None
         """Told what devices are to do."""
+        self.on_revoked: Callable[[], None] = lambda: None
+        """Told that a key or a device may have been taken away."""
 
     async def start(self) -> None:
         """Begin to read."""
@@ -98,6 +100,8 @@ class AccessReader:
             return
         if isinstance(entry, Command):
             self.on_command(entry)
+        elif entry is None or isinstance(entry, Key):
+            self.on_revoked()
 
 
 async def are_keys_missing(settings: Settings) -> bool:

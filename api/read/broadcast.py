@@ -23,6 +23,7 @@ from api.read.rows import Json, open_alerts, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
 from api.read.view import Scope, Values, View, rep_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
+from schemas.config import Config
 from schemas.instants import MINUTE, SECOND, format_instant
 
 FRESHNESS_EVERY = 5 * SECOND
@@ -36,10 +37,13 @@ _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 class Broadcaster:
     """Tells clients what changes. `flush` is called when the view or the time has moved."""
 
-    def __init__(self, view: View, *, instance: str, build: str, freshness: Callable[[int], Json]) -> None:
+    def __init__(
+        self, view: View, *, instance: str, build: Callable[[Config], str], freshness: Callable[[int], Json]
+    ) -> None:
         self._view = view
         self._instance = instance
-        self._build = build
+        self._build_by = build
+        self._build = build(view.config)
         self._freshness = freshness
         self._number = 0
         self._events = RememberedEvents()
@@ -259,7 +263,7 @@ class Broadcaster:
     def turn_to(self, view: View, pinned: Iterable[str], now: int) -> None:
         """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
         shown = {(window, selection) for window, selections in self._watched().items() for selection in selections}
-        self._view = view
+        self._view, self._build = view, self._build_by(view.config)
         self._windows, self._told = FollowedWindows(view), {}
         self._owned = OwnedTeller()
         self._wins = WinTeller()
@@ -291,6 +295,12 @@ class Broadcaster:
         for wanted, clients in self._subscriptions.items():
             for client in clients if wanted.device == device else ():
                 client.command(event)
+
+    def wake(self) -> None:
+        """Let each client be looked at: of some, what they may see has changed."""
+        for clients in self._subscriptions.values():
+            for client in clients:
+                client.wake()
 
     def has_device(self, device: str) -> bool:
         """Whether this screen has a stream open here."""

@@ -61,10 +61,13 @@ class ReadSide:
         registry: CollectorRegistry,
         clock: Callable[[], int],
         instance: str,
-        build: str,
+        build: Callable[[Config], str],
         asking: AskingAll | None = None,
     ) -> None:
-        """`asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those."""
+        """`build`: names what screens are served by a configuration.
+
+        `asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those.
+        """
         self._settings = settings
         self._started = config
         self._clock = clock

@@ -105,6 +105,10 @@ class Subscription:
         self.is_lagging = True
         self._ready.set()
 
+    def wake(self) -> None:
+        """Let `take` give what there is, be it nothing."""
+        self._ready.set()
+
     async def caught_up(self, snapshot: Awaitable[bytes]) -> bytes:
         """The snapshot that it gets, which holds all that is told while it is made."""
         made = await snapshot
@@ -112,7 +116,7 @@ class Subscription:
         return made
 
     async def take(self) -> bytes:
-        """Everything queued, in one piece; waits until there is something. Empty: see `is_lagging`."""
+        """Everything queued, in one piece; waits until there is something. Empty: see `is_lagging` and `wake`."""
         await self._ready.wait()
         return self.drain()
 

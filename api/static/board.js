@@ -153,8 +153,10 @@ export class Board {
     }
     const served = Date.parse(data.server_time);
     if ((kind === "snapshot" || kind === "freshness") && !Number.isNaN(served)) this.skew = served - receivedAt;
-    this.context.asOf = receivedAt + this.skew;
     add(this.changed, this.store.apply(kind, data));
+    const { freshness } = this.store;
+    // What the server knows by now may lack what was delivered a while ago.
+    this.context.asOf = receivedAt + this.skew - 1000 * ((freshness && freshness.behind_seconds) || 0);
     if (kind === "snapshot") {
       this.context.formats.timezone = this.store.organisation.timezone;
       this.askCatalogue();
@@ -169,6 +171,8 @@ export class Board {
    */
   obey(command) {
     if (command.reload) window.location.reload();
+    // Who sends it a scene wants to see that, not its name any longer.
+    for (const node of Array.from(this.root.querySelectorAll(".identity"))) node.remove();
     if (command.scene && this.rotation.jump(command.scene)) this.drawSoon();
     if (!command.identify) return;
     const name = element("p", "name name-text", command.name || this.settings.screen);

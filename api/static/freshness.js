@@ -24,7 +24,7 @@ const LOSS_LIMIT = 4000;
 
 /** @type {State[]} */
 const SEVERITY = ["new", "live", "closed", "delayed", "stale", "disconnected"];
-const LATENCY_LIMITS = [5, 60];
+const BEHIND_LIMITS = [5, 60];
 const DELIVERY_AGE_LIMITS = [5 * 60000, 30 * 60000];
 
 /**
@@ -58,12 +58,12 @@ export function closedSince(freshness, names) {
 }
 
 /**
- * Numbers stand still when processing does, though the connection to the screen lives.
+ * Numbers stand still when processing does, though the connection to the screen lives. What was late within the last
+ * minutes, and is there by now, is no reason to doubt them.
  * @returns {State}
  */
 function pipelineState(/** @type {Freshness | null} */ freshness) {
-  if (!freshness) return "new";
-  return worst(byLimits(latency(freshness), LATENCY_LIMITS, "new"), byLimits(freshness.behind_seconds, LATENCY_LIMITS, "new"));
+  return byLimits(freshness && freshness.behind_seconds, BEHIND_LIMITS, "new");
 }
 
 /**

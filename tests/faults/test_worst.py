@@ -99,7 +99,7 @@ def _heard(shape: Shape, size: int, view: View, broadcaster: Broadcaster) -> tup
 def test_what_they_cost_an_api_is_what_it_takes_in_until_somebody_asks(part: str) -> None:
     def work(size: int) -> tuple[int, int]:
         view = View(CONFIG)
-        broadcaster = Broadcaster(view, instance="i", build="b", freshness=lambda _now: {})
+        broadcaster = Broadcaster(view, instance="i", build=lambda _config: "b", freshness=lambda _now: {})
         broadcaster.pin(["today", "1h"], clock())
         broadcaster.flush(clock(), unwatched=True)
         return _heard(shape, size, view, broadcaster)
@@ -120,7 +120,7 @@ def test_an_api_that_nobody_looks_at_takes_no_more_memory_of_very_many_people_th
     for post in posts:
         take(post, now, told)
     view = View(CONFIG)
-    broadcaster = Broadcaster(view, instance="i", build="b", freshness=lambda _now: {})
+    broadcaster = Broadcaster(view, instance="i", build=lambda _config: "b", freshness=lambda _now: {})
     broadcaster.pin(["today", "1h"], now)
     tracemalloc.start()
     try:

@@ -38,13 +38,17 @@ def static_files() -> StaticFiles:
     return _Fresh(directory=STATIC)
 
 
-def build() -> str:
-    """Name of what is served: a screen that shows another one reloads itself."""
+def build(config: Config) -> str:
+    """Name of what is served: a screen that shows another one reloads itself. What the file says of screens is part."""
     digest = blake2b(digest_size=8)
     for folder in (STATIC, TEMPLATES):
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 digest.update(file.read_bytes())
+    for name in config.screen_names:
+        screen = config.screens.get(name)
+        settings = None if screen is None else _settings(config, name, screen, screen.teams)
+        digest.update(board_page(settings, usual=usual_metrics(config.catalogue)).encode())
     return digest.hexdigest()
 
 
@@ -80,7 +84,11 @@ async def board(
             field, name = unknown
             msg = f"there is no {field} {shown(name)}"
             raise NotFoundError(msg, field=field)
-    settings = None if configured is None else _settings(config, screen, configured, request)
+    settings = None
+    if configured is not None:
+        team = access_of(request).team
+        teams = configured.teams if team is None else [team]
+        settings = _settings(config, screen, configured, teams, origin=str(request.base_url).rstrip("/"))
     page = board_page(settings, access_of(request).device, usual=usual_metrics(config.catalogue))
     ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]
     etag = f'"{blake2b(page.encode(), digest_size=12).hexdigest()}"'
@@ -99,10 +107,7 @@ def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> No
         raise NotFoundError(msg, field="tile")
 
 
-def _settings(config: Config, name: str, screen: ScreenConfig, request: Request) -> dict[str, Any]:
-    team = access_of(request).team
-    teams = screen.teams if team is None else [team]
-    origin = str(request.base_url).rstrip("/")
+def _settings(config: Config, name: str, screen: ScreenConfig, teams: list[str], *, origin: str = "") -> dict[str, Any]:
     return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams), origin=origin)
 
 

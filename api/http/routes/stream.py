@@ -36,6 +36,9 @@ MAX_CLIENTS = 2_000
 Write = Callable[[bytes], Awaitable[None]]
 """Sends a piece of an answer; returns once the client's connection takes more."""
 
+_COME_BACK = b"retry: 100\n\n"
+"""A browser waits for three seconds before it asks again, and is told only then that its key is refused."""
+
 _EXAMPLE = (
     "id: 3f2a91c0:7\nevent: metrics\n"
     'data: {"rows": [{"rep": "r-17", "name": "Ana Lim", "team": "north", "window": {"name": "today", '
@@ -92,8 +95,9 @@ async def stream(
             while not request.app.state.stopping.is_set():
                 piece = await subscription.take()
                 current = now_of(request)
-                if abs(current - allowed_at) >= SECOND:
+                if not piece or abs(current - allowed_at) >= SECOND:
                     if not _is_allowed_still(request, access):
+                        await write(_COME_BACK)
                         return
                     allowed_at = current
                 if subscription.is_lagging:

@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} von {total}",
-  "leaderboard.empty": "Noch niemand da",
+  "leaderboard.empty": "Noch niemand zu zeigen",
   "leaderboard.together": "alle zusammen",
 
   "goal.none": "Dafür gibt es kein Ziel",

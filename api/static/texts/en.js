@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} of {total}",
-  "leaderboard.empty": "No reps yet",
+  "leaderboard.empty": "Nobody to show yet",
   "leaderboard.together": "all together",
 
   "goal.none": "There is no goal for this",

@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} از {total}",
-  "leaderboard.empty": "هنوز کسی نیست",
+  "leaderboard.empty": "هنوز کسی برای نمایش نیست",
   "leaderboard.together": "همه با هم",
 
   "goal.none": "برای این هدفی نیست",

@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} dari {total}",
-  "leaderboard.empty": "Belum ada tenaga penjualan",
+  "leaderboard.empty": "Belum ada yang bisa ditampilkan",
   "leaderboard.together": "semua bersama",
 
   "goal.none": "Tidak ada target untuk ini",

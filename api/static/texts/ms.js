@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} daripada {total}",
-  "leaderboard.empty": "Belum ada wakil",
+  "leaderboard.empty": "Belum ada sesiapa untuk ditunjukkan",
   "leaderboard.together": "semua bersama",
 
   "goal.none": "Tiada sasaran untuk ini",

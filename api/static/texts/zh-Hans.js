@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "第 {first}–{last} 名，共 {total} 名",
-  "leaderboard.empty": "还没有销售人员",
+  "leaderboard.empty": "还没有可显示的人员",
   "leaderboard.together": "全体合计",
 
   "goal.none": "没有为此设定目标",

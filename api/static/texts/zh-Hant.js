@@ -31,7 +31,7 @@ export const TEXTS = {
 
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "第 {first}–{last} 名，共 {total} 名",
-  "leaderboard.empty": "還沒有銷售人員",
+  "leaderboard.empty": "還沒有可顯示的人員",
   "leaderboard.together": "全體合計",
 
   "goal.none": "沒有為此設定目標",

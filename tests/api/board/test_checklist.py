@@ -5,6 +5,7 @@ or the title of a test of JavaScript (its beginning will do). What a television,
 here.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
     "age of each source and p95 always, the state by colour, sign and word": (
         (BOARD + "test_freshness.py", "test_freshness_names_each_connection_with_age_state_and_delay"),
         (STATIC + "freshness.test.js", "the worst connection comes first; one that has never delivered is no failure"),
+        (STATIC + "icons.test.js", "every sign has an outline of its own"),
+    ),
+    "quiet hours are no outage": (
+        (BOARD + "test_freshness.py", "test_a_floor_that_does_not_work_is_closed_and_not_stale"),
+        (
+            STATIC + "freshness.test.js",
+            "a floor is closed since the last of its calendars is, by those alone by which it",
+        ),
     ),
     "old numbers dimmed, with their time, kept and never zero": (
         (
@@ -66,18 +75,28 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
             "test_a_broken_connection_comes_back_with_the_last_event_id_and_the_new_numbers",
         ),
         (STATIC + "stream.test.js", "silence is broken by a new connection, and pauses grow to ten seconds"),
+        (STATIC + "stream.test.js", "of two screens that were cut off together one comes back sooner"),
+        (ROUTES + "test_stream.py", "test_heartbeat_comes_while_nothing_happens"),
         (STATIC + "stream.test.js", "an event of another instance, or one that cannot be read, asks for a new picture"),
         (BOARD + "test_leads.py", "test_clocks_follow_the_server_when_the_television_is_wrong"),
     ),
-    "a new build is taken by itself": (
+    "a new build, and another layout, are taken by themselves": (
         (BOARD + "test_connection.py", "test_the_page_reloads_itself_once_when_a_new_build_is_served"),
+        (ROUTES + "test_boards.py", "test_what_the_file_says_of_screens_is_part_of_what_is_served"),
     ),
-    "hours leave no memory behind": ((BOARD + "test_soak.py", "test_hours_leave_nothing_behind"),),
-    "old Chromium": ((STATIC + "files.test.js", "what is looked for is found"),),
+    "hours leave no memory behind": (
+        (BOARD + "test_soak.py", "test_hours_leave_nothing_behind"),
+        ("api/test_soak.py", "test_hours_leave_nothing_behind_in_an_api"),
+    ),
+    "old Chromium": (
+        (STATIC + "files.test.js", "${file} keeps to what older televisions run"),
+        (STATIC + "files.test.js", "what is looked for is found"),
+    ),
     "tokens that read only, expire and can be revoked; pairing by code": (
         (ROUTES + "test_screens.py", "test_a_code_is_paired_and_its_browser_gets_the_cookie_once"),
         (ROUTES + "test_screens.py", "test_a_device_reads_what_its_screen_shows_and_nothing_else"),
         (ROUTES + "test_screens.py", "test_a_revoked_screen_is_gone_for_good"),
+        (ROUTES + "test_stream.py", "test_key_that_is_taken_away_ends_its_stream_and_its_browser_asks_at_once_why"),
         (BOARD + "test_trouble.py", "test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen_and_asks"),
     ),
     "nothing of people beyond the settings": (
@@ -91,6 +110,7 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "contrast in both themes, from right to left, Persian digits": (
         (BOARD + "test_for_everybody.py", "test_every_tile_in_every_state"),
+        (BOARD + "test_checklist.py", "test_bars_can_be_told_from_what_lies_behind_them"),
         (BOARD + "test_celebrations.py", "test_in_persian_no_number_is_cut_off_and_no_word_covers_another"),
         (STATIC + "format.test.js", "each language writes numbers, money, durations and dates as it does"),
     ),
@@ -125,12 +145,44 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
 def test_each_line_is_held_by_tests_that_there_are(line: str) -> None:
     for module, test in CHECKLIST[line]:
         text = (TESTS / module).read_text("utf-8")
-        assert (f'test("{test}' if module.endswith(".js") else f"def {test}") in text, f"{module}: {test}"
+        beginnings = (f'test("{test}', f"test(`{test}") if module.endswith(".js") else (f"def {test}",)
+        assert any(each in text for each in beginnings), f"{module}: {test}"
 
 
 def styles() -> str:
     folder = TESTS.parent / "api" / "static"
     return "\n".join((folder / name).read_text("utf-8") for name in ("board.css", "tiles.css"))
+
+
+def colours(selector: str) -> dict[str, str]:
+    """The custom properties of a rule."""
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", styles().partition(selector + " {")[2].partition("}")[0]))
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG counts it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_bars_can_be_told_from_what_lies_behind_them(theme: str) -> None:
+    found = colours(":root") | (colours('[data-theme="light"]') if theme == "light" else {})
+    behind = ("ground", "panel")
+    pairs = [(bar, each) for bar in ("accent", "warned", "breached") for each in (*behind, f"{bar}-fill")]
+    # Where a goal should be by now: on a bar as well, from which its edge parts it.
+    pairs += [("text", "ground"), ("text", "line"), ("accent", "ground"), ("warned", "ground")]
+    mark = re.search(r"\.goal-mark, \.lane-mark, \.thermometer-mark \{[^}]*\}", styles())
+
+    assert [(one, other) for one, other in pairs if contrast(found[one], found[other]) < 3] == []
+    assert mark is not None
+    assert "background: var(--text); box-shadow: 0 0 0 0.2rem var(--ground)" in mark[0]
 
 
 def test_no_white_burns_in_and_digits_stand_still() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import expect
 
 from tests.api.board.builders import instant, make_freshness, make_snapshot, make_verification, now
+from tests.api.board.floors import every_tile
 from tests.api.board.scripted import Screen, needs_browser
 
 pytestmark = needs_browser
@@ -89,14 +90,30 @@ def test_the_time_is_that_of_the_organisation(screen: Screen) -> None:
     expect(screen.tile("foot").locator(".as-of")).to_have_text("As of 04:41:30")
 
 
+def test_a_floor_that_does_not_work_is_closed_and_not_stale(screen: Screen) -> None:
+    noon = datetime(2026, 3, 18, 12, 3, 12, tzinfo=UTC)  # 20:03 in Kuala Lumpur
+    closed = {"calendar": "floor", "is_open": False, "since": "2026-03-18T10:00:00.000Z", "until": None}
+    quiet = [{"connection": "crm", "last_delivery_at": instant(noon - timedelta(hours=2))}]
+    screen.floor.settings = every_tile()
+    screen.floor.snapshot = make_snapshot(
+        server_time=instant(noon),
+        freshness=make_freshness(server_time=instant(noon), connections=quiet, calendars=[closed]),
+    )
+    screen.open()
+
+    expect(screen.tile("status").locator(".state")).to_have_text("Closed since 18:00")
+    expect(screen.page.locator(".scene")).to_have_css("opacity", "1")
+
+
 def test_numbers_that_stand_still_upstream_are_shown_as_stale(screen: Screen) -> None:
     screen.open()
     expect(screen.tile("status")).to_contain_text("Live")
 
     screen.floor.publish("freshness", make_freshness(behind_seconds=9))
     expect(screen.tile("status")).to_contain_text("Delayed")
-    screen.floor.publish("freshness", make_freshness(behind_seconds=75))
+    screen.floor.publish("freshness", make_freshness(server_time=instant(AT_NOON), behind_seconds=75))
 
     expect(screen.tile("status")).to_contain_text("Stale")
+    expect(screen.tile("foot").locator(".as-of")).to_have_text("As of 12:01:57")
     expect(screen.page.locator(".scene")).to_have_css("opacity", "0.56")
     expect(screen.figure("calls_made")).to_have_text("1,284")

@@ -6,11 +6,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.board.builders import ORGANISATION, TEAMS, make_rep, make_reps, make_row, make_snapshot
-from tests.api.board.floors import LONG, every_tile, many
+from tests.api.board.floors import LONG, every_tile, many, three
 from tests.api.board.scripted import Screen, needs_browser
 from tests.api.board.test_celebrations import PIXEL
 
 pytestmark = needs_browser
+
+WHOLE = """nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
+    && node.scrollHeight <= node.clientHeight + 2)"""
+COUNT_MOVES = (
+    "window.moves = 0; const real = Element.prototype.animate;"
+    "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); }; null"
+)
 
 
 def test_equal_values_share_a_rank_and_the_next_rank_is_skipped(screen: Screen) -> None:
@@ -27,10 +34,15 @@ def test_the_leaderboard_sorts_itself_anew_when_a_rank_changes(screen: Screen) -
     screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *reps])
     screen.open()
     expect(screen.names()).to_have_text(["Ana", "Ben"])
+    screen.page.evaluate(COUNT_MOVES)
 
-    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 10)]})
+    screen.floor.publish("metrics", {"rows": [make_rep(1, "Ana", 11), make_rep(2, "Ben", 9)]})
+    expect(screen.rep("r-1").locator(".value")).to_have_text("11")
+    assert screen.page.evaluate("moves") == 0  # nobody has another rank
+    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 12)]})
 
     expect(screen.names()).to_have_text(["Ben", "Ana"])
+    assert screen.page.evaluate("moves") == 2
     expect(screen.rep("r-2")).to_have_class(re.compile("leader"))
     expect(screen.rep("r-1")).not_to_have_class(re.compile("leader"))
 
@@ -121,8 +133,7 @@ def test_two_people_of_one_name_can_be_told_apart(screen: Screen) -> None:
     whole = apart.evaluate_all("nodes => nodes.every(node => node.scrollWidth <= node.clientWidth)")
     assert whole
     # The names themselves have two lines, and stand there whole.
-    assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
-        && node.scrollHeight <= node.clientHeight + 2)""")
+    assert screen.names().evaluate_all(WHOLE)
 
 
 def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(screen: Screen) -> None:
@@ -144,17 +155,18 @@ def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(scre
 
     expect(screen.names()).to_have_count(12)
     expect(screen.page.locator(".row .attained").first).to_contain_text("123%")
-    assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
-        && node.scrollHeight <= node.clientHeight + 2)""")
+    assert screen.names().evaluate_all(WHOLE)
+
+    three(screen.floor)  # whose rows are larger
+    screen.floor.publish("snapshot", screen.floor.snapshot)
+    expect(screen.names()).to_have_count(3)
+    assert screen.names().evaluate_all(WHOLE)
 
 
 def test_reduced_motion_moves_nothing(screen: Screen) -> None:
     screen.page.emulate_media(reduced_motion="reduce")
     screen.floor.snapshot = make_snapshot(rows=[make_row({}), make_rep(1, "Ana", 9), make_rep(2, "Ben", 7)])
-    screen.prepare(
-        "window.moves = 0; const real = Element.prototype.animate;"
-        "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); };"
-    )
+    screen.prepare(COUNT_MOVES)
     screen.open()
     expect(screen.names()).to_have_text(["Ana", "Ben"])
 

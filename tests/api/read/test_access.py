@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,13 +26,16 @@ SECONDS = 20.0
 
 
 @asynccontextmanager
-async def api_on(folder: Path, kafka: str, prefix: str) -> AsyncIterator[KeyStore]:
+async def api_on(
+    folder: Path, kafka: str, prefix: str, on_revoked: Callable[[], None] = lambda: None
+) -> AsyncIterator[KeyStore]:
     """What an api knows of keys, on a data folder of its own."""
     settings = Settings(broker=kafka, prefix=prefix, data=folder)
     book, log = AccessBook(), KafkaAccessLog(settings.kafka.options(), prefix, timeout=SECONDS)
     store = KeyStore(settings.keys, loopback=True)
     store.shared = book
     reader = AccessReader(settings, book, store, log)
+    reader.on_revoked = on_revoked
     await reader.start()
     try:
         yield store
@@ -64,15 +67,19 @@ async def test_a_key_that_was_made_without_kafka_is_known_to_all_once_an_api_run
     token = create_key(file, ApiScope.ADMIN, now=NOW)
     (key,) = list_keys(file)
 
-    async with api_on(tmp_path / "one", kafka, prefix) as one, api_on(tmp_path / "two", kafka, prefix) as two:
+    told = asyncio.Event()
+    other = api_on(tmp_path / "two", kafka, prefix, on_revoked=told.set)
+    async with api_on(tmp_path / "one", kafka, prefix) as one, other as two:
         await until_known(one)
         await until(True, two, token)
         assert not two.is_open
         assert not await are_keys_missing(Settings(broker=kafka, prefix=prefix, data=tmp_path))
 
+        told.clear()
         revoke_key(file, key.id)
         assert one.find(token, NOW) is None
         await until(False, two, token)
+        assert told.is_set()  # so that what is open with it ends
 
     # What is still in a folder of before does not come back.
     create_key(tmp_path / "three" / "keys.json", ApiScope.READ, now=NOW)

@@ -48,7 +48,12 @@ class Desk:
         self.pipeline = ToldPipeline(self.config, self.view)
         self.now = now
         self.freshness_asked = 0
-        self.broadcaster = Broadcaster(self.view, instance="i1", build="b1", freshness=self._freshness)
+        self.broadcaster = Broadcaster(
+            self.view,
+            instance="i1",
+            build=lambda config: f"b{len(config.screens)}",
+            freshness=self._freshness,
+        )
 
     def _freshness(self, now: int) -> Json:
         self.freshness_asked += 1
@@ -84,6 +89,7 @@ class Screen:
     rows: dict[tuple[str, str], Json] = field(default_factory=dict)
     leads: dict[str, Json] = field(default_factory=dict)
     kinds: list[str] = field(default_factory=list)
+    build: str = ""
 
     def connect(self) -> "Screen":
         self.subscription, first = self.desk.broadcaster.subscribe(self.wanted, self.last_id, self.desk.now)
@@ -108,7 +114,7 @@ class Screen:
             self.last_id = id
             self.kinds.append(kind)
             if kind == "snapshot":
-                self.rows, self.leads = {}, {}
+                self.rows, self.leads, self.build = {}, {}, data["build"]
                 for row in data["rows"]:
                     self._put_row(row)
                 for lead in data["leads"]:
@@ -999,7 +1005,8 @@ def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it(
     desk.flush()
     screen = Screen(desk, Filter()).connect()
     before = screen.last_id
-    other = Desk()
+    assert screen.build == "b0"
+    other = Desk(floor_config(screens={"hall": {"scenes": [{"name": "Now", "tiles": [{"kind": "leads"}]}]}}))
     other.take(call("c1", NOW, "r1"), call("c2", NOW, "r1"), call("c3", NOW, "r2"))
     desk.take(call("c4", NOW, "r4"))
 
@@ -1011,6 +1018,7 @@ def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it(
     assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 2
     assert screen.rows["today", "rep r2"]["metrics"]["calls_made"] == 1
     assert screen.leads == {}
+    assert screen.build == "b1"  # its page is that of another file: it reloads itself
     late = Screen(desk, Filter(), last_id=before).connect()
     assert late.kinds == ["snapshot"]
     assert late.rows == screen.rows

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { boardState, connections, isNew, verification } from "../../../api/static/freshness.js";
+import { boardState, closedSince, connections, isNew, verification } from "../../../api/static/freshness.js";
 
 const NOW = Date.parse("2026-03-18T12:00:00Z");
 const ago = (seconds) => new Date(NOW - seconds * 1000).toISOString();
@@ -22,13 +22,37 @@ for (const [what, link, freshness, state] of [
   ["all have been silent for an hour", open, heard(3600, null), "stale"],
   ["processing is nine seconds behind", open, { ...heard(3), behind_seconds: 9 }, "delayed"],
   ["processing is a minute behind", open, { ...heard(3), behind_seconds: 75 }, "stale"],
-  ["the way from webhook to screen takes long", open, { ...heard(3), end_to_end_seconds: { p95: 6 } }, "delayed"],
+  ["what was a minute late is through by now", open, { ...heard(3), end_to_end_seconds: { p95: 65 } }, "live"],
   ["the connection blinks", { isOpen: false, lostFor: 2000, silence: 2000 }, heard(3), "delayed"],
   ["the api has gone", { isOpen: false, lostFor: 4500, silence: 4500 }, heard(3), "disconnected"],
   ["the connection is half open", { isOpen: true, lostFor: 0, silence: 8600 }, heard(3), "disconnected"],
 ]) {
   test(`${what}: ${state}`, () => assert.equal(boardState(link, freshness, NOW), state));
 }
+
+const calendars = (...closed) => closed.map((since, index) => ({ calendar: `k${index}`, is_open: since === null, since, until: null }));
+const HALF_PAST = ago(1800);
+
+for (const [what, link, freshness, state] of [
+  ["nobody works, and all connections are silent", open, { ...heard(3600), calendars: calendars(HALF_PAST, HALF_PAST) }, "closed"],
+  ["nobody works, and all are silent for six minutes", open, { ...heard(360), calendars: calendars(HALF_PAST, HALF_PAST) }, "closed"],
+  ["nobody works, and something is delivered all the same", open, { ...heard(3), calendars: calendars(HALF_PAST, HALF_PAST) }, "live"],
+  ["some of them work", open, { ...heard(3600), calendars: calendars(HALF_PAST, null) }, "stale"],
+  ["nobody works, and processing stands still", open, { ...heard(3600), behind_seconds: 75, calendars: calendars(HALF_PAST, HALF_PAST) }, "stale"],
+  ["nobody works, and the api has gone", { ...open, lostFor: 4500 }, { ...heard(3600), calendars: calendars(HALF_PAST, HALF_PAST) }, "disconnected"],
+  ["nobody works, and nothing was ever delivered", open, { ...heard(null), calendars: calendars(HALF_PAST, HALF_PAST) }, "new"],
+]) {
+  test(`${what}: ${state}`, () => assert.equal(boardState(link, freshness, NOW, ["k0", "k1"]), state));
+}
+
+test("a floor is closed since the last of its calendars is, by those alone by which it works", () => {
+  const freshness = { calendars: calendars(ago(7200), HALF_PAST, null) };
+
+  assert.equal(closedSince(freshness, ["k0", "k1"]), Date.parse(HALF_PAST));
+  assert.equal(closedSince(freshness, ["k0", "k2"]), null);
+  assert.equal(closedSince(freshness, []), null);
+  assert.equal(closedSince(null, ["k0"]), null);
+});
 
 test("from the last sign of life to the word takes less than ten seconds", () => {
   // Once a second it is looked at.

@@ -55,6 +55,7 @@ class Events:
     def __init__(self, response: httpx.Response) -> None:
         self._lines = response.iter_lines()
         self.comments = 0
+        self.retry = ""
         self.id = ""
 
     def next(self) -> tuple[str, Any]:
@@ -65,6 +66,8 @@ class Events:
             name, _, value = line.partition(": ")
             if name == "id":
                 self.id = value
+            elif name == "retry":
+                self.retry = value
             elif name == "event":
                 kind = value
             elif name == "data":
@@ -181,15 +184,20 @@ def test_heartbeat_comes_while_nothing_happens(floor: LiveFloor, monkeypatch: py
         assert any(line.startswith(":") for line in response.iter_lines())
 
 
-def test_key_that_is_revoked_ends_its_stream(floor: LiveFloor) -> None:
-    key = floor.key("board")
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+def test_key_that_is_taken_away_ends_its_stream_and_its_browser_asks_at_once_why(floor: LiveFloor, how: str) -> None:
+    key = floor.key("board", expires_at=floor.now + SECOND if how == "expired" else None)
     with floor.served() as url, stream(url, **key) as events:
         events.next()
-        revoke_key(floor.settings.keys, list_keys(floor.settings.keys)[0].id)
-        floor.now += 2 * SECOND
-        floor.tell(call("c1"))
+        if how == "revoked":  # nothing else happens, and no time passes
+            revoke_key(floor.settings.keys, list_keys(floor.settings.keys)[0].id)
+            floor.loop.call_soon_threadsafe(floor.read_side.broadcaster.wake)
+        else:
+            floor.now += 2 * SECOND
+            floor.tell(call("c1"))
         with pytest.raises(EOFError):
             events.next_of("metrics")
+        assert events.retry == "100"
 
 
 def test_client_that_has_gone_leaves_nothing_behind(floor: LiveFloor) -> None:
