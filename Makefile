@@ -2,6 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 TOOLS := build/tools
+CLIENT := build/client-generator
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
@@ -58,14 +59,18 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 	@$(BIN)/python -c 'from processor.native import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
 	@touch $@
 
-# Everything that the targets below need beside what runs. Its lock has that too, so both agree.
-dev: $(VENV)/developing
+# Everything that the targets below need beside what runs. Its lock has that too, so both agree. Only what is imported of
+# it is compiled, when it is: of most of it nothing ever is.
+dev: $(VENV)/developing $(CLIENT)/installed
+
+$(VENV)/developing: requirements-dev.lock | install
+	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	@touch $@
 
 # What makes clients of the api's description wants older libraries than we use: it lies beside the environment.
-$(VENV)/developing: requirements-dev.lock requirements-client.lock | install
-	$(PIP) install --require-hashes -r requirements-dev.lock
-	rm -rf build/client-generator
-	$(PIP) install --require-hashes --target build/client-generator -r requirements-client.lock
+$(CLIENT)/installed: requirements-client.lock | $(BIN)/python
+	rm -rf $(CLIENT)
+	$(PIP) install --no-compile --require-hashes --target $(CLIENT) -r requirements-client.lock
 	@touch $@
 
 # CRM=hubspot, CRM=salesforce: over a fake of that CRM, which tells floorcast of its work as the vendor would.

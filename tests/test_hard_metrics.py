@@ -22,7 +22,7 @@ from schemas.floor import rep_scope, team_scope
 from schemas.records import RecordChange
 from schemas.windows import span_of
 from tests.builders import make_config
-from tests.hard_cases import CASES
+from tests.hard_cases import CASES, NOON, Event, told
 from tests.hard_metrics import SECTIONS, hard_metrics
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
@@ -136,6 +136,31 @@ def test_all_clocks_of_leads_equal_the_recount(name: str, log: list[RecordChange
     check(name, OF_CLOCKS, log, seed)
 
 
+OF_OWNERS = "\n".join(
+    f"  {stat}_{within}: {{unit: {unit}, type: response, stat: {stat}, clock: holder, stop: attempt, within: {within}}}"
+    for within in ("sla", "20m", "21m", "40m")
+    for stat, unit in (("due", "count"), ("missed", "count"), ("within", "ratio"), ("p50", "seconds"))
+)
+OF_OWNERS += (
+    "\n  lost: {unit: number, type: response, stat: missed, clock: holder, stop: attempt, within: 20m, value: value}"
+)
+
+
+def test_an_owner_has_had_a_lead_long_enough_by_the_time_of_the_metric() -> None:
+    said = [
+        told("lead", "l1", "2026-03-18T08:00:00Z", rep="r1", value="7", received_at="2026-03-18T08:00:00Z"),
+        told("lead", "l1", "2026-03-18T08:20:00Z", rep="r2"),
+        told("call", "c1", NOON, rep="r2", lead="l1", direction="outbound", dialed_at="2026-03-18T08:50:00Z"),
+    ]
+    view = check("kuala lumpur", OF_OWNERS, said_in(said), 1)
+
+    shown = view.values(rep_scope("r1"), span_of("today", NOW, view.calendar), NOW).metrics
+    assert {name: shown[name] for name in ("due_sla", "due_20m", "due_21m", "due_40m")} == {
+        "due_sla": 0, "due_20m": 1, "due_21m": 0, "due_40m": 0,
+    }  # fmt: skip
+    assert (shown["missed_20m"], shown["within_20m"], shown["within_21m"], shown["lost"]) == (1, 0, None, 7)
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 @FEW
 @given(log=logs(("rep", "absence", "call")), seed=st.integers(0, 2**16))
@@ -149,15 +174,19 @@ def test_people_and_days_equal_the_recount(name: str, log: list[RecordChange], s
 @pytest.mark.parametrize("case", CASES)
 def test_each_hard_case_is_what_it_is_by_hand_shuffled_and_repeated(case: str) -> None:
     name, events, expected = CASES[case]
-    log = Generic(keys=()).parse_carefully(
-        Delivery("feed", NOW, {"content-type": JSON_TYPE}, json.dumps(events).encode())
-    )
-    assert not log.problems
-    assert not log.unknown
+    log = said_in(events)
     for seed in range(6):
-        view = check(name, HARD, [*log.changes, *log.changes], seed, ("today", "yesterday", "7d", "month"))
+        view = check(name, HARD, [*log, *log], seed, ("today", "yesterday", "7d", "month"))
         for metric, whose, window, value in expected:
             assert read_of(view, metric, whose, window) == value, (metric, whose, window, seed)
+
+
+def said_in(events: list[Event]) -> list[RecordChange]:
+    delivery = Delivery("feed", NOW, {"content-type": JSON_TYPE}, json.dumps(events).encode())
+    log = Generic(keys=()).parse_carefully(delivery)
+    assert not log.problems
+    assert not log.unknown
+    return [*log.changes]
 
 
 def read_of(view: View, metric: str, whose: str, window: str) -> object:

@@ -63,6 +63,7 @@ def docstrings(path: Path) -> tuple[tuple[int, int, str], ...]:
     )
 
 
+@cache
 def lines_of_code(path: Path) -> int:
     """Lines that hold more than a comment or a docstring."""
     text = (ROOT / path).read_text(encoding="utf-8")

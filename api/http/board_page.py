@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 import segno
 from starlette.requests import HTTPConnection
 
+from api.read.rows import Json
 from api.read.view import View
 from api.words.texts import Words
 from schemas.calendars import weekdays_of
@@ -25,9 +25,6 @@ from schemas.instants import SECOND
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _PAGE = Template((_TEMPLATES / "board.html").read_text("utf-8"))
 _PAIRING = Template((_TEMPLATES / "pair.html").read_text("utf-8"))
-
-Json = dict[str, Any]
-
 
 USUAL = ("calls_made", "conversations", "emails_sent", "meetings_held", "deals_won", "revenue_won")
 _MOST_USUAL = 6

@@ -9,14 +9,13 @@ from decimal import Decimal
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
+from api.read.rows import Json
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import LeaderboardTile, RaceTile, window_of
 from schemas.media import photo_address
 from schemas.naming import Names, called, id_told, lead_called, without_person
 from schemas.win_words import told_win
-
-Json = dict[str, Any]
 
 _TOLD_OF_REPS = ("rep", "name", "team", "photo", "window", "as_of", "currency")
 

@@ -4,10 +4,11 @@ Owns names and forms of what is served of funnels; what counts, schemas/catalogu
 argument.
 """
 
+from api.read.rows import whole_seconds
 from api.read.segments import label_on, segment_order
 from api.read.stage_labels import stage_label
 from api.read.view import Scope, View
-from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, whole_seconds, worst_of
+from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, worst_of
 from schemas.panes import UNREADABLE, Pane
 from schemas.windows import Span
 

@@ -6,8 +6,9 @@ Owns names and forms of what is served of goals; where somebody is, schemas/goal
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from api.read.rows import Json
 from api.read.view import ORGANISATION, Scope, View
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, shown
@@ -15,8 +16,6 @@ from schemas.goals.periods import Days
 from schemas.goals.standing import Standing
 from schemas.instants import format_instant
 from schemas.windows import Span
-
-Json = dict[str, Any]
 
 MOVES_BY_THE_CLOCK = frozenset({"expected", "pace", "projection", "needed_per_day"})
 """What of a goal changes though nothing happens."""

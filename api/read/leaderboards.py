@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from api.read.goal_rows import GoalOfEntry, goal_of_entry
 from api.read.making import Pieces, at_once
+from api.read.rows import Json
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.rough import Rough
@@ -34,7 +35,6 @@ _AT_ONCE = 100
 _SHOWN_ERROR = 2.0**-46
 """A double that is shown differs from the exact value by so much of it at most, by far."""
 
-Json = dict[str, Any]
 Place = tuple[bool, Decimal, str, str]
 """Where somebody stands: whether they have nothing to be ranked by, the number (the best is the least), name, id."""
 _ZERO = Decimal(0)

@@ -6,9 +6,9 @@ Owns the flags, the order and the forms of what is served. Pure: `now` is an arg
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-from api.read.rows import instant
+from api.read.rows import Json, instant
 from api.read.view import View, rep_scope
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, write_money
@@ -19,7 +19,6 @@ from schemas.leads import LeadClock
 from schemas.money import in_money
 from schemas.windows import Span
 
-Json = dict[str, Any]
 DealFlag = Literal["stalled", "at_risk", "no_next_step", "concentrated"]
 LeadFlag = Literal["no_next_step", "quiet", "late"]
 

@@ -157,12 +157,14 @@ class Books:
         if by is not None:
             dimension = Dimension(by[0], self._terms.definitions.dimensions.get(by[0], {}), self._terms, self._leads)
         share = Share(measure.ways)
-        for counted in self._in(span):
-            is_theirs = (rep is None or counted.rep == rep) and (
-                team is None or self.reading.team_of(counted, span) == team
-            )
-            is_meant = dimension is None or by is None or dimension.of(counted, span) == by[1]
-            if counted.measure is measure and is_theirs and is_meant and counted.holds(now):
+        for counted in self._told_in(span):
+            if (
+                counted.measure is measure
+                and counted.holds(now)
+                and (rep is None or counted.rep == rep)
+                and (team is None or self.reading.team_of(counted, span) == team)
+                and (dimension is None or by is None or dimension.of(counted, span) == by[1])
+            ):
                 share.add(counted)
         return share.steps(way, now)
 
@@ -209,10 +211,13 @@ class Books:
         """All teams that anybody names."""
         return self.reading.teams
 
-    def _in(self, span: Span) -> Iterator[Counted]:
+    def _told_in(self, span: Span) -> Iterator[Counted]:
         for counted in self.counted:
             if counted.day is None or span.holds(counted.at, counted.day):
                 yield counted
+
+    def _in(self, span: Span) -> Iterator[Counted]:
+        yield from self._told_in(span)
         yield from self.reading.days_of(span.first, span.seen_on)
 
     def _tally(

@@ -77,7 +77,6 @@ class GoalDays:
             self._take_record(record)
         for name, goal in self.goals.items():
             self._take_file(name, goal)
-        self._here = {rep: (self.people.since(rep), self.people.until(rep)) for rep in self.people.roster}
         self._works: dict[tuple[Calendar, date], int] = {}
         self._periods: dict[tuple[str, date], Dates] = {}
         self._wholes: dict[tuple[Calendar, Dates], int] = {}
@@ -173,16 +172,13 @@ class GoalDays:
 
     # --- targets
 
-    def is_here(self, rep: str, day: date) -> bool:
-        since, until = self._here[rep]
-        return (since is None or since <= day) and (until is None or day <= until)
-
     def weight(self, name: str, rep: str, day: date) -> tuple[Fraction, Calendar]:
         """What a day carries for somebody, and by whose hours."""
         goal, team = self.goals[name], self.people.team_of(rep, day)
-        calendar, since = self._calendar(name, team), self._here[rep][0]
+        calendar, since = self._calendar(name, team), self.people.here[rep][0]
         period = self.period(name, day)
-        if not self.is_here(rep, day) or (goal.join == "next_period" and since is not None and since > period.first):
+        came_later = since is not None and since > period.first
+        if not self.people.is_employed(rep, day) or (goal.join == "next_period" and came_later):
             return Fraction(0), calendar
         amount = self.of_person(name, rep, team, day)
         if not amount:
@@ -244,7 +240,7 @@ class GoalDays:
         calendar = self._calendar(name, None if rep is None else self.people.team_of(rep, today))
         left = Fraction(0)
         for day in days:
-            if day < today or (rep is not None and not self.is_here(rep, day)):
+            if day < today or (rep is not None and not self.people.is_employed(rep, day)):
                 continue
             part = Fraction(self._work(calendar, day))
             if day == today:
@@ -268,7 +264,7 @@ class GoalDays:
         if whose.scope != "rep":
             return self.held(name, "own", whose.id, day)
         rep = whose.id or ""
-        if not any(self.is_here(rep, each) for each in days):
+        if not any(self.people.is_employed(rep, each) for each in days):
             return None
         return self.of_person(name, rep, self.people.team_of(rep, day), day)
 

@@ -96,7 +96,7 @@ class Goals(GoalDays):
 
     def _teams_of(self, name: str, rep: str, days: Dates) -> set[str | None]:
         if not self.is_spread(name):
-            return {self.people.team_of(rep, day) for day in days if self.is_here(rep, day)}
+            return {self.people.team_of(rep, day) for day in days if self.people.is_employed(rep, day)}
         return {self.people.team_of(rep, day) for day in days if self.weight(name, rep, day)[0]}
 
     def row(self, name: str, whose: Whose, period: Dates, now: int, actual_of: Actual) -> dict[str, Any] | None:

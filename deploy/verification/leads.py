@@ -76,6 +76,8 @@ class Timing(NamedTuple):
     owner: str | None
     counts_for: str | None
     """For whom the answer counts."""
+    taken_at: int | None = None
+    """When it was taken away from an owner (by `holder`) who had not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +184,9 @@ class LeadRules:
         for since, until, holder in held:
             if holder is not None:
                 hours = self._hours(root.get("source"), holder, since)
-                due_at = hours.after(since, hours.sla)
                 answered_at = _own_answer(touches, by, (since, until, holder))
-                if answered_at is not None or until is None or until >= due_at:
-                    found.append(Timing(since, due_at, answered_at, holder, holder))
+                taken_at = until if answered_at is None else None
+                found.append(Timing(since, hours.after(since, hours.sla), answered_at, holder, holder, taken_at))
         return found
 
     def human_touches(self, family: Family) -> list[Touch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deploy.verification.conditions import attribute
@@ -71,10 +72,15 @@ class People:
             for rep, records in self._said.items()
         }
 
-    @property
+    @cached_property
     def roster(self) -> list[str]:
         """Everybody whom the file or a `rep` record names."""
         return sorted({*self._config.reps, *self._said})
+
+    @cached_property
+    def here(self) -> dict[str, tuple[date | None, date | None]]:
+        """Of each of the roster the first and the last day here, where there is one."""
+        return {rep: (self.since(rep), self.until(rep)) for rep in self.roster}
 
     def of(self, rep: str | None, name: str) -> Any:
         """What is said of a person now: by the file, else by the newest word of their records."""
@@ -88,8 +94,8 @@ class People:
         return max(records, key=lambda record: record.version_of(name)).get(name) if records else None
 
     def is_employed(self, rep: str, day: date) -> bool:
-        """Whether a day lies in the time of a person here."""
-        since, until = self.since(rep), self.until(rep)
+        """Whether a day lies in the time of a person of the roster here."""
+        since, until = self.here[rep]
         return (since is None or since <= day) and (until is None or day <= until)
 
     def since(self, rep: str | None) -> date | None:

@@ -40,8 +40,8 @@ class RepDays:
 
     def presence(self, rep: str, day: date) -> Fraction:
         """The share of a day on which somebody is not away."""
-        away = sum((share for first, last, share in self._away.get(rep, ()) if first <= day <= last), Fraction(0))
-        return max(Fraction(0), 1 - away)
+        away = [share for first, last, share in self._away.get(rep, ()) if first <= day <= last]
+        return max(Fraction(0), 1 - sum(away, Fraction(0))) if away else Fraction(1)
 
     def _is_scheduled(self, rep: str, day: date) -> bool:
         return self.presence(rep, day) > 0 and self._has_work(

@@ -42,6 +42,8 @@ class Response(Measure):
         for timing in self._rules.timings(family, self.entry.get("clock"), self.entry.get("stop")):
             on = self.terms.people.day_of(timing.started_at)
             wait = Wait(timing.started_at, self._limit(timing), timing.answered_at)
+            if timing.taken_at is not None and timing.taken_at < wait.limit:
+                continue  # before it was due
             if self._stat == "missed":
                 yield from self._missed(fact, timing, wait, on)
                 continue

@@ -111,7 +111,8 @@ class LeadFacts:
         return {**self.lead_row, **self._of_clock(*timing)}
 
     def _of_clock(
-        self, started_at: int | None, due_at: int | None, answered_at: int | None, rep: str | None, by: str | None
+        self, started_at: int | None, due_at: int | None, answered_at: int | None, rep: str | None, by: str | None,
+        taken_at: int | None = None,
     ) -> Row:  # fmt: skip
         # A touch that is still to come answers nothing yet: the reader's clock decides.
         is_coming = answered_at is not None and answered_at > self.log_at
@@ -121,6 +122,7 @@ class LeadFacts:
             "started_at": started_at,
             "due_at": due_at,
             "answered_by": by,
+            "taken_at": taken_at,
             "coming_at": answered_at if is_coming else None,
             "answered_at": answer,
             "response": None if answer is None or started_at is None else max(0, answer - started_at),

@@ -235,13 +235,13 @@ def _timings(
 
     if clock == "holder":
         held = holder_clocks(case.stints, touches.that_stop(stop), stop == "qualified")
-        all_of_them = [Timing(one.since, due_at(one.rep, one.since), one.answered_at, one.rep, one.rep) for one in held]
-        # One that was taken away before it was due counts nowhere.
         return [
-            timing
-            for one, timing in zip(held, all_of_them, strict=True)
-            if timing.answered_at is not None or one.until is None or one.until >= timing.due_at
-        ]
+            Timing(
+                one.since, due_at(one.rep, one.since), one.answered_at, one.rep, one.rep,
+                one.until if one.answered_at is None else None,
+            )
+            for one in held
+        ]  # fmt: skip
     start = _start(case, clock)
     if start is None:
         return []

@@ -39,6 +39,8 @@ class Timing(NamedTuple):
     """Whose lead it is, or was,"""
     answered_by: str | None
     """and who answered."""
+    taken_at: int | None = None
+    """When it was taken away from an owner who had not answered."""
 
 
 class Stint(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,9 @@ which its time is over, and the reader's clock decides.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, check_dimension, check_share
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
@@ -34,7 +34,10 @@ class Conversion(Entry):
     """Of `base`, those that meet `to`."""
 
     type: Literal["conversion"]
-    base: str | Inner
+    base: Annotated[
+        Annotated[str, Tag("by name")] | Annotated[Inner, Tag("in place")],
+        Discriminator(lambda base: "by name" if isinstance(base, str) else "in place"),
+    ]
     """By its name, or in place; when it is bound, what one version of it counts."""
     to: dict[str, Any] = Field(min_length=1)
     at_to: Names

@@ -92,7 +92,8 @@ def clock_fact(clock: str, stop: str) -> str:
 CLOCK_NAMES = {clock_fact(clock, stop): (clock, stop) for clock in CLOCKS for stop in STOPS}
 CLOCK_FACTS: Mapping[str, Mapping[str, FieldType]] = dict.fromkeys(CLOCK_NAMES, _LEAD)
 """The lead as it is by that clock: `rep`, `started_at`, `due_at`, `answered_at`, `answered_by`, `response`,
-`within_sla` and `coming_at` are its own. Of `holder` a row for each owner in turn. Nobody writes these names."""
+`within_sla`, `taken_at` and `coming_at` are its own. Of `holder` a row for each owner in turn. Nobody writes these
+names."""
 
 UNWRITTEN_FACTS = JOINED_FACTS.keys() | CLOCK_FACTS.keys()
 

@@ -33,7 +33,7 @@ from schemas.catalogue.percentiles import Ranked, between, rank
 from schemas.catalogue.plan import Credit, Form, Measure, Part
 from schemas.catalogue.rules import Stages
 from schemas.catalogue.where import EntryError
-from schemas.instants import DAY, SECOND
+from schemas.instants import DAY
 from schemas.panes import Pane
 
 MAX_STEPS = 60
@@ -275,8 +275,3 @@ def worst_of(steps: Sequence[Step]) -> str | None:
     """The step in which the largest share was lost of those that entered it; None where too few have."""
     found = [(Fraction(step.lost, step.entered), -place) for place, step in enumerate(steps) if step.entered >= ENOUGH]
     return steps[-max(found)[1]].step if found else None
-
-
-def whole_seconds(microseconds: int | None) -> int | None:
-    """As answers show a time that goes on."""
-    return None if microseconds is None else microseconds // SECOND

@@ -1,9 +1,11 @@
 """Type `ratio`: merged sums divided, never a mean of ratios. Divisor 0: None."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Tag
 
 from schemas.catalogue.base import (
     Entry,
@@ -40,12 +42,26 @@ class Narrowed(Model):
 RatioPart = str | Narrowed | Inner
 
 
+def _way_of(part: object) -> str:
+    """How a part is written. What is wrong with it is said in the words of that way alone."""
+    if isinstance(part, str):
+        return "by name"
+    is_narrowed = "metric" in part if isinstance(part, Mapping) else isinstance(part, Narrowed)
+    return "narrowed" if is_narrowed else "in place"
+
+
+_Part = Annotated[
+    Annotated[str, Tag("by name")] | Annotated[Narrowed, Tag("narrowed")] | Annotated[Inner, Tag("in place")],
+    Discriminator(_way_of),
+]
+
+
 class Ratio(Entry):
     """`numerator` divided by `denominator`."""
 
     type: Literal["ratio"]
-    numerator: RatioPart
-    denominator: RatioPart
+    numerator: _Part
+    denominator: _Part
 
     def bind(self, catalogue: References) -> "RatioReader":
         """Raises EntryError."""

@@ -28,7 +28,7 @@ from schemas.catalogue.facts import clock_fact
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
-from schemas.catalogue.terms import in_time_reader
+from schemas.catalogue.terms import in_time_reader, is_theirs
 from schemas.catalogue.where import EntryError
 from schemas.instants import parse_duration
 from schemas.panes import Pane
@@ -117,8 +117,8 @@ _OF_PERCENTILE = (2, 3, 4, 5)
 def _measures(fact: str, rules: Rules, term: int | None) -> tuple[Measure, ...]:
     """In the order of `_Cells`. `term`: after so long a lead is due that has no answer; None: after its SLA."""
     by = ("answered_by",) if rules.credit == "sender" else ("rep",)
-    is_open = opposite(some([_IS_ANSWERED, _IS_COMING]))
     due_at: Register = First(("due_at",)) if term is None else Later(_START, term)
+    is_open = every([opposite(some([_IS_ANSWERED, _IS_COMING])), is_theirs(fact, due_at)])
     instants = (_START, due_at, First(("coming_at",)))
     parts = (
         Part(fact, _IS_ANSWERED, _START, by, Form.COUNT),

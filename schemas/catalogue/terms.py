@@ -17,6 +17,7 @@ from schemas.catalogue.conditions import (
     Decimals,
     First,
     Flag,
+    Gap,
     IsSet,
     Later,
     Rated,
@@ -25,7 +26,7 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
-from schemas.catalogue.facts import FACTS
+from schemas.catalogue.facts import CLOCK_NAMES, FACTS
 from schemas.catalogue.plan import Form, Measure, Part, Waiting
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
@@ -39,6 +40,16 @@ _RESPONSE = First(("response",))
 _NONE: Mapping[Any, int] = {}
 
 
+_TAKEN = First(("taken_at",))
+
+
+def is_theirs(fact: str, over_at: Register) -> Condition:
+    """Whether a lead without an answer was not taken away from its owner before their time was over: `holder` alone."""
+    if CLOCK_NAMES.get(fact, ("",))[0] != "holder":
+        return True
+    return some([opposite(IsSet(("taken_at",))), AtLeast(Gap(over_at, _TAKEN, is_clipped=False), 0)])
+
+
 def in_time_reader(
     fact: str, unit: str, stat: str, term: int | None, value: str | None, rules: Rules
 ) -> "TermReader":  # fmt: skip
@@ -46,7 +57,7 @@ def in_time_reader(
     is_answered, is_coming = IsSet(("response",)), IsSet(("coming_at",))
     over_at: Register = First(("due_at",)) if term is None else Later(_START, term)
     in_time: Condition = Flag("within_sla") if term is None else opposite(AtLeast(_RESPONSE, term + 1))
-    is_open = opposite(some([is_answered, is_coming]))
+    is_open = every([opposite(some([is_answered, is_coming])), is_theirs(fact, over_at)])
     parts: tuple[Part, ...]
     if stat == "within":
         by = ("answered_by",) if rules.credit == "sender" else ("rep",)
@@ -74,7 +85,7 @@ def in_time_reader(
     money = Decimals(value, None, "currency", rules.rates) if unit == "money" else Decimals(value)
     rated = Rated("currency", _START, rules.rates) if unit == "money" else True
     # One that waits for a time is missed once that is over, whether or not it is answered then.
-    waits = every([rated, opposite(is_answered)])
+    waits = every([rated, opposite(is_answered), is_theirs(fact, over_at)])
     parts = (
         Part(fact, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
         Part(fact, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),

@@ -51,7 +51,8 @@ def cut_off(floor: FloorProcess) -> None:
     for log in kafka.glob(f"{floor.prefix}{DELIVERIES.name}-*/*.log"):
         # In the midst of the last batch, which is lost with it.
         os.truncate(log, max(0, log.stat().st_size - 10))
-    (kafka / ".kafka_cleanshutdown").unlink()  # else Kafka believes its own notes of where logs end
+    # Else Kafka believes its own notes of where logs end. One that took too long to stop has left none.
+    (kafka / ".kafka_cleanshutdown").unlink(missing_ok=True)
 
 
 def lags(text: str, topic: str) -> list[float]:
