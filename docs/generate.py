@@ -42,6 +42,7 @@ from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.config.rules import rules_of
+from schemas.config.screens import Origin
 from schemas.connectors import KINDS, build_connector, read_connection
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot.events import STATEMENTS
@@ -97,6 +98,7 @@ _WORDS = {
 }  # fmt: skip
 _ALIASES: Sequence[tuple[Any, str]] = (
     (Duration, "duration"), (TimeZone, "IANA time zone"), (Currency, "ISO 4217 code"), (Name, "name"),
+    (Origin, "origin such as `https://wiki.example.com`"),
 )  # fmt: skip
 
 

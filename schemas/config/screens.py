@@ -4,6 +4,7 @@ Owns what a screen says alone; what it says of metrics, teams and channels is ch
 the api does (api/read/discretion.py applies the privacy, api/static draws).
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -26,7 +27,17 @@ Language = Literal["en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de"]
 Cause = Literal["deal_won", "goal_reached", "milestone"]
 LONGEST_ROUND = 2 * MINUTE
 """What is shown less often than this nobody waits for."""
-Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def _is_origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        msg = "must be an origin as browsers say it, such as https://wiki.example.com: no path, no *, no capital letter"
+        raise ValueError(msg)
+    return value
+
+
+Origin = Annotated[str, Field(max_length=300), AfterValidator(_is_origin)]
 """A site as browsers name it: scheme, host and port, nothing behind it."""
 
 

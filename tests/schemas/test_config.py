@@ -756,3 +756,14 @@ def test_tags_that_would_mean_another_value_are_refused() -> None:
         "!!binary are not known here",
         "!!set are not known here",
     ]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://wiki.example.com/", "*", "null", "wiki.example.com", "https://Wiki.example.com", "https://a\\n"]
+)
+def test_an_origin_is_written_as_browsers_say_it(origin: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parsed(f'cors: ["{origin}"]\n')
+
+    (problem,) = refused.value.problems
+    assert "cors.0: must be an origin as browsers say it, such as https://wiki.example.com" in problem

@@ -6,12 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.board.builders import ORGANISATION, TEAMS, make_rep, make_reps, make_row, make_snapshot
-from tests.api.board.floors import LONG, every_tile, many
+from tests.api.board.floors import LONG, every_tile, many, three
 from tests.api.board.scripted import Screen, needs_browser
 from tests.api.board.test_celebrations import PIXEL
 
 pytestmark = needs_browser
 
+WHOLE = """nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
+    && node.scrollHeight <= node.clientHeight + 2)"""
 COUNT_MOVES = (
     "window.moves = 0; const real = Element.prototype.animate;"
     "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); }; null"
@@ -131,8 +133,7 @@ def test_two_people_of_one_name_can_be_told_apart(screen: Screen) -> None:
     whole = apart.evaluate_all("nodes => nodes.every(node => node.scrollWidth <= node.clientWidth)")
     assert whole
     # The names themselves have two lines, and stand there whole.
-    assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
-        && node.scrollHeight <= node.clientHeight + 2)""")
+    assert screen.names().evaluate_all(WHOLE)
 
 
 def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(screen: Screen) -> None:
@@ -154,8 +155,12 @@ def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(scre
 
     expect(screen.names()).to_have_count(12)
     expect(screen.page.locator(".row .attained").first).to_contain_text("123%")
-    assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
-        && node.scrollHeight <= node.clientHeight + 2)""")
+    assert screen.names().evaluate_all(WHOLE)
+
+    three(screen.floor)  # whose rows are larger
+    screen.floor.publish("snapshot", screen.floor.snapshot)
+    expect(screen.names()).to_have_count(3)
+    assert screen.names().evaluate_all(WHOLE)
 
 
 def test_reduced_motion_moves_nothing(screen: Screen) -> None:

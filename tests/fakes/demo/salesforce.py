@@ -131,7 +131,7 @@ class SalesforceFloor:
         """A call is logged when it is over."""
         call = self._calls.setdefault(id, {})
         call |= fields
-        if not (call.get("outcome") or call.get("ended_at")):
+        if not (call.get("outcome") or call.get("ended_at")) or not call.get("dialed_at"):
             return None
         talk = call.get("talk_seconds")
         if talk is None and call.get("answered_at") and call.get("ended_at"):

@@ -348,7 +348,7 @@ async def test_tables_are_there_as_csv_for_whoever_sees_the_page(floor: Page) ->
 async def test_a_new_installation_says_what_to_do(tmp_path: Path) -> None:
     page = await Page(tmp_path, floor_config(reps={}, teams={}), NOW).texts("/floor")
 
-    assert "Nobody to show yet" in page.of("reps")
+    assert "No reps yet" in page.of("reps")
     assert "/webhooks/feed" in page.of("main")
 
 
