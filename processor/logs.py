@@ -36,8 +36,8 @@ def configure_logging(level: int = logging.INFO) -> None:
     )
     handler.addFilter(LogRate())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A line per fetch or per reconnect attempt: neither tells an operator anything.
-    for noisy in ("aiokafka", "kafka", "faust", "mode"):
+    # A line per fetch, reconnect or request: none tells an operator anything, and an address may name a person.
+    for noisy in ("aiokafka", "kafka", "faust", "mode", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 

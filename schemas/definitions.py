@@ -11,9 +11,10 @@ from typing import Any
 from schemas.catalogue.defined import Defined
 from schemas.config import Config
 
-FORM = 1
-"""Of the messages in derived topics. Raised with a form that builds before it cannot read: where two versions run side
-by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
+FORM = 2
+"""Of the messages in derived topics. Raised with a form that builds before it cannot read, and where the same
+definitions count otherwise, so that an api of before would look for cells that nobody writes: where two versions run
+side by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
 ROWS = 2
 """Of rows, and of what stages hand on. Raised with what builds before it would take for damage, such as a further voice
 of a field: a worker that finds a greater number in Kafka writes nothing and ends (processor/agents/stage.py)."""

@@ -1,19 +1,22 @@
 """Approximate values of a metric for all people at once: doubles, and how wrong each may be.
 
 Owns the type and its arithmetic. A leaderboard of very many people computes these first, and reads exactly only those
-who may be among the best.
+who may be among the best. Who computes none loads no numpy: a command reads the catalogue, and starts sooner without.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from schemas.catalogue.amounts import LIMB
 
-Doubles = NDArray[np.float64]
-Totals = Callable[[int], Mapping[int | None, NDArray[Any]]]
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+Doubles: TypeAlias = "NDArray[float64]"
+Totals: TypeAlias = "Callable[[int], Mapping[int | None, NDArray[Any]]]"
 """Cell -> key -> what everybody has of it."""
 
 _PRECISION = 2.0**-48
@@ -33,6 +36,8 @@ def rough_total(parts: Mapping[int | None, NDArray[Any]], size: int) -> Rough | 
 
     None: parts cancel each other out so far that there is no saying.
     """
+    import numpy as np  # noqa: PLC0415
+
     values, terms = np.zeros(size), np.zeros(size)
     for key, amounts in parts.items():
         term = amounts.astype(np.float64) * _weight(key)
@@ -46,6 +51,8 @@ def rough_total(parts: Mapping[int | None, NDArray[Any]], size: int) -> Rough | 
 
 def rough_ratio(part: Rough, whole: Rough) -> Rough | None:
     """One divided by the other, NaN where that is 0. None: there is no saying how wrong it were."""
+    import numpy as np  # noqa: PLC0415
+
     there = whole.values != 0
     least = float(np.abs(whole.values[there]).min(initial=np.inf))
     if least <= 4 * whole.error:

@@ -6,10 +6,8 @@ What `distinct` and `days` read is in distinct.py.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
@@ -25,6 +23,9 @@ from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
 from schemas.panes import Pane
 from schemas.records import FieldType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Counting(Model):
@@ -111,10 +112,10 @@ class SumReader(ShownReader):
         return sum((reader.exact(pane, reading) for reader in self.readers), start=0)
 
     def rough(self, totals: Totals, size: int) -> Rough | None:
-        parts: dict[int | None, NDArray[np.int64]] = {}
+        parts: dict[int | None, NDArray[Any]] = {}
         for reader in self.readers:
             for key, amounts in totals(reader.cell).items():
-                parts[key] = parts.get(key, 0) + amounts.astype(np.int64)
+                parts[key] = parts.get(key, 0) + amounts.astype("int64")
         return rough_total(parts, size)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.verification import bounds as recounted
+from deploy.verification.definitions import with_own
 from processor.core import bounds, facts, groups
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
@@ -18,8 +19,9 @@ from processor.core.groups import SLICE, Groups
 from processor.core.ledger import Ledger
 from processor.core.merges import Merges
 from schemas import records
+from schemas.documents.text import read_document
 from schemas.frames import MERGES_GROUP, Engagement, by_group
-from schemas.instants import DAY, MINUTE
+from schemas.instants import DAY, HOUR, MINUTE
 from schemas.leads import decode_clock
 from schemas.records import NAMED_LIMIT, Record, RecordChange, decode_record, fold_all, make_change
 from schemas.windows import WINDOWS
@@ -110,6 +112,35 @@ def test_a_root_counts_as_many_of_what_merged_leads_hand_on_as_the_recount(
             if clock.started_at is not None
         }
         assert clocks == books.lead_clocks(NOW)
+
+
+ENDS = """
+metrics:
+  ended: {unit: count, type: simple, from: customer.ends, at: ends_at, credit: rep, agg: count}
+  renewed: {unit: count, type: simple, from: customer.ends, where: {renewed: true}, at: ends_at, agg: count}
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_full_customer_has_the_subscriptions_that_the_recount_has(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    config, definitions = make_config(defines=ENDS), with_own(read_document(ENDS, "metrics.yaml").value)
+    log = [
+        make_change(
+            kind="subscription", id=f"s{number}", changed_at=NOW - HOUR, received_at=NOW,
+            fields={
+                "customer": "c1", "rep": "r1", "starts_at": NOW - (9 - number) * DAY, "ends_at": NOW - number * HOUR,
+            },
+        )
+        for number in range(8)
+    ]  # fmt: skip
+    with limited(monkeypatch, group=3):
+        pipeline = Pipeline(config)
+        for batch in batches(shuffled(log, seed), seed):
+            pipeline.take(batch)
+        rows, view = recount(log, config, definitions).rows(now=NOW, window="7d"), pipeline.view()
+
+        assert rows["organisation"]["metrics"]["ended"] == 3
+        assert differences(rows, served(view, now=NOW, window="7d")) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([f"l{n}" for n in range(9)]) | st.none())), st.randoms())
