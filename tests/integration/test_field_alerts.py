@@ -22,7 +22,7 @@ from tests.field_cases import Json, signed, written
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
-from tests.integration.served import Reader
+from tests.integration.served import Reader, settle
 from tests.integration.waiting import eventually
 from tests.sinks import HttpSink
 
@@ -248,11 +248,9 @@ async def test_the_cases_in_which_no_alert_is_told_are_right_on_a_running_floor(
                     answer = await client.post(path, content=body, headers=headers)
                     assert answer.status_code < 300, (number, answer.text)
 
-            async def are_counted() -> Any:
-                row = await reader.get("/v1/organisation/metrics", window="24h", metrics="calls_made")
-                return row["metrics"]["calls_made"] == 4
-
-            await eventually(are_counted, "the calls of cases 08, 09, 15 and 17")
+            await settle(reader, floor.kafka, floor.running.prefix)
+            row = await reader.get("/v1/organisation/metrics", window="24h", metrics="calls_made")
+            assert row["metrics"]["calls_made"] == 4, "the calls of cases 08, 09, 15 and 17"
             (expected,) = cases["04"]["expected"]["leads waiting"]
             merged = await reader.get("/v1/leads/hs:103")
             assert {name: merged[name] for name in expected} == expected
