@@ -143,9 +143,8 @@ _TALK = Else(Gap(First(("answered_at",)), First(("ended_at",)), is_clipped=True)
 
 
 def _conversation(rules: Rules) -> Condition:
-    talk = True if rules.min_talk <= 0 else AtLeast(_TALK, rules.min_talk)
     direction = {"both": True, "none": False}.get(rules.calls, Is("direction", rules.calls))
-    return every([_CONNECTED, talk, direction, opposite(Flag("automated"))])
+    return every([_CONNECTED, AtLeast(_TALK, rules.min_talk), direction, opposite(Flag("automated"))])
 
 
 FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {
