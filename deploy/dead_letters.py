@@ -178,7 +178,7 @@ async def show(target: Target, letter_id: str) -> None:
     _write_body(delivery.body)
 
 
-async def read_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
+async def put_through_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
     """Append the deliveries of the chosen letters again, and say what became of them.
 
     0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
@@ -221,7 +221,7 @@ async def read_again(target: Target, choice: Choice, *, wait_seconds: float) -> 
         await read_letters(follower, look)
     refused = {(letter.partition, letter.offset) for letter in again}
     announce(
-        f"replayed {len(appended)} deliveries: {len(appended) - len(refused)} were read, "
+        f"put {len(appended)} deliveries through again: {len(appended) - len(refused)} were read, "
         f"{len(refused)} are dead letters again"
     )
     for line in table(newest(again, _SHOWN_AGAIN)) if again else ():

@@ -46,8 +46,8 @@ from schemas.config.screens import Origin
 from schemas.connectors import KINDS, build_connector, read_connection
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot.events import STATEMENTS
-from schemas.connectors.hubspot.objects import BY_TYPE_ID
-from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
+from schemas.connectors.hubspot.object_types import BY_TYPE_ID
+from schemas.connectors.hubspot.objects import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND

@@ -28,7 +28,7 @@ from processor.transport.ends import Ends
 from processor.transport.fail_stop import FAILED, InUse, die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
-from processor.transport.number_key import read_numbers
+from processor.transport.phone_number_key import read_numbers
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of

@@ -14,7 +14,8 @@ from schemas.config import Config
 FORM = 2
 """Of the messages in derived topics. Raised with a form that builds before it cannot read, and where the same
 definitions count otherwise, so that an api of before would look for cells that nobody writes: where two versions run
-side by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
+side by side, the older api then stands still and says so, as it does for other definitions
+(api/read/other_definitions.py)."""
 ROWS = 2
 """Of rows, and of what stages hand on. Raised with what builds before it would take for damage, such as a further voice
 of a field: a worker that finds a greater number in Kafka writes nothing and ends (processor/agents/stage.py)."""

@@ -14,8 +14,16 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors import ForbiddenError, UnauthenticatedError, UnavailableError
-from api.http.scopes import PAGES, is_open_to_reps, scope_of
+from api.http.errors import ForbiddenError, NotFoundError, UnauthenticatedError, UnavailableError
+from api.http.scopes import (
+    BOARD,
+    PAGES,
+    UnnamedAddressError,
+    is_closed_to_screens,
+    is_no_board,
+    is_open_to_reps,
+    scope_of,
+)
 from api.http.served import config_of
 from schemas.addresses import is_loopback
 from schemas.instants import SECOND
@@ -25,8 +33,6 @@ from schemas.keys import ApiKey, ApiScope, KeyStore
 _COOKIE_SECONDS = 400 * 86_400
 _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_BOARD = "/board/"
-_EXPOSITION = "/metrics"
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
@@ -62,7 +68,10 @@ class Access:
 
 
 class Identity:
-    """Lets a request through to an address that it may ask. Raises UnauthenticatedError, ForbiddenError."""
+    """Lets a request through to an address that it may ask.
+
+    Raises NotFoundError, UnauthenticatedError, ForbiddenError.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -70,25 +79,22 @@ class Identity:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Find who asks, if the address needs it."""
         if scope["type"] == "http":
-            wanted = scope_of(scope["method"], scope["path"])
-            if wanted is not None and not _is_no_board(scope):
+            try:
+                wanted = scope_of(scope["method"], scope["path"])
+            except UnnamedAddressError:
+                msg = "Not Found"
+                raise NotFoundError(msg) from None
+            if wanted is not None and not is_no_board(scope["path"], config_of(scope).screen_names):
                 access = authenticate(HTTPConnection(scope))
                 is_own = access.rep is not None and is_open_to_reps(scope["method"], scope["path"])
                 if not is_own and not access.scope.includes(wanted):
                     msg = f"this needs a key of scope {wanted}"
                     raise ForbiddenError(msg)
-                if access.screen is not None and scope["path"] == _EXPOSITION:
+                if access.screen is not None and is_closed_to_screens(scope["path"]):
                     msg = "a screen reads what it shows, and no metrics of everybody"
                     raise ForbiddenError(msg)
                 scope[_ACCESS] = access
         return self.app(scope, receive, send)
-
-
-def _is_no_board(scope: Scope) -> bool:
-    """Whether this is the address of a screen that there is not: no key opens it, so none is asked for."""
-    path: str = scope["path"]
-    config = config_of(scope)
-    return path.startswith(_BOARD) and path.removeprefix(_BOARD) not in config.screen_names
 
 
 def access_of(request: HTTPConnection) -> Access:
@@ -185,8 +191,8 @@ def token_asked(request: HTTPConnection) -> str | None:
 def _screen_asked(request: HTTPConnection) -> str | None:
     """The screen in the address of a board, else the one that a page of a board names."""
     path: str = request.scope["path"]
-    if path.startswith(_BOARD):
-        return path.removeprefix(_BOARD)
+    if path.startswith(BOARD):
+        return path.removeprefix(BOARD)
     raw: bytes = request.scope["query_string"]
     return parse_qs(raw.decode("latin-1")).get("screen", [None])[-1] if b"screen=" in raw else None
 
@@ -196,8 +202,8 @@ def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | N
     path: str = request.scope["path"]
     raw: bytes = request.scope["query_string"]
     query = parse_qs(raw.decode("latin-1")) if b"screen=" in raw or b"token=" in raw else {}
-    if path.startswith(_BOARD):
-        screen = path.removeprefix(_BOARD)
+    if path.startswith(BOARD):
+        screen = path.removeprefix(BOARD)
         if "token" in query:
             key = store.find(query["token"][-1], now)
             if key is None:
@@ -256,7 +262,7 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
         msg = "the token is not valid"
         raise UnauthenticatedError(msg, field="token")
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
-    path = f"{_BOARD}{quote(screen, safe='')}"
+    path = f"{BOARD}{quote(screen, safe='')}"
     response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
     keep_token(response, request, cookie_of(screen), token, expires_at=key.expires_at)
     response.headers["cache-control"] = "no-store"

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
-from api.read.holding import Holding
+from api.read.other_definitions import OtherDefinitions
 from api.read.snapshots import Snapshots
 from api.read.topics import BUSY, STAGE_INPUTS, VIEW
 from api.read.view import View
@@ -185,7 +185,7 @@ class ViewConsumer:
         self._latency = latency
         self._on_change = on_change
         self._on_redefined = on_redefined
-        self._holding = Holding(view.definitions)
+        self._other_definitions = OtherDefinitions(view.definitions)
         self._clock = clock
         self.served = served
         self._snapshots = snapshots
@@ -218,7 +218,7 @@ class ViewConsumer:
     @property
     def stands_still(self) -> bool:
         """Whether workers derive by other definitions than the view's, so that it stays as it was before."""
-        return self._holding.is_any_held
+        return self._other_definitions.is_any_held
 
     @property
     def applied(self) -> dict[str, dict[str, int]]:
@@ -357,7 +357,7 @@ class ViewConsumer:
         for tp, records in fetched.items():
             name = self._names[tp.topic]
             apply = self._view.apply if self.is_loaded else self._view.load
-            for record in self._holding.pass_on(name, tp.partition, records, is_served=self.is_loaded):
+            for record in self._other_definitions.pass_on(name, tp.partition, records, is_served=self.is_loaded):
                 apply(name, record.key, record.value)
                 if name == PANES.name and self.is_loaded and record.value is not None:
                     self._latency.observe(now, record.timestamp * 1000)
@@ -367,7 +367,7 @@ class ViewConsumer:
             self._view.forget_changes()
         self._on_change()
         if self._has_read:
-            for by in self._holding.take_news():
+            for by in self._other_definitions.take_news():
                 self._on_redefined(by)
 
     async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
@@ -383,7 +383,7 @@ class ViewConsumer:
         steps = CatchUp(ends, self._done, self._applied_of)
         await self._read_all(steps)
         self._has_read = True
-        for by in self._holding.others:
+        for by in self._other_definitions.others:
             self._on_redefined(by)
         is_steady = False
         while not (is_steady and self._is_ours()):
@@ -411,7 +411,7 @@ class ViewConsumer:
 
     def _is_ours(self) -> bool:
         """Whether all that was read is by the view's definitions, of each partition as its stages last said."""
-        return not self._holding.others and not any(stage in STAGES for stage, _ in self._view.redefined)
+        return not self._other_definitions.others and not any(stage in STAGES for stage, _ in self._view.redefined)
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:

@@ -55,10 +55,10 @@ def dead_letters_again(
 ) -> None:
     """Put deliveries through again, after a fix, and say what became of them; exit 1 if some are refused again."""
     if all_of_them == bool(ids or connection or reason):
-        fail(["name what is to be replayed: IDs, --connection or --reason; or --all"], ExitCode.WRONG_USE)
+        fail(["name what is to be put through again: IDs, --connection or --reason; or --all"], ExitCode.WRONG_USE)
     target = target_of(settings)
     with kafka_of(target):
-        code = asyncio.run(dead_letters.read_again(target, _choice(ids, connection, reason), wait_seconds=wait))
+        code = asyncio.run(dead_letters.put_through_again(target, _choice(ids, connection, reason), wait_seconds=wait))
     raise typer.Exit(code)
 
 

@@ -38,7 +38,7 @@ from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.number_key import read_numbers
+from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode

@@ -32,7 +32,7 @@ from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
-from processor.transport.number_key import read_numbers
+from processor.transport.phone_number_key import read_numbers
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode

@@ -15,7 +15,7 @@ import structlog
 from processor.agents.newer_rows import refuse_newer_messages, refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
-from processor.core.calling import with_names
+from processor.core.alert_names import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed

@@ -1,6 +1,6 @@
 """Metrics against their limits, and goals against their milestones: all of `panes` and `roster` in, alerts out.
 
-Days and wins that channels are to be told of are looked at along with them (telling.py).
+Days and wins that channels are to be told of are looked at along with them (announcements.py).
 
 Owns when is looked, and the order of writing: channels are told before an alert is written, because what is written is
 known as told. What a crossing is, is processor/core/thresholds.py. A number of a team or of the organisation is merged
@@ -21,10 +21,10 @@ from typing import ClassVar, Protocol
 import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
+from processor.agents.announcements import Announcements, kept
 from processor.agents.connections import ConnectionWatch
 from processor.agents.outputs import alert_rows
 from processor.agents.stage import Deployment
-from processor.agents.telling import Teller, kept
 from processor.core.milestones import MilestoneBook
 from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
@@ -99,7 +99,7 @@ class ThresholdsShard(AcknowledgeShard):
         floor = Floor(config)
         self._book = ThresholdBook(config, floor)
         self._milestones = MilestoneBook(floor)
-        self._teller = Teller(floor)
+        self._announcements = Announcements(floor)
         self._missed = MissedBook()
         asked = {name for name, each in config.connections.items() if getattr(each, "api", None) is not None}
         self._asked = frozenset(asked)
@@ -107,7 +107,7 @@ class ThresholdsShard(AcknowledgeShard):
             bootstrap=deployment.bootstrap, topic=deployment.topic(CONNECTION_STATES), book=self._missed,
             connections=self._asked, turn=self.turn, clock=clock, die=die,
         )  # fmt: skip
-        self._watch = _Watch(self, floor, (self._book, self._milestones), self._teller, horizon, clock, die)
+        self._watch = _Watch(self, floor, (self._book, self._milestones), self._announcements, horizon, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
@@ -122,12 +122,12 @@ class ThresholdsShard(AcknowledgeShard):
         await self.write({THRESHOLD_ALERTS: await self.put_back(published, THRESHOLD_ALERTS, self._restore_alert)})
         now = self._clock()
         await self.turn([*self._book.begin(now), *self._missed.keep_only(self._asked, now)])
-        begun = self._teller.begin(now)
+        begun = self._announcements.begin(now)
         if begun:
             await self.write({THRESHOLD_ALERTS: alert_rows(begun)})
-        for book in (self._book, self._milestones, self._teller, self._missed):
+        for book in (self._book, self._milestones, self._announcements, self._missed):
             await self.forget(book.forget(now - FORGET_AFTER))
-        if self._rules.thresholds or self._milestones.is_needed or self._teller.is_needed:
+        if self._rules.thresholds or self._milestones.is_needed or self._announcements.is_needed:
             self._watch.begin()
         if self._asked:
             self._connections.begin()
@@ -135,7 +135,7 @@ class ThresholdsShard(AcknowledgeShard):
     def _restore_alert(self, _key: bytes, row: bytes) -> None:
         self._book.restore(row)
         self._milestones.restore(row)
-        self._teller.restore(decode_alert(row))
+        self._announcements.restore(decode_alert(row))
         self._missed.restore(decode_alert(row))
 
     async def tick(self, now: int) -> None:
@@ -205,7 +205,7 @@ class _Watch:
         shard: ThresholdsShard,
         floor: Floor,
         books: Sequence[ThresholdBook | MilestoneBook],
-        teller: Teller,
+        announcements: Announcements,
         horizon: Horizon,
         clock: Callable[[], int],
         die: Die,
@@ -213,7 +213,7 @@ class _Watch:
         self._shard = shard
         self.floor = floor
         self._books = books
-        self._teller = teller
+        self._announcements = announcements
         self._horizon = horizon
         self._clock = clock
         self._die = die
@@ -283,11 +283,11 @@ class _Watch:
         """Read all anew and follow it, until the machine's clock is set back."""
         topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
         self.floor = Floor(self.floor.config)
-        for book in (*self._books, self._teller):
+        for book in (*self._books, self._announcements):
             book.rebase(self.floor)
         self._as_of, self._oldest, self._written_by = 0, {}, {}
         takers = {ROSTER: self._take_reps, PANES: self._take_panes}
-        takers |= {each: partial(self._take_others, each) for each in self._teller.topics}
+        takers |= {each: partial(self._take_others, each) for each in self._announcements.topics}
         async with contextlib.AsyncExitStack() as stack:
             followers = [
                 (
@@ -323,22 +323,22 @@ class _Watch:
             while True:
                 turned = await asyncio.to_thread(book.look, as_of, self._clock())
                 if turned:
-                    self._teller.note(turned)
+                    self._announcements.note(turned)
                     await self._shard.turn(turned)
                 if not book.is_behind:
                     break
-        told = await asyncio.to_thread(self._teller.look, as_of, self._clock())
+        told = await asyncio.to_thread(self._announcements.look, as_of, self._clock())
         if told:
             await self._shard.turn([], told)
         if is_time_to_tidy:
             self._tidied_at = as_of
-            for each in (*self._books, self._teller):
+            for each in (*self._books, self._announcements):
                 await self._shard.forget(each.forget(as_of - FORGET_AFTER))
 
     def _let_go(self, as_of: int) -> None:
         """Keep the panes that mean something to a threshold or a goal, of now or later."""
         oldest: dict[bool, Window] = {}
-        for book in (*self._books, self._teller):
+        for book in (*self._books, self._announcements):
             for are_days, first in book.oldest(as_of).items():
                 oldest[are_days] = min(first, oldest.get(are_days, first))
         for are_days, first in oldest.items():
@@ -358,7 +358,7 @@ class _Watch:
     def _take_others(self, topic: Topic, _partition: int, records: list[Fetched]) -> None:
         for record in records:
             if record.key is not None and record.key != FENCE:
-                self._teller.take(topic, record.key, record.value)
+                self._announcements.take(topic, record.key, record.value)
 
     def _take_panes(self, partition: int, records: list[Fetched]) -> None:
         for record in records:

@@ -25,7 +25,7 @@ from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
-from processor.core.say import Say
+from processor.core.team_dependents import TeamDependents
 from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
@@ -74,7 +74,7 @@ class Groups:
         self._merges = Merges()
         self._full: dict[str, bounds.Full] = {}
         """Of groups that hold as many as they take: their own records, and those handed on."""
-        self._say = Say()
+        self._dependents = TeamDependents()
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
         self._repeats = Repeats(definitions)
         self._restored_merges: dict[str, bytes] = {}
@@ -280,7 +280,7 @@ class Groups:
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
         self._counted.pop(group, None)
         self._full.pop(group, None)
-        self._say.note(group, ())
+        self._dependents.note(group, ())
         self._repeats.forget(group)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
@@ -381,13 +381,13 @@ class Groups:
 
     def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
-        for group in sorted(group for rep in moved for group in self._say.groups_of(rep) if group not in done):
+        for group in sorted(group for rep in moved for group in self._dependents.groups_of(rep) if group not in done):
             if self._is_affected(group):
                 self._derive_again(group, output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
-        if self._definitions.lead_response.responder == "team" or self._say.is_moved(group, self._teams.team_on):
+        if self._definitions.lead_response.responder == "team" or self._dependents.is_moved(group, self._teams.team_on):
             return True
         row = self._clocks.get(group[5:])
         clock = None if row is None else decode_clock(row)
@@ -420,7 +420,7 @@ class Groups:
         if result.settles_at is not None and self._filed.get(group) != result.settles_at:
             self._filed[group] = result.settles_at
             heappush(self._coming, (result.settles_at, group))
-        self._say.note(group, tuple(sorted(result.reps)), result.teams)
+        self._dependents.note(group, tuple(sorted(result.reps)), result.teams)
         return result.contributions, None if result.clock is None else encode_clock(result.clock)
 
     def _count(self, group: str, contributions: list[Contribution]) -> None:

@@ -28,9 +28,9 @@ from processor.transport.administration import (
 )
 from processor.transport.following import Follower, read_through, take_progress
 from processor.transport.generations import read_served
-from processor.transport.number_key import read_numbers
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
+from processor.transport.phone_number_key import read_numbers
 from schemas import tasks
 from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter

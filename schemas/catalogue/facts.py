@@ -1,8 +1,9 @@
 """What `from` may name, and what each field of it means: those of records, of groups, and those made of others.
 
 Owns the one table of derived fields: `connected`, `talk`, `conversation`, `valued` and what else is made of the fields
-of a fact, in the words of a condition. What the lead clocks need of a call stands in processor/core/touches.py, as
-plain Python of the same meaning.
+of a fact, in the words of a condition. What people may say of a conversation is schemas/config/conversation.py, which
+comes here as `Rules`. What the lead clocks need of a call stands in processor/core/touches.py, as plain Python of the
+same meaning.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -142,9 +143,8 @@ _TALK = Else(Gap(First(("answered_at",)), First(("ended_at",)), is_clipped=True)
 
 
 def _conversation(rules: Rules) -> Condition:
-    talk = True if rules.min_talk <= 0 else AtLeast(_TALK, rules.min_talk)
     direction = {"both": True, "none": False}.get(rules.calls, Is("direction", rules.calls))
-    return every([_CONNECTED, talk, direction, opposite(Flag("automated"))])
+    return every([_CONNECTED, AtLeast(_TALK, rules.min_talk), direction, opposite(Flag("automated"))])
 
 
 FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {

@@ -1,19 +1,19 @@
 """`floorcast.yaml` as typed values: connections, roster, teams, SLA rules, alerts, retention.
 
-Owns the shape, defaults and checks of the configuration: floor.py, leads.py, goals.py and alerts.py have its parts
-(connections: `schemas.connectors`), whole.py all of it, references.py what the parts say of each other, reading.py the
-way from a file to it. What all files have in common is in `schemas.documents`.
+Owns the shape, defaults and checks of the configuration: floor.py, leads.py, conversation.py, goals.py and alerts.py
+have its parts (connections: `schemas.connectors`), whole.py all of it, references.py what the parts say of each other,
+reading.py the way from a file to it. What all files have in common is in `schemas.documents`.
 """
 
 from schemas.config.alerts import (
-    AlertmanagerChannel,
+    AlertmanagerSettings,
     Alerts,
-    EmailChannel,
+    EmailSettings,
     QuietHours,
-    SlackChannel,
-    TeamsChannel,
+    SlackSettings,
+    TeamsSettings,
     Threshold,
-    WebhookChannel,
+    WebhookSettings,
 )
 from schemas.config.floor import BusinessHours
 from schemas.config.goals import Fiscal, Goal, GoalAmount
@@ -28,7 +28,7 @@ from schemas.documents.values import Currency, Duration, Name, TimeZone
 __all__ = [
     "PERIODS",
     "WINDOW_NAMES",
-    "AlertmanagerChannel",
+    "AlertmanagerSettings",
     "Alerts",
     "BusinessHours",
     "Config",
@@ -36,7 +36,7 @@ __all__ = [
     "Connection",
     "Currency",
     "Duration",
-    "EmailChannel",
+    "EmailSettings",
     "Fiscal",
     "Goal",
     "GoalAmount",
@@ -44,11 +44,11 @@ __all__ = [
     "Name",
     "QuietHours",
     "SlaRule",
-    "SlackChannel",
-    "TeamsChannel",
+    "SlackSettings",
+    "TeamsSettings",
     "Threshold",
     "TimeZone",
-    "WebhookChannel",
+    "WebhookSettings",
     "load_config",
     "parse_config",
 ]

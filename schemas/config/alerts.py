@@ -48,7 +48,7 @@ class QuietHours(Model):
         return begin, end
 
 
-class _Channel(Model):
+class _ChannelSettings(Model):
     names: Names | None = None
     """What it is told of people, as `privacy.names` of screens. Left out: the strictest of the screens, else `full`."""
 
@@ -61,7 +61,7 @@ def _port_of(url: str) -> int | None:
         raise ValueError(msg) from None
 
 
-class _HttpChannel(_Channel):
+class _HttpSettings(_ChannelSettings):
     allow_private: bool = False
     """Whether it may lead into a private network or to this machine."""
     url: SecretStr
@@ -87,26 +87,26 @@ class _HttpChannel(_Channel):
         return url
 
 
-class WebhookChannel(_HttpChannel):
+class WebhookSettings(_HttpSettings):
     """Alerts as JSON to any address, signed as Standard Webhooks if there is a secret."""
 
     kind: Literal["webhook"]
     secret: SigningSecret | None = None
 
 
-class SlackChannel(_HttpChannel):
+class SlackSettings(_HttpSettings):
     """A Slack incoming webhook."""
 
     kind: Literal["slack"]
 
 
-class TeamsChannel(_HttpChannel):
+class TeamsSettings(_HttpSettings):
     """A Microsoft Teams workflow that takes posts."""
 
     kind: Literal["teams"]
 
 
-class AlertmanagerChannel(_HttpChannel):
+class AlertmanagerSettings(_HttpSettings):
     """Prometheus Alertmanager: its address without `/api/v2/alerts`."""
 
     kind: Literal["alertmanager"]
@@ -117,7 +117,7 @@ class AlertmanagerChannel(_HttpChannel):
 MailAddress = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
 
 
-class EmailChannel(_Channel):
+class EmailSettings(_ChannelSettings):
     """Mail by an SMTP server."""
 
     kind: Literal["email"]
@@ -146,8 +146,8 @@ class EmailChannel(_Channel):
         return self
 
 
-Channel = Annotated[
-    WebhookChannel | SlackChannel | TeamsChannel | EmailChannel | AlertmanagerChannel, Field(discriminator="kind")
+ChannelSettings = Annotated[
+    WebhookSettings | SlackSettings | TeamsSettings | EmailSettings | AlertmanagerSettings, Field(discriminator="kind")
 ]
 
 
@@ -259,7 +259,7 @@ class Threshold(Model):
 class Alerts(Model):
     """Who is told of leads that wait too long, and of metrics that cross a limit."""
 
-    channels: dict[Name, Channel] = Field(default_factory=dict, max_length=50)
+    channels: dict[Name, ChannelSettings] = Field(default_factory=dict, max_length=50)
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
     thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
     quiet_after: Duration = HOUR

@@ -1,4 +1,4 @@
-"""How fast a lead wants an answer, and what counts as a conversation.
+"""How fast a lead wants an answer.
 
 Owns which rule is for which lead, and the times in it. Does not measure: the lead clock does.
 """
@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from schemas.documents.values import Duration, DurationText, Model, Real
-from schemas.instants import DAY, HOUR, MINUTE, parse_duration
+from schemas.instants import DAY, HOUR, parse_duration
 
 
 class RuleCondition(Model):
@@ -100,15 +100,3 @@ class LeadResponse(Model):
 def _share_of(share: float, duration: int) -> int:
     # Every lead asks, and there are as many answers as rules: to work one out takes 6 µs.
     return ceil(Fraction(str(share)) * duration)
-
-
-class Conversation(Model):
-    """What is a conversation."""
-
-    min_talk: Duration = MINUTE
-    calls: Literal["both", "outbound", "inbound", "none"] = "both"
-    """Of which direction a call must be to be one."""
-    mails: Literal["answers", "none"] = "answers"
-    """Whether answers by mail count."""
-    meetings: Literal["held", "none"] = "held"
-    """Whether held meetings count among conversations; as meetings they do either way."""

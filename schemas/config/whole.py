@@ -14,11 +14,12 @@ from schemas.catalogue.checking import business_durations
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
+from schemas.config.conversation import Conversation
 from schemas.config.currencies import CurrencyRates
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
 from schemas.config.kept import remarks_on_kept
-from schemas.config.leads import Conversation, LeadResponse, RuleCondition
+from schemas.config.leads import LeadResponse, RuleCondition
 from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig

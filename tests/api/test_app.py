@@ -110,11 +110,11 @@ async def test_unknown_address_is_a_problem(tmp_path: Path, ingest: FakeIngest) 
 async def test_invalid_parameter_is_named_and_its_value_is_not_repeated(tmp_path: Path, ingest: FakeIngest) -> None:
     app = make_app(make_settings(tmp_path), ingest)
 
-    @app.get("/limited")
+    @app.get("/docs/limited")  # as an address that needs no key
     async def limited(limit: Annotated[int, Query(ge=1)]) -> int:
         return limit
 
-    answer = await get(app, "/limited?limit=canary")
+    answer = await get(app, "/docs/limited?limit=canary")
 
     assert answer.status_code == 422
     assert answer.json()["field"] == "limit"
@@ -239,7 +239,7 @@ def test_stream_that_does_not_end_by_itself_does_not_keep_the_process(tmp_path: 
     settings = make_settings(tmp_path)
     app = make_app(settings, ingest)
 
-    @app.get("/endless")
+    @app.get("/docs/endless")  # as an address that needs no key
     async def endless() -> Response:
         async def events() -> AsyncIterator[str]:
             while True:
@@ -250,7 +250,7 @@ def test_stream_that_does_not_end_by_itself_does_not_keep_the_process(tmp_path: 
 
     with httpx.Client(timeout=_PATIENCE_SECONDS) as client, ExitStack() as stack:
         with serving(app, settings) as (host, port):
-            stream = stack.enter_context(client.stream("GET", f"http://{host}:{port}/endless"))
+            stream = stack.enter_context(client.stream("GET", f"http://{host}:{port}/docs/endless"))
             assert next(stream.iter_text()) == "tick"
 
         assert not ingest.is_running

@@ -48,7 +48,8 @@ def ingest() -> FakeIngest:
 def address(settings: Settings, ingest: FakeIngest) -> Iterator[Address]:
     app = make_app(settings, ingest)
 
-    @app.get("/slow")
+    # Below /docs no key is needed, and what no rule names is 404.
+    @app.get("/docs/slow")
     async def slow(request: Request) -> Response:
         async def events() -> AsyncIterator[str]:
             yield "first\n"
@@ -57,7 +58,7 @@ def address(settings: Settings, ingest: FakeIngest) -> Iterator[Address]:
 
         return StreamingResponse(events(), media_type="text/plain")
 
-    @app.get("/fails")
+    @app.get("/docs/fails")
     async def fails() -> Response:
         class Broken(Response):
             async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,12 +67,12 @@ def address(settings: Settings, ingest: FakeIngest) -> Iterator[Address]:
 
         return Broken()
 
-    @app.get("/echo")
+    @app.get("/docs/echo")
     async def echo(n: int) -> Response:
         await asyncio.sleep(0)
         return PlainTextResponse(str(n))
 
-    @app.get("/headers")
+    @app.get("/docs/headers")
     async def headers(request: Request) -> Response:
         return PlainTextResponse(str(len(request.headers)))
 
@@ -188,7 +189,7 @@ def test_second_request_of_a_connection_is_under_the_deadline_too(address: Addre
 @pytest.mark.cut_off
 def test_answer_that_lasts_longer_than_the_deadline_is_not_cut_off(address: Address) -> None:
     with connect(address) as client:
-        client.sendall(b"GET /slow HTTP/1.1\r\nHost: floor\r\n\r\n")
+        client.sendall(b"GET /docs/slow HTTP/1.1\r\nHost: floor\r\n\r\n")
         received = b""
         while b"first" not in received:
             received += client.recv(4096)
@@ -248,7 +249,7 @@ def test_head_over_the_cap_is_answered_431(address: Address, flood: bytes) -> No
 
 def test_head_under_the_cap_is_taken(address: Address) -> None:
     with connect(address) as client:
-        client.sendall(b"GET /headers HTTP/1.1\r\nHost: floor\r\nX-Long: " + b"a" * 7_000 + b"\r\n\r\n")
+        client.sendall(b"GET /docs/headers HTTP/1.1\r\nHost: floor\r\nX-Long: " + b"a" * 7_000 + b"\r\n\r\n")
 
         assert read_answer(client).endswith(b"2")
 
@@ -407,7 +408,7 @@ def test_trailers_are_no_headers(address: Address, ingest: FakeIngest) -> None:
     with connect(address) as client:
         client.sendall(head + b"2\r\n{}\r\n0\r\n" + trailers)
         assert read_answer(client).startswith(b"HTTP/1.1 401 ")
-        client.sendall(b"GET /headers HTTP/1.1\r\nHost: floor\r\n\r\n")
+        client.sendall(b"GET /docs/headers HTTP/1.1\r\nHost: floor\r\n\r\n")
         assert read_answer(client).endswith(b"\r\n\r\n1")
 
     assert not ingest.accepted
@@ -425,7 +426,7 @@ def test_what_is_read_while_answers_wait_is_bounded(address: Address) -> None:
     sent = 0
 
     with connect(address) as client:
-        client.sendall(b"GET /slow HTTP/1.1\r\nHost: floor\r\n\r\n")
+        client.sendall(b"GET /docs/slow HTTP/1.1\r\nHost: floor\r\n\r\n")
         received = b""
         while b"first" not in received:
             received += client.recv(4096)
@@ -444,7 +445,7 @@ def test_requests_behind_one_another_are_answered_in_order_as_far_as_they_may_wa
     number = MAX_PIPELINED * 3
 
     with connect(address) as client:
-        client.sendall(b"".join(b"GET /echo?n=%d HTTP/1.1\r\nHost: floor\r\n\r\n" % n for n in range(number)))
+        client.sendall(b"".join(b"GET /docs/echo?n=%d HTTP/1.1\r\nHost: floor\r\n\r\n" % n for n in range(number)))
         answer = read_to_end(client)
 
     bodies = [int(part.partition(b"\r\n\r\n")[2]) for part in answer.split(b"HTTP/1.1 200 OK\r\n")[1:]]
@@ -506,7 +507,7 @@ def test_client_that_wants_no_more_is_hung_up_on(address: Address, head: bytes) 
 
 def test_answer_that_fails_before_its_body_is_a_500(address: Address) -> None:
     with connect(address) as client:
-        client.sendall(b"GET /fails HTTP/1.1\r\nHost: floor\r\n\r\n")
+        client.sendall(b"GET /docs/fails HTTP/1.1\r\nHost: floor\r\n\r\n")
 
         assert read_to_end(client).startswith(b"HTTP/1.1 500 ")
 

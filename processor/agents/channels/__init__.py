@@ -1,4 +1,8 @@
-"""The channels by kind. A new one is a file here and a line in `_KINDS`."""
+"""The channels by kind.
+
+A new one is a file here, a line in `_KINDS`, and in schemas/config/alerts.py its settings with their place in
+`ChannelSettings`.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -14,7 +14,7 @@ from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import Wording, one_line
 from schemas.alerts import CONNECTION, DIGEST, GOAL, LEVELS, Alert
-from schemas.config import AlertmanagerChannel as Settings
+from schemas.config import AlertmanagerSettings
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.notices import Notice, notice_lines
 
@@ -33,7 +33,7 @@ class AlertmanagerChannel:
     spacing_seconds = 0.5
     repeat_seconds = 60.0
 
-    def __init__(self, name: str, settings: Settings, wording: Wording) -> None:
+    def __init__(self, name: str, settings: AlertmanagerSettings, wording: Wording) -> None:
         self._wording = wording
         self._headers = (
             {} if settings.secret is None else {"authorization": f"Bearer {settings.secret.get_secret_value()}"}

@@ -9,7 +9,7 @@ from processor.agents.channels.announcing import joined
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import Told, Wording, for_people
 from schemas.alerts import Alert
-from schemas.config import SlackChannel, TeamsChannel
+from schemas.config import SlackSettings, TeamsSettings
 from schemas.notices import Notice
 
 
@@ -21,7 +21,7 @@ class ChatChannel(ABC):
     spacing_seconds = 2.0
     repeat_seconds = None
 
-    def __init__(self, name: str, settings: SlackChannel | TeamsChannel, wording: Wording) -> None:
+    def __init__(self, name: str, settings: SlackSettings | TeamsSettings, wording: Wording) -> None:
         self._wording = wording
         self._poster = Poster(
             settings.url.get_secret_value(), allow_private=settings.allow_private, parallel=self.parallel

@@ -21,7 +21,7 @@ from processor.agents.channels.base import RefusedError, UnavailableError, idemp
 from processor.agents.channels.guard import guarded_connection
 from processor.agents.channels.wording import Told, Wording, for_people
 from schemas.alerts import Alert
-from schemas.config import EmailChannel as Settings
+from schemas.config import EmailSettings
 from schemas.instants import to_datetime
 from schemas.notices import Notice, notice_lines
 
@@ -39,7 +39,7 @@ class EmailChannel:
     spacing_seconds = 5.0
     repeat_seconds = None
 
-    def __init__(self, name: str, settings: Settings, wording: Wording) -> None:
+    def __init__(self, name: str, settings: EmailSettings, wording: Wording) -> None:
         parts = urlsplit(settings.url)
         self._port = parts.port or _PORTS[parts.scheme]
         self._name = name

@@ -14,7 +14,7 @@ from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import LISTED
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert, crossing_fields
-from schemas.config import WebhookChannel as Settings
+from schemas.config import WebhookSettings
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.instants import SECOND, format_instant
 from schemas.notices import Notice, notice_lines
@@ -28,7 +28,7 @@ class WebhookChannel:
     spacing_seconds = 0.0
     repeat_seconds = None
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: WebhookSettings) -> None:
         self._name = name
         self._key = None if settings.secret is None else read_key(settings.secret.get_secret_value(), "secret")
         self._poster = Poster(

@@ -1,7 +1,7 @@
 """How people are told of alerts: a headline and a line for each, in plain text and the language of the channels.
 
 Owns the order of what is said. Calls people, teams and leads as far as the channel may know them
-(processor/core/calling.py), and by their ids where nobody says a name. What comes from outside is one line of plain
+(processor/core/alert_names.py), and by their ids where nobody says a name. What comes from outside is one line of plain
 text here; each channel escapes what its own markup takes for more.
 """
 

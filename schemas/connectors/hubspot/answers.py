@@ -16,8 +16,8 @@ from schemas.connectors.events import ShapeError, Statement
 from schemas.connectors.fields import MAX_TEXT, FieldError
 from schemas.connectors.hubspot.api import LINKS, MADE_BY, USERS, modified_at, user_of
 from schemas.connectors.hubspot.events import STATEMENTS, Account, merged_before, merged_ids
-from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import (
+from schemas.connectors.hubspot.object_types import Object
+from schemas.connectors.hubspot.objects import (
     DISPOSITION,
     FURTHER_PROPERTIES,
     MAKER,

@@ -26,8 +26,8 @@ from schemas.connectors.asking import (
     member,
     objects_in,
 )
-from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER, OWNER
+from schemas.connectors.hubspot.object_types import Object
+from schemas.connectors.hubspot.objects import FURTHER_PROPERTIES, MAKER, OWNER
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import count_in
 from schemas.instants import MINUTE, SECOND, parse_instant

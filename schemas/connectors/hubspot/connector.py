@@ -2,7 +2,7 @@
 
 Owns the way from a delivery to changes. Looks nothing up by itself: what an event does not tell is noted, and what the
 API answers comes as a delivery too. Without `api` only what the events say is known, so an account subscribes to
-creation, deletion, restore, merge, association and to the properties in `properties.py`.
+creation, deletion, restore, merge, association and to the properties in `objects.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.answers import said_by
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.events import STATEMENTS, Account, subject_of
-from schemas.connectors.hubspot.objects import objects_of
+from schemas.connectors.hubspot.object_types import objects_of
 from schemas.connectors.hubspot.signatures import check_signature
 from schemas.connectors.kinds import Kind
 from schemas.connectors.tokens import Token

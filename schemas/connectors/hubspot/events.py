@@ -15,8 +15,8 @@ from typing import Any
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, text_member
 from schemas.connectors.fields import FieldError
-from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import (
+from schemas.connectors.hubspot.object_types import CLASSIC, IN_ASSOCIATIONS, Object
+from schemas.connectors.hubspot.objects import (
     DISPOSITION,
     FOLLOWING_YIELDS,
     INFERRED_YIELDS,

@@ -163,7 +163,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_letters_are_listed_shown_and_replayed_after_a_fix(floor: Floor) -> None:
+def test_letters_are_listed_shown_and_put_through_again_after_a_fix(floor: Floor) -> None:
     with floor.worker() as worker:
         floor.deliver("feed", call(1), BROKEN)
         floor.deliver("dialer", call(2), call(3))
@@ -187,7 +187,7 @@ def test_letters_are_listed_shown_and_replayed_after_a_fix(floor: Floor) -> None
 
         in_vain = floor.ask("dead-letters", "replay", "--reason", "unknown_connection")
         assert in_vain.exit_code == 1
-        assert "2 deliveries: 0 were read, 2 are dead letters again" in in_vain.stdout
+        assert "put 2 deliveries through again: 0 were read, 2 are dead letters again" in in_vain.stdout
 
         with urlopen(f"{floor.worker_url}/metrics", timeout=5) as answer:  # noqa: S310 - loopback
             metrics = answer.read().decode()
@@ -198,11 +198,11 @@ def test_letters_are_listed_shown_and_replayed_after_a_fix(floor: Floor) -> None
 
     floor.config.write_text(CONFIG + DIALER)
     with floor.worker():
-        replayed = floor.ask("dead-letters", "replay", "--all")
+        again = floor.ask("dead-letters", "replay", "--all")
 
     # Each content once, though those of the dialer have two letters each by now.
-    assert "3 deliveries: 2 were read, 1 are dead letters again" in replayed.stdout
-    assert replayed.exit_code == 1
+    assert "put 3 deliveries through again: 2 were read, 1 are dead letters again" in again.stdout
+    assert again.exit_code == 1
     assert len(floor.letters("--reason", "not_json")) == 2
 
 

@@ -10,7 +10,7 @@ from deploy.lookups.client import ATTEMPTS, ApiError, Client
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors.asking import Ask, BadAnswerError, Envelope, Steps, decode_envelope, encode_envelope
 from schemas.connectors.hubspot.api import HubSpotSource
-from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from schemas.connectors.hubspot.object_types import BY_TYPE_ID
 from tests.deploy.lookups.world import Clock
 from tests.fakes.http import Request, Response
 from tests.fakes.hubspot import FakeHubSpot

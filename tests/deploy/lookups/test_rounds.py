@@ -339,7 +339,7 @@ async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world
     assert world.known.pending_count("hub") == 0
 
 
-async def test_a_dead_letter_that_is_replayed_is_looked_up(world: World) -> None:
+async def test_a_dead_letter_that_is_put_through_again_is_looked_up(world: World) -> None:
     id = deal(world)
     world.crm.tokens, tokens = set(), world.crm.tokens
     with pytest.raises(ApiError):

@@ -267,7 +267,7 @@ def test_4000_groups_dropped_at_once_of_4000_reps_cost_each_its_own(how: str) ->
         ledger, folded = Ledger("ledger.0", definitions_of(config)), Groups("responses.0", definitions_of(config))
         log = [change("lead", f"l{n}", NOW, rep=f"r{n}", received_at=NOW, status="disqualified") for n in range(amount)]
         folded.fold(told_by(log, ledger), NOW)
-        assert len(folded) == len(folded._say._reps_of) == amount
+        assert len(folded) == len(folded._dependents._reps_of) == amount
         steps: list[int] = []
 
         def drop() -> None:
@@ -293,7 +293,7 @@ def test_4000_groups_dropped_at_once_of_4000_reps_cost_each_its_own(how: str) ->
     assert many.total() > 0
     assert all(many[name] <= 10 * few[name] for name in many)
     assert many.total() <= 4 * 4_000
-    assert not any((folded._say._reps_of, folded._say._groups_of, folded._clocks, folded._counted))
+    assert not any((folded._dependents._reps_of, folded._dependents._groups_of, folded._clocks, folded._counted))
     if how == "retention":
         assert len(folded) == 0
         assert max(steps) <= SLICE
@@ -324,13 +324,13 @@ def test_a_group_that_goes_costs_its_own_reps_only() -> None:
         def values(self) -> Any:
             pytest.fail("all reps were looked at")
 
-    folded._say._groups_of = Looked(folded._say._groups_of)
+    folded._dependents._groups_of = Looked(folded._dependents._groups_of)
     while folded.fold([], NOW + 60 * DAY).rows:
         pass
 
     assert len(folded) == 0
-    assert not folded._say._groups_of
-    assert not folded._say._reps_of
+    assert not folded._dependents._groups_of
+    assert not folded._dependents._reps_of
 
 
 # --- Merges -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -9,7 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from processor.core.definitions import Definitions, definitions_of
+from processor.core.facts import Known
 from processor.core.plan import Contribution, Evaluator, digest_of_id
+from processor.core.touches import attempt_at, is_connected, talk_of
 from processor.native.plan import CompiledPlan
 from schemas.catalogue.amounts import limbs, number_of, rate_on, total
 from schemas.catalogue.conditions import (
@@ -32,10 +36,12 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
+from schemas.catalogue.facts import FLAGS, NUMBERS
 from schemas.catalogue.plan import Credit, Form, Ids, Measure, Part, plan_of
 from schemas.catalogue.rules import EVER
-from schemas.instants import MINUTE
+from schemas.instants import MINUTE, SECOND
 from schemas.records import FIELD_CODES, FIELDS, FieldType, fold_all
+from tests.builders import make_config
 from tests.strategies import NOW, changes
 
 CALM = settings(
@@ -308,6 +314,45 @@ def test_a_plan_that_is_too_large_or_counts_money_is_left_to_python(number: int,
     contributions = Evaluator(plan, {}).of_record(kind, {at.fields[0]: NOW, "rep": "r1"}.get)
 
     assert CompiledPlan(plan, {}).contributions(row) == (contributions if number * 100 < 2048 else None)
+
+
+# ------------------------------------------------------------------ what the clocks of leads ask of a call
+
+
+CALLS = st.fixed_dictionaries(
+    {
+        "dialed_at": st.just(NOW),
+        "direction": st.sampled_from(["inbound", "outbound"]),
+        "outcome": st.sampled_from([None, "connected", "voicemail"]),
+        "answered_at": st.sampled_from([None, NOW, NOW + SECOND]),
+        "ended_at": st.sampled_from([None, NOW, NOW + SECOND, NOW + MINUTE]),
+        "talk_seconds": st.sampled_from([None, 0, SECOND - 1, SECOND, MINUTE]),
+    },
+    optional={"automated": st.sampled_from([None, False, True])},
+)
+"""Of some their talk is as long as the least that makes a conversation, or a little shorter."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(CALLS, st.sampled_from(["1s", "1m"]))
+def test_the_clock_of_a_lead_means_by_connected_and_talk_what_metrics_mean(call: dict[str, Any], least: str) -> None:
+    definitions = _with_talk(least)
+    rules, record = definitions.rules, Known(_row("call", call))
+    talk = NUMBERS["call", "talk"]
+
+    connected, talked = is_connected(record), talk_of(record)
+    assert _holds(FLAGS["call", "connected"](rules), call.get) == connected
+    assert (_register(talk.register, call.get) if _holds(talk.where, call.get) else 0) == (talked if connected else 0)
+    is_conversation = _holds(FLAGS["call", "conversation"](rules), call.get)
+    assert is_conversation == (connected and talked >= rules.min_talk and call.get("automated") is not True)
+    if call.get("direction") == "inbound":
+        # One in which they talked with us is what answers a lead.
+        assert is_conversation == (attempt_at(record, definitions) is not None)
+
+
+@cache
+def _with_talk(least: str) -> Definitions:
+    return definitions_of(make_config(conversation={"min_talk": least}))
 
 
 # ------------------------------------------------------------------ money, which is Python's

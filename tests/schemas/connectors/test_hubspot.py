@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from deploy.verification.records import fold as recount
 from schemas.connectors import read_connection
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
-from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from schemas.connectors.hubspot.object_types import BY_TYPE_ID
 from schemas.connectors.hubspot.signatures import sign_v1, sign_v2, sign_v3, signed_uri
 from schemas.instants import DAY, MINUTE, parse_instant
 from schemas.records import Record, RecordChange, decode_record, decode_values, fold_all

@@ -9,7 +9,7 @@ from schemas.connectors.aircall.api import AircallSource
 from schemas.connectors.asking import Answer, BadAnswerError, Changed, Page, Steps, Stretch
 from schemas.connectors.close.api import CloseSource
 from schemas.connectors.hubspot.api import HubSpotSource
-from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from schemas.connectors.hubspot.object_types import BY_TYPE_ID
 from schemas.connectors.lists import ALIKE, Walk
 from schemas.connectors.pipedrive.api import PipedriveSource
 from schemas.connectors.salesforce.api import SalesforceSource

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
-from api.http.scopes import scope_of
+from api.http.scopes import UnnamedAddressError, scope_of
 from schemas.instants import HOUR
 from schemas.keys import ApiScope
 from tests.api.reading import Floor
@@ -153,25 +155,56 @@ async def test_unknown_screen_is_named(floor: Floor) -> None:
 
 
 async def test_every_route_has_its_line_in_the_table_of_scopes(floor: Floor) -> None:
-    found = {
-        (method, path): scope_of(method, path)
-        for route in floor.app.routes
-        if isinstance(route, APIRoute)
-        for path in [route.path_format]
-        for method in route.methods or ()
-    }
+    found: dict[tuple[str, str], ApiScope | None] = {}
+    for route in floor.app.routes:
+        # Of whatever kind: what is mounted too, and what FastAPI adds by itself.
+        assert isinstance(route, Route | Mount), f"{route}: Identity looks at HTTP alone"
+        if isinstance(route, Mount):
+            found["GET", f"{route.path}/"] = scope_of("GET", f"{route.path}/")
+        else:
+            assert route.methods, f"{route} takes whatever is asked"
+            found |= {(method, route.path_format): scope_of(method, route.path_format) for method in route.methods}
 
     open_ones = {path for (_, path), scope in found.items() if scope is None}
     assert open_ones == {
-        "/", "/livez", "/readyz", "/docs", "/docs/start.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css",
-        "/docs/runbooks", "/docs/runbooks/", "/docs/runbooks/{name}.md",
-        "/v1/screens/codes", "/v1/screens/codes/{code}", "/floor/key", "/me/key",
+        "/", "/livez", "/readyz", "/openapi.json", "/static/", "/docs", "/docs/start.js",
+        "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/runbooks", "/docs/runbooks/",
+        "/docs/runbooks/{name}.md", "/v1/screens/codes", "/v1/screens/codes/{code}", "/floor/key", "/me/key",
     }  # fmt: skip
     actions = {path for (method, path), scope in found.items() if method == "POST" and scope is ApiScope.ADMIN}
     assert actions == {
         "/v1/alerts/{alert}/acknowledge", "/v1/alerts/{alert}/snooze", "/v1/screens/pair", "/v1/screens/{device}",
         "/floor/alerts",
     }  # fmt: skip
+
+
+async def test_what_no_rule_names_is_open_to_nobody_also_where_a_route_is_behind_it(floor: Floor) -> None:
+    async def said(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("secret")
+
+    floor.app.router.routes[:0] = [
+        Route("/added", said),
+        Route("/docsadmin", said),
+        Route("/webhooks-of-all", said),
+        Mount("/mounted", routes=[Route("/inside", said)]),
+    ]
+    floor.app.add_api_route("/told", said)
+
+    for path in ("/added", "/docsadmin", "/webhooks-of-all", "/mounted/inside", "/told", "/nowhere"):
+        with pytest.raises(UnnamedAddressError):
+            scope_of("GET", path)
+        for key in ({}, floor.key("admin")):
+            answer = await floor.get(path, headers=key)
+            assert (answer.status_code, answer.json()["detail"]) == (404, "Not Found"), path
+
+
+async def test_an_address_that_needs_no_key_does_not_open_those_that_only_begin_like_it(floor: Floor) -> None:
+    floor.key()
+
+    for path in ("/v1/screens/codesx", "/v1/screens/codes-of-all"):
+        assert (await floor.post(path, {"scene": "s"})).status_code == 401, path
+    assert scope_of("POST", "/webhooks/feed") is None
+    assert scope_of("GET", "/docs") is None
 
 
 async def test_id_that_looks_like_an_address_of_boards_is_no_way_in(floor: Floor) -> None:

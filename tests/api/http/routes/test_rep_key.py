@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from api.http.scopes import OF_REPS
+from api.http.scopes import OPEN_TO_REPS
 from api.read.subscriptions import Filter
 from processor.core.milestones import MilestoneBook
 from schemas.alerts import encode_alert
@@ -243,4 +243,4 @@ def test_every_address_of_reps_is_there(floor: Floor) -> None:
     """A misspelt line of the table would open nothing, and say so nowhere."""
     paths = {route.path for route in floor.app.routes if isinstance(route, APIRoute)}
 
-    assert paths >= OF_REPS
+    assert paths >= OPEN_TO_REPS

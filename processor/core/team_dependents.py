@@ -13,8 +13,8 @@ Teams = Mapping[tuple[str, Day], str | None]
 _NONE: Teams = {}
 
 
-class Say:
-    """The list of who has a say in what: reps by group, and groups by rep."""
+class TeamDependents:
+    """Reps by the groups that depend on their teams, and groups by rep."""
 
     def __init__(self) -> None:
         self._groups_of: dict[str, set[str]] = {}
@@ -22,7 +22,7 @@ class Say:
         self._teams_of: dict[str, Teams] = {}
 
     def groups_of(self, rep: str) -> Collection[str]:
-        """The groups in whose result the rep's team has a say."""
+        """The groups whose result depends on the rep's team."""
         return self._groups_of.get(rep, ())
 
     def is_moved(self, group: str, team_on: Callable[[str, Day], str | None]) -> bool:
@@ -30,7 +30,7 @@ class Say:
         return any(team_on(rep, day) != team for (rep, day), team in self._teams_of.get(group, _NONE).items())
 
     def note(self, group: str, reps: tuple[str, ...], teams: Teams = _NONE) -> None:
-        """Note who has a say in the group's result, and by which teams its other clocks go."""
+        """Note on whose teams the group's result depends, and by which teams its other clocks go."""
         if teams:
             self._teams_of[group] = teams
         else:

@@ -1,4 +1,4 @@
-"""The key by which telephone numbers are hidden: made once for a deployment, at random, and kept in `generations`.
+"""The key by which telephone numbers are hidden (HMAC): made once for a deployment, at random, kept in `generations`.
 
 Owns its reading and its making. All who read deliveries hide by the same one, whoever starts first: each that finds
 none writes one of its own under a name of its own, and the first one that lies in the topic is everybody's.

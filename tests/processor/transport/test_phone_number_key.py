@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from processor.transport.administration import ensure_topics
-from processor.transport.number_key import read_numbers
+from processor.transport.phone_number_key import read_numbers
 from schemas.instants import DAY
 from schemas.numbers import KEY_SIZE, NONE_KEPT
 from tests.builders import make_config

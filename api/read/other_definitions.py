@@ -28,7 +28,7 @@ class Message(Protocol):
     def timestamp(self) -> int: ...
 
 
-class Holding:
+class OtherDefinitions:
     """By which definitions each partition is written, as far as it was read."""
 
     def __init__(self, ours: str) -> None:

@@ -17,7 +17,7 @@ from schemas.topics import DEALS, LEAD_CLOCKS, Topic
 from schemas.windows import Window
 
 
-class Teller:
+class Announcements:
     """Both books, and the leads that wait."""
 
     def __init__(self, floor: Floor) -> None:

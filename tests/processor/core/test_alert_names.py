@@ -3,7 +3,7 @@
 import pytest
 
 from processor.agents.channels.wording import Wording
-from processor.core.calling import with_names
+from processor.core.alert_names import with_names
 from schemas.alerts import Alert
 from schemas.naming import Names, strictest
 from tests.alert_builders import make_alert, make_crossing
