@@ -28,12 +28,12 @@ class LiveFloor(Floor):
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        @self.app.get("/loop")
+        @self.app.get("/docs/loop")
         async def loop() -> None:
             self.loop = asyncio.get_running_loop()
 
         with serving(self.app, self.settings) as (host, port):
-            httpx.get(f"http://{host}:{port}/loop", timeout=_PATIENCE_SECONDS)
+            httpx.get(f"http://{host}:{port}/docs/loop", timeout=_PATIENCE_SECONDS).raise_for_status()
             yield f"http://{host}:{port}"
 
     def tell(self, *changes: Any) -> None:
