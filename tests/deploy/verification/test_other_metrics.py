@@ -252,13 +252,15 @@ def test_each_owner_in_turn_has_a_clock_that_their_own_touch_stops() -> None:
     ]
     by = definitions("""
 metrics:
-  due: {unit: count, type: response, clock: holder, stat: due, within: 30m}
+  due: {unit: count, type: response, clock: holder, stat: due}
+  half_an_hour: {unit: count, type: response, clock: holder, stat: due, within: 30m}
   p50: {unit: seconds, type: response, clock: holder, stat: p50}
   missed: {unit: count, type: response, clock: holder, stat: missed, within: sla}
 """)
 
     assert value(floor, by, "p50", rep="ben") == 12 * 60
     assert value(floor, by, "due", rep="ana") == 0  # taken away before it was due
+    assert value(floor, by, "half_an_hour", rep="ana") == 1  # which she had to herself
     assert value(floor, by, "missed", rep="cleo", now=f"{DAY}12:30Z") == 1
     assert value(floor, by, "missed", now=f"{DAY}12:30Z") == 1
 
