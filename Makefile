@@ -77,10 +77,10 @@ $(CLIENT)/installed: requirements-client.lock | $(BIN)/python
 demo: install
 	@exec $(BIN)/$(if $(CRM),python -m tests.fakes.demo $(CRM),floorcast demo)
 
-# Four at a time on two cores: half of a test's time is waiting for processes, or for an instant to come. A module
-# stays with one of them, so what serves it is started once. The order is that of tests/conftest.py.
+# Three at a time on two cores: more than half of a test's time is waiting for processes. A module stays with one of
+# them, so what serves it is started once. The order is that of tests/conftest.py.
 test: install dev $(NODE_TOOLS)
-	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-board
 
 # A floor over each fake CRM, as large as a day's. A short form of it is among the tests.
