@@ -61,10 +61,6 @@ def _run(settings: Settings, work: Work) -> Mapping[str, int]:
             fail([str(error)], ExitCode.WRONG_USE)
         except backups.MissingTopicError as error:
             fail([f"{error}: floorcast topics makes it"], ExitCode.DIFFERENCES)
-        except OSError as error:
-            if error.filename is None:
-                raise
-            fail([f"{error.filename}: {error.strerror}"], ExitCode.WRONG_USE)
 
 
 def _words(counts: Mapping[str, int]) -> str:

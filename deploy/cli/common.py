@@ -1,6 +1,7 @@
 """What every command does before and after its work: settings, the floorcast it is about, lines and exit codes."""
 
 import asyncio
+import errno
 import inspect
 import os
 import re
@@ -136,7 +137,7 @@ def checked_config(path: Path) -> "Config":
 
 @contextmanager
 def kafka_of(target: "Target") -> Iterator[None]:
-    """Ends the command with what was in the way, where Kafka does not do what it is asked in here."""
+    """Ends the command with what was in the way, where Kafka does not do what it is asked in here, or a file."""
     from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
     from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415
     from schemas.kafka_refusals import what_failed  # noqa: PLC0415
@@ -148,6 +149,8 @@ def kafka_of(target: "Target") -> Iterator[None]:
     except UnacknowledgedError as error:
         fail([error.detail], ExitCode.UNREACHABLE)
     except (KafkaError, OSError, TimeoutError) as error:
+        if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+            fail([f"{error.filename or 'the disk'}: {error.strerror}"], ExitCode.WRONG_USE)
         fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
 
 

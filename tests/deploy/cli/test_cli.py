@@ -1,5 +1,6 @@
 """The command line: exit codes, one-line errors, settings from the environment, and how children are named."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -357,3 +359,23 @@ def test_no_name_from_outside_moves_the_cursor_or_turns_a_line_around(
     assert (
         "".join(capsys.readouterr()) == "column 'a\ufffd[2J\ufffd\ufffdb\ufffdc\ufffd': two\nlines\tof é and リード\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (FileExistsError(errno.EEXIST, "File exists", "data/imports"), 2, "data/imports: File exists\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "the disk: No space left on device\n"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), 3, "no Kafka answers at "),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_not_said_of_kafka(
+    error: OSError, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with refused_port() as port:
+        about = target.Target(f"127.0.0.1:{port}", "floorcast.", Path("floorcast.yaml"), url=None)
+        with pytest.raises(typer.Exit) as ended, common.kafka_of(about):
+            raise error
+
+    assert ended.value.exit_code == code
+    assert capsys.readouterr().err.startswith(words)
