@@ -281,14 +281,16 @@ class FakeSalesforce(FakeServer):
         return Response(200, {"deletedRecords": told, "latestDateCovered": query["end"]})
 
     def _table(self, object: str, *, is_all: bool) -> list[dict[str, Any]] | None:
-        if object in self.unseen:
-            return None
         if object in FIELDS:
-            return [
-                self._written(object, row)
-                for row in self.rows[object].values()
-                if not row.is_emptied and (is_all or row.deleted_at is None)
-            ]
+            return (
+                None
+                if object in self.unseen
+                else [
+                    self._written(object, row)
+                    for row in self.rows[object].values()
+                    if not row.is_emptied and (is_all or row.deleted_at is None)
+                ]
+            )
         if object in ("OpportunityHistory", "LeadHistory"):
             of = object.removesuffix("History")
             rows = self.rows[of].values()
