@@ -500,3 +500,42 @@ async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world
 
     assert await reconcile(world) == {"call": 1}
     assert record(world, "call", call).get("lead") == lead
+
+
+class MatchedWorld(World):
+    """A portal whose calls a dialler tells of too."""
+
+    def config_of(self, url: str) -> Config:
+        hub = settings_of(url) | {"match": {"calls": {"with": "air", "within": "90s"}}}
+        return make_config(
+            connections={"hub": hub, "air": {"kind": "aircall", "secrets": ["aircall-token-1"]}}, pipelines=PIPELINES
+        )
+
+
+@pytest.mark.parametrize(("make", "missed"), [(MatchedWorld, {"call": 1}), (World, {})], ids=["compared", "not"])
+async def test_a_telephone_number_is_not_kept_on_disk_and_an_edit_of_one_that_is_compared_is_found(
+    make: type[World], missed: dict[str, int], tmp_path: Path
+) -> None:
+    async with make(tmp_path, lost=0.0, repeated=0.0) as world:
+        fields = {
+            "hubspot_owner_id": "901", "hs_timestamp": iso(world.crm.now()), "hs_call_direction": "OUTBOUND",
+            "hs_call_to_number": "+49 30 1110001", "hs_call_disposition": CONNECTED,
+        }  # fmt: skip
+        id, events = world.crm.create("calls", fields)
+        world.send(events)
+        await look_up(world)
+        world.clock.now += HOUR
+        world.crm.set("calls", id, {"hs_call_to_number": "+49 30 2220002"})
+
+        assert await reconcile(world) == missed
+        await world.catch_up()
+        found = world.known.record("hub", "call", id)
+        assert found is not None
+        assert (found.get("number") is None) is (make is World)
+        world.known.close()
+        assert all(
+            digits not in path.read_bytes()
+            for path in world.folder.glob("known*")
+            for digits in (b"1110001", b"2220002")
+        )
+        await world.begin()
