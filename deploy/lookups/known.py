@@ -6,7 +6,6 @@ telephone numbers it has what is kept of them anywhere.
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +99,10 @@ class Known:
         self._rows: dict[tuple[str, str], Record] = {}
 
     def forget(self) -> None:
-        """Everything that the log says: it is read from its beginning again."""
+        """Everything that the log says: it is read from its beginning again. How much has changed it does not say."""
         self._file.executescript(
             "DELETE FROM positions; DELETE FROM records; DELETE FROM lookups; DELETE FROM missed; DELETE FROM unseen;"
-            "DELETE FROM compared; DELETE FROM changed; VACUUM;"
+            "DELETE FROM compared; VACUUM;"
         )
 
     def close(self) -> None:
@@ -176,13 +175,17 @@ class Known:
         query = f"SELECT id, modified FROM compared WHERE connection = ? AND object = ? AND id IN ({_marks(ids)})"  # noqa: S608
         return dict(self._file.execute(query, (connection, object, *ids)))
 
-    def note_compared(self, connection: str, object: str, found: Iterable[tuple[str, int]], forget: int) -> None:
-        """Note that these were compared as of their modification; forget what was modified before `forget`."""
-        found = list(found)
+    def note_compared(
+        self, connection: str, object: str, found: Sequence[tuple[str, int]], *, at: int, forget: int
+    ) -> None:
+        """Note that these were compared then, as of their modification; forget what was modified before `forget`.
+
+        They count as changed when they are compared, as what is missed does: else a share would be of other records.
+        """
         self._file.execute("BEGIN")
-        self._file.executemany(
+        self._file.execute(
             "INSERT INTO changed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(connection, hour, count) for hour, count in Counter(modified // HOUR for _, modified in found).items()],
+            (connection, at // HOUR, len(found)),
         )
         self._file.execute("DELETE FROM changed WHERE hour < ?", ((forget - MISSED_KEPT) // HOUR,))
         self._file.executemany(

@@ -245,7 +245,7 @@ class Rounds:
                     envelope = await self._client.run(self._source.read(object.name, ids))
                 held = await self._tell(object, envelope, asked_at, begun)
                 done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
-                self._known.note_compared(self.name, noted_as, done, since - HOUR)
+                self._known.note_compared(self.name, noted_as, done, at=self._clock(), forget=since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
             goes_on = walk.goes_on(page)
