@@ -90,8 +90,8 @@ def asked(config: Config) -> dict[str, CrmConnection]:
 def digest_of(connections: Mapping[str, Connection], numbers: Numbers) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
-        name: [connection.model_dump(mode="json", exclude={"secrets", "api"}), sorted(connection.people)]
-        for name, connection in connections.items()
+        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.zone]
+        for name, each in connections.items()
     }
     meaning = msgspec.json.encode([version("floorcast"), said], order="sorted")
     return hashlib.blake2b(meaning, key=numbers.key).hexdigest()[:32]
