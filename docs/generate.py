@@ -218,7 +218,7 @@ def _models(root: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def _meaning(model: type[BaseModel], name: str, hint: Any) -> str:
-    """What stands below a field; where nothing does, what it holds says what it is: a part with a section of its own."""
+    """What stands below a field; where nothing does, what the part that it holds says of itself."""
     note = _notes(model).get(name)
     if note is not None:
         return note

@@ -117,7 +117,7 @@ class Rep(Model):
     team: Name | None = None
     """One of `teams`, whatever records say."""
     active: bool | None = None
-    """Whether the person works here; once it is `false` no threshold looks at the person, and what was done still counts."""
+    """Whether the person works here; if `false` no threshold looks at the person, and what was done still counts."""
     since: DateOrInstant | None = None
     """The first day of the person here, as `2026-03-18`, or an instant of it."""
     until: DateOrInstant | None = None
