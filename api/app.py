@@ -279,9 +279,8 @@ def main(settings: Settings) -> int:
                 return _refuse("; ".join(wrong))
             for remark in media_remarks(settings.config, config):
                 log.warning("media.missing", what=remark)
-        for name, connection in config.connections.items():
-            for setting, why in connection.remarks().items():
-                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
+        for remark in config.connection_remarks():
+            log.warning("connection.not_advised", what=remark)
         if not settings.is_loopback and not has_keys(settings.keys) and asyncio.run(are_keys_missing(settings)):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)
