@@ -95,8 +95,8 @@ router = APIRouter(tags=["webhooks"], route_class=_DeliveryRoute)
 async def _described(connection: str) -> None:
     """Stored raw before it is answered. What it says is read later: a body that nobody can read is taken too.
 
-    Signed as the connection's kind has it: there is no API key. Gzip is taken, within the same limit of size. Salesforce
-    signs nothing: its address goes on behind the connection's name with the secret, `/webhooks/{connection}/{secret}`.
+    Signed as the connection's kind has it: there is no API key. Gzip is taken, within the same limit of size.
+    Salesforce signs nothing: its address is `/webhooks/{connection}/{secret}`.
     """
 
 
