@@ -37,7 +37,7 @@ from api.http.request_log import current_request
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
-from api.write.refusals import RefusedError
+from api.write.refusals import StoreRefusedError
 from schemas.config import Connection
 from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
@@ -203,7 +203,7 @@ class WebhookEndpoint:
 
     async def _refuse(self, name: str, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and answer; to be called where the exception is handled."""
-        if isinstance(error, RefusedError):
+        if isinstance(error, StoreRefusedError):
             error = of_refusal(error)
         slug = error.slug if isinstance(error, ApiError) else ApiError.slug
         self._count(name, slug.replace("-", "_"))
