@@ -22,7 +22,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.description import describe
+from api.http.description import description_of
 from api.http.middleware import middleware
 from api.http.routes import (
     alerts,
@@ -215,7 +215,7 @@ class _Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """What `/openapi.json` answers."""
-        return describe(self)
+        return description_of(self)
 
 
 def _add(app: FastAPI, router: APIRouter) -> None:
@@ -339,7 +339,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build,
+        build=boards.board_build,
         asking=KafkaFacts(settings.kafka),
     )
 

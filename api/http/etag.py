@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
-from api.read.response_cache import Known, tag_of
+from api.read.response_cache import KnownAnswer, tag_of
 
 _MOVES_BY_ITSELF = frozenset(
     {
@@ -52,12 +52,12 @@ class EncodedRows:
         return self._values.hexdigest()
 
 
-def answer_known(found: Known, as_of: str) -> Response:
+def answer_known(found: KnownAnswer, as_of: str) -> Response:
     """The answer as of an instant."""
     return _tagged(found.tag, b"".join((found.before, as_of.encode(), found.after)))
 
 
-def answer(request: Request, payload: Any) -> Response:
+def tagged_answer(request: Request, payload: Any) -> Response:
     """The payload as JSON."""
     return _tagged(tag_of(_values(request, payload)), orjson.dumps(payload, default=_parts_of))
 

@@ -11,8 +11,8 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError
-from api.http.etag import EncodedRows, answer, answer_text
-from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown
+from api.http.etag import EncodedRows, answer_text, tagged_answer
+from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown_name
 from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
 from api.read.csv_rows import Table
 from api.read.metric_rows import MetricRows
@@ -50,7 +50,7 @@ Format = Annotated[
 ]
 
 
-class Asked:
+class RowQuestion:
     """The rows that a request asks for."""
 
     def __init__(self, request: ReadRequest, rows: MetricRows, compare: Sequence[str], *, is_csv: bool) -> None:
@@ -89,7 +89,9 @@ class Asked:
     def _answer(self, payload: Json, table: Table | None) -> Response:
         """The payload, or its rows as a table."""
         found = (
-            answer(self._request, payload) if table is None else answer_text(self._request, payload, table.text, CSV)
+            tagged_answer(self._request, payload)
+            if table is None
+            else answer_text(self._request, payload, table.text, CSV)
         )
         found.headers.add_vary_header("accept")
         return found
@@ -104,14 +106,16 @@ async def read_rows(
     compare: Compare = None,
     goals: EveryGoal = None,
     format: Format = None,
-) -> Asked:
+) -> RowQuestion:
     """What is asked for. 422 naming the parameter that means nothing."""
     view = request.view
-    check_dimension(view, by, view.catalogue if metrics is None else metrics)
+    require_dimension(view, by, view.catalogue if metrics is None else metrics)
     kinds = read_names("compare", compare) or ()
     for kind in kinds:
         if kind not in COMPARISONS:
-            raise InvalidParameterError(field="compare", detail=f"{shown(kind)} is not one of {', '.join(COMPARISONS)}")
+            raise InvalidParameterError(
+                field="compare", detail=f"{shown_name(kind)} is not one of {', '.join(COMPARISONS)}"
+            )
         if request.access.rep is not None and kind not in _OWN:
             msg = f"this key shows one rep alone: compare with {', '.join(sorted(_OWN))}"
             raise ForbiddenError(msg)
@@ -120,13 +124,13 @@ async def read_rows(
         view, span, request.now, metrics, by=by, compare=() if is_csv else kinds, every_goal=goals == "all",
         sees_organisation=request.access.team is None,
     )  # fmt: skip
-    return Asked(request, rows, kinds, is_csv=is_csv)
+    return RowQuestion(request, rows, kinds, is_csv=is_csv)
 
 
-RowsAsked = Annotated[Asked, Depends(read_rows)]
+RowsAsked = Annotated[RowQuestion, Depends(read_rows)]
 
 
-def check_dimension(view: View, by: str | None, metrics: Iterable[str]) -> None:
+def require_dimension(view: View, by: str | None, metrics: Iterable[str]) -> None:
     """422 where there is no dimension of that name, or a metric is not counted by it."""
     if by is None or known_dimension(view, by) is None:
         return

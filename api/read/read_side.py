@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
 from api.read.exported_part import ExportedPart, is_part, windows_in_whole
-from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
+from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingSeries, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
-from api.read.making import at_once, spread
+from api.read.piecemeal import at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
@@ -153,7 +153,7 @@ class ReadSide:
         await asyncio.sleep(0)
         if not self.is_loaded:
             return self.picture(self._clock())
-        teams, waiting = ExportedReps(self.view, self._clock()), WaitingLeads(self.view, self._clock())
+        teams, waiting = ExportedReps(self.view, self._clock()), WaitingSeries(self.view, self._clock())
         for each in (teams, waiting):
             while not each.look_at(_LOOKED_AT_ONCE):
                 await asyncio.sleep(0)
@@ -170,7 +170,7 @@ class ReadSide:
         self,
         now: int,
         reps: ExportedReps | None = None,
-        leads: WaitingLeads | None = None,
+        leads: WaitingSeries | None = None,
         goals: ExportedGoals | None = None,
         part: ExportedPart | None = None,
     ) -> Picture:
@@ -192,7 +192,7 @@ class ReadSide:
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
         self._responses.observe((), now)
-        reps, leads = reps or ExportedReps(view, now), leads or WaitingLeads(view, now)
+        reps, leads = reps or ExportedReps(view, now), leads or WaitingSeries(view, now)
         reps.look_at()
         leads.look_at()
         goals = goals or ExportedGoals(view, reps.teams, now)

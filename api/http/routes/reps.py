@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
     Cursor,
@@ -39,7 +39,7 @@ async def metric_catalogue(request: ReadRequest) -> Response:
     view, now = request.view, request.now
     today = date_of(view.calendar.day_of(now))
     rows = [metric_json(view.catalogue, name, today) for name in view.catalogue]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/reps", summary="The roster", response_model=RepsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
@@ -47,7 +47,7 @@ async def roster(request: ReadRequest, team: TeamAsked = None) -> Response:
     """Everybody in the roster, and everybody that records name."""
     access, view, now = request.access, request.view, request.now
     rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
@@ -62,7 +62,7 @@ async def teams(request: ReadRequest) -> Response:
         for team, name in view.roster.team_names.items()
         if access.allows_team(team) and (access.rep is None or team in members)
     ]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get(
