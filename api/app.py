@@ -22,7 +22,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.description import describe
+from api.http.description import description_of
 from api.http.middleware import middleware
 from api.http.routes import (
     alerts,
@@ -215,7 +215,7 @@ class _Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """What `/openapi.json` answers."""
-        return describe(self)
+        return description_of(self)
 
 
 def _add(app: FastAPI, router: APIRouter) -> None:
@@ -279,9 +279,8 @@ def main(settings: Settings) -> int:
                 return _refuse("; ".join(wrong))
             for remark in media_remarks(settings.config, config):
                 log.warning("media.missing", what=remark)
-        for name, connection in config.connections.items():
-            for setting, why in connection.remarks().items():
-                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
+        for remark in config.connection_remarks():
+            log.warning("connection.not_advised", what=remark)
         if not settings.is_loopback and not has_keys(settings.keys) and asyncio.run(are_keys_missing(settings)):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)
@@ -340,7 +339,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build,
+        build=boards.board_build,
         asking=KafkaFacts(settings.kafka),
     )
 
