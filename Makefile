@@ -112,7 +112,7 @@ fuzz: install dev
 sanitize: install dev
 	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
-# Changes files; `python -m deploy.digests --check` only looks.
+# Asks the registry and changes files; `python -m deploy.digests --check` only looks.
 digests: install
 	$(BIN)/python -m deploy.digests
 

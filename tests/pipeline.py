@@ -60,7 +60,7 @@ class Pipeline:
             for frame in change_frames(mine) if mine else ():
                 batch = new_batch()
                 batch.add(frame)
-                for part in batch.parts(self.ledgers[p].horizon.at):
+                for part in batch.parts(self.ledgers[p].cutoff.at):
                     self._fold(p, part)
 
     def _fold(self, p: int, batch: Batch) -> None:

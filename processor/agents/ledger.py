@@ -50,7 +50,7 @@ class LedgerShard(StageShard):
         """Have the rows and panes back, derive what no checkpoint has, and publish where what was published differs."""
         found = await self.recover_since(state_of)
         name = self.deployment.topic
-        self.ledger.horizon.restore(self.progress.kept_from)
+        self.ledger.cutoff.restore(self.progress.kept_from)
         began = time.monotonic()
         if isinstance(found, Since):
             news = LedgerNews(*(found.news[name(topic)] for topic in LEDGER_TOPICS))
@@ -119,12 +119,12 @@ class LedgerShard(StageShard):
         if not batch:
             return
         # What was delivered before midnight meets what was kept till then.
-        for part in batch.parts(self.ledger.horizon.at):
+        for part in batch.parts(self.ledger.cutoff.at):
             await self._take(part, is_new, is_quiet=is_quiet)
 
     async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
         oldest_at, newest_at = changes.oldest_at, changes.newest_at
-        await self.reach(newest_at, self.ledger.horizon)
+        await self.reach(newest_at, self.ledger.cutoff)
         if is_new:
             self.progress.count("events", len(changes))
         # What a part has changed is written before the next is made: together they may take very much memory.

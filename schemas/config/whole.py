@@ -34,26 +34,31 @@ from schemas.naming import Names, strictest
 class TopReps(Model):
     """The reps who are first on a leaderboard."""
 
-    top: Whole = Field(ge=1, le=1000, description="So many, in each window.")
-    by: str = Field(description="The metric of the leaderboard.")
+    top: Whole = Field(ge=1, le=1000)
+    """So many, in each window."""
+    by: str
+    """The metric of the leaderboard."""
 
 
 class PrometheusExport(Model):
     """Which windows are exported, and of whom."""
 
     windows: list[WindowName] = Field(default=["today", "1h"], max_length=13)
-    reps: Literal["all", "none"] | TopReps = Field(
-        default="all",
-        description="Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`). "
-        "Where not all have, teams have series of their own, without the label `rep`.",
-    )
+    """Each series has the label `window` with one of these."""
+    reps: Literal["all", "none"] | TopReps = "all"
+    """Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`).
+
+    Where not all have, teams have series of their own, without the label `rep`.
+    """
 
 
 class Retention(Model):
     """How long minute panes and records are kept."""
 
     minutes: Duration = 48 * HOUR
+    """How long there are numbers by the minute, which windows such as `15m` are made of: at least `25h`."""
     records: Duration = 400 * DAY
+    """How long records, their days and raw deliveries are kept, at least `2d`; what has not ended never expires."""
 
     @field_validator("minutes")
     @classmethod
@@ -80,6 +85,7 @@ class Config(Model):
 
     organisation: Organisation
     connections: dict[Name, AnyConnection] = Field(min_length=1)
+    """Who may send: CRMs, diallers and files, by the name that stands in the address of their webhooks."""
     calendars: dict[Name, BusinessHours] = Field(default_factory=dict, max_length=200)
     teams: dict[Name, Team] = Field(default_factory=dict)
     reps: dict[str, Rep] = Field(default_factory=dict)
@@ -87,14 +93,11 @@ class Config(Model):
     conversation: Conversation = Conversation()
     alerts: Alerts = Alerts()
     prometheus: PrometheusExport = PrometheusExport()
-    currency_rates: dict[Currency, CurrencyRates] = Field(
-        default_factory=dict,
-        description="What a unit is worth in the organisation's currency: a number, or several since days, of which "
-        "that of the day of a record's instant holds.",
-    )
-    cors: list[Origin] = Field(
-        default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
-    )
+    currency_rates: dict[Currency, CurrencyRates] = Field(default_factory=dict)
+    """What a unit is worth in the organisation's currency: a number, or several since days, of which that of the day of
+    a record's instant holds."""
+    cors: list[Origin] = Field(default_factory=list, max_length=100)
+    """Sites whose pages may ask the api, with a key of their own."""
     retention: Retention = Retention()
     pipelines: dict[PipelineName, Pipeline] = Field(default_factory=dict, max_length=50)
     """The stages of deals, by the id of the pipeline as the CRM sends it; deals that name none are in the first."""
@@ -122,7 +125,8 @@ class Config(Model):
             self._defined = with_bands(self._defined, bands)
         check_references(self, read)
         for name, connection in self.connections.items():
-            connection.knows(id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            people = (id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            connection.knows(people, self.organisation.timezone)
         return self
 
     @property
@@ -183,8 +187,8 @@ class Config(Model):
                 for team, entry in self.teams.items()
                 if entry.calendar is None
             ]
+        found += self.connection_remarks()
         for name, connection in self.connections.items():
-            found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
             currency = connection.currency
             if currency is not None and currency not in {self.organisation.currency, *self.currency_rates}:
                 found.append(f"connections.{name}.currency: there is no rate for {currency} under currency_rates")
@@ -206,6 +210,14 @@ class Config(Model):
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")
                 break
         return found
+
+    def connection_remarks(self) -> list[str]:
+        """What is allowed of a connection and not advised, likewise: whoever starts floorcast is told each time."""
+        return [
+            f"connections.{name}.{setting}: {why}"
+            for name, connection in self.connections.items()
+            for setting, why in connection.remarks().items()
+        ]
 
     def _remarks_on(self, name: str, threshold: Threshold) -> list[str]:
         field = f"alerts.thresholds.{name}"

@@ -114,7 +114,7 @@ def test_ports_are_open_to_this_machine_only(services: dict[str, dict[str, Any]]
 
 def test_images_have_exact_versions(services: dict[str, dict[str, Any]]) -> None:
     for service in services.values():
-        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), service["image"]
+        assert re.search(r":v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?$", service["image"]), service["image"]
 
 
 def test_what_is_mounted_from_the_checkout_is_in_it_and_read_only(services: dict[str, dict[str, Any]]) -> None:

@@ -66,6 +66,7 @@ def test_every_image_that_we_start_from_is_among_them_and_the_check_says_so(
     assert "docker-compose.yml is pinned" in capsys.readouterr().out
     assert main(["--check"], root=tree) == 0
     compose = (tree / "docker-compose.yml").read_text()
+    assert f"apache/kafka:4.3.0@{ONE}" in compose
     (tree / "docker-compose.yml").write_text(compose.replace(f"@{ONE}", ""))
     assert main(["--check"], root=tree) == 1
     assert "docker-compose.yml: apache/kafka:" in capsys.readouterr().out
@@ -100,14 +101,18 @@ def test_a_tool_is_asked_for_the_whole_name_and_what_is_no_digest_is_refused(
         ask_a_registry("quay.io/one/two:1")
 
 
-def test_each_image_of_others_has_a_version_and_the_same_everywhere() -> None:
+def test_each_image_of_others_has_a_version_a_digest_and_the_same_everywhere() -> None:
     versions: dict[str, set[str]] = {}
+    digests: dict[str, set[str]] = {}
     for path in files(ROOT):
+        for image, digest in re.findall(r"([\w./:-]+)@(sha256:\w+)", path.read_text()):
+            digests.setdefault(image, set()).add(digest)
         for image, _ in images(path.read_text()):
             name, _, version = image.rpartition(":")
             versions.setdefault(name, set()).add(version)
 
-    assert all(len(found) == 1 for found in versions.values()), versions
+    assert main(["--check"]) == 0
+    assert all(len(found) == 1 for found in [*versions.values(), *digests.values()]), (versions, digests)
     for name, (version,) in versions.items():
         # Of Python the newest patch of a minor version, which mends what is found in it; of others one release.
         parts = 2 if name == "python" else 3

@@ -45,7 +45,8 @@ class Store:
             wants = f"apt install {' '.join(missing)}" if missing else "root"
             msg = f"building an image here wants {wants}"
             raise ImageError(msg)
-        base = _base_of(DOCKERFILE.read_text(encoding="utf-8"))
+        text = DOCKERFILE.read_text(encoding="utf-8")
+        base = _base_of(text)
         self._say(f"{base}: of Debian's packages")
         root = self.folder / "base.tar"
         if not root.is_file():
@@ -59,11 +60,14 @@ class Store:
         self.buildah("commit", "--quiet", container, f"docker.io/library/{base}")
         self.buildah("rm", container)
         self._say(f"{IMAGE}: by {DOCKERFILE.relative_to(REPOSITORY)}")
+        # The base made here has its own content, so it cannot be found by the digest of the published one.
+        steps = self.folder / DOCKERFILE.name
+        steps.write_text(re.sub(r"@sha256:[0-9a-f]{64}", "", text), encoding="utf-8")
         # Whoever stands between us and the index of packages is known to this machine, and so to the build.
         trusted = ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"] if _AUTHORITIES.is_dir() else []
         self.buildah(
             "build", "--pull-never", "--isolation", "chroot", "--network", "host", *trusted,
-            "--env", f"PIP_CERT={_AUTHORITIES}/ca-certificates.crt", "--file", str(DOCKERFILE), "--tag", IMAGE,
+            "--env", f"PIP_CERT={_AUTHORITIES}/ca-certificates.crt", "--file", str(steps), "--tag", IMAGE,
             str(REPOSITORY),
         )  # fmt: skip
 
