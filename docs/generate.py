@@ -217,13 +217,24 @@ def _models(root: type[BaseModel]) -> list[type[BaseModel]]:
     return found
 
 
+def _meaning(model: type[BaseModel], name: str, hint: Any) -> str:
+    """What stands below a field; where nothing does, what the part that it holds says of itself."""
+    note = _notes(model).get(name)
+    if note is not None:
+        return note
+    if get_origin(hint) is Literal and len(get_args(hint)) == 1:
+        return "Says that it is one of these."
+    parts = list(_inner_models(hint))
+    return _prose(parts[0].__doc__).split("\n\n")[0] if len(parts) == 1 else ""
+
+
 def _model_section(model: type[BaseModel]) -> str:
     hints, rows = get_type_hints(model, include_extras=True), []
     for name, field in model.model_fields.items():
         hint = hints[name]
         limits = _bounds(field.metadata) if get_origin(hint) is not Annotated else ""
         kind = _type(hint) + (f", {limits}" if limits else "")
-        rows.append([_code(field.alias or name), kind, _default(field, hint), _notes(model).get(name, "")])
+        rows.append([_code(field.alias or name), kind, _default(field, hint), _meaning(model, name, hint)])
     return f"## {model.__name__}\n\n{_prose(model.__doc__)}\n\n" + _table(["field", "type", "default", "meaning"], rows)
 
 

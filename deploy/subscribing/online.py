@@ -86,6 +86,8 @@ def _of_rights(found: Rights | None) -> Iterator[Finding]:
         return
     if found.readable:
         yield Finding(f"can be read: {', '.join(found.readable)}")
+    if found.absent:
+        yield Finding(f"is not there, or not shown to this token: {', '.join(found.absent)}")
     if found.refused:
         yield Finding(f"a right or scope is missing: the token may not read {', '.join(found.refused)}", is_wrong=True)
     if found.unknown is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.lookups.client import ApiError, Client
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors import Connection, build_source
-from schemas.connectors.asking import BadAnswerError, Source
+from schemas.connectors.asking import BadAnswerError, NotSeenError, Source
 from schemas.instants import MINUTE
 from schemas.machine_clock import machine_clock
 
@@ -26,6 +26,8 @@ class Rights:
     readable: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """No right to it, or no such object in this account."""
+    absent: list[str] = field(default_factory=list)
+    """Not every account has it, and this one has none that the credentials see."""
     unknown: str | None = None
     """Why the others could not be asked for."""
 
@@ -44,7 +46,9 @@ async def _ask(source: Source) -> Rights:
                 if object.is_on_demand:
                     continue
                 try:
-                    await client.run(source.changed(name, machine_clock() - MINUTE, None))
+                    page = await client.run(source.changed(name, machine_clock() - MINUTE, None))
+                except NotSeenError:
+                    found.refused.append(name)
                 except BadAnswerError as error:
                     found.unknown = f"{name}: {error}"
                 except ApiError as error:
@@ -54,7 +58,7 @@ async def _ask(source: Source) -> Rights:
                         return found
                     found.refused.append(name)
                 else:
-                    found.readable.append(name)
+                    (found.absent if page.is_absent else found.readable).append(name)
     return found
 
 

@@ -29,6 +29,7 @@ class QuietHours(Model):
     hours: str
     """Such as `20:00-07:00`."""
     timezone: TimeZone
+    """Of these hours."""
     let_through: list[Level] = Field(default_factory=list)
     """Levels that do not wait."""
 
@@ -92,6 +93,7 @@ class WebhookSettings(_HttpSettings):
 
     kind: Literal["webhook"]
     secret: SigningSecret | None = None
+    """By which posts are signed as Standard Webhooks; left out: they are not."""
 
 
 class SlackSettings(_HttpSettings):
@@ -131,11 +133,15 @@ class EmailSettings(_ChannelSettings):
         return url
 
     username: str | None = Field(default=None, min_length=1, max_length=320)
+    """The login, where the server asks for one."""
     secret: SecretStr | None = Field(default=None, min_length=1)
     """The password of `username`."""
     sender: MailAddress
+    """The address it comes from."""
     recipients: list[MailAddress] = Field(min_length=1, max_length=50)
+    """The addresses it goes to, all in one mail."""
     allow_private: bool = False
+    """Whether the server may lie in a private network or be this machine."""
     quiet: QuietHours | None = None
 
     @model_validator(mode="after")
@@ -164,6 +170,7 @@ class AlertRoute(Model):
     teams: list[str] | None = Field(default=None, min_length=1)
     """None: all, and leads of nobody's team and numbers of the organisation too."""
     to: list[Name] = Field(min_length=1)
+    """Names of `channels`."""
 
     def matches(self, kind: str, level: str, team: str | None) -> bool:
         """Whether alerts of that kind and level, about that team, go this way."""
@@ -260,7 +267,9 @@ class Alerts(Model):
     """Who is told of leads that wait too long, and of metrics that cross a limit."""
 
     channels: dict[Name, ChannelSettings] = Field(default_factory=dict, max_length=50)
+    """Where messages go, by a name of yours."""
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
+    """Every one that matches holds; none given: everything to all channels."""
     thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
     quiet_after: Duration = HOUR
     """What is first told later than this after its instant sends no message of its own: each channel gets one summary.

@@ -14,6 +14,7 @@ class Conversation(Model):
     """What is a conversation."""
 
     min_talk: Duration = MINUTE
+    """How long must be talked in a call."""
     calls: Literal["both", "outbound", "inbound", "none"] = "both"
     """Of which direction a call must be to be one."""
     mails: Literal["answers", "none"] = "answers"

@@ -29,6 +29,7 @@ class Rate(Model):
     since: Annotated[date, BeforeValidator(_day)] | None = None
     """Only the first may leave it out: it holds for all days before the second."""
     rate: Annotated[Number, Field(gt=0, max_digits=18, decimal_places=9)]
+    """What one unit is worth in the organisation's currency."""
 
 
 def _dated(value: Any) -> Any:

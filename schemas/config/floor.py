@@ -19,9 +19,13 @@ class Organisation(Model):
     """Whose numbers these are: the calendar of days, weeks and money."""
 
     name: str = Field(min_length=1, max_length=200)
+    """What pages and messages call it."""
     timezone: TimeZone
+    """Where a day begins at midnight: days, weeks, months and years of all numbers go by it."""
     currency: Currency
+    """In which money is served; amounts in others need `currency_rates`."""
     week_starts: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    """The first day of the window `week`."""
     calendar: Name | None = None
     """One of `calendars`: for leads without an owner or a team, and for teams without a calendar of their own."""
 
@@ -44,6 +48,7 @@ class Holidays(Model):
     subdivision: str | None = Field(default=None, max_length=20)
     """Of the country, such as BE for Berlin in DE."""
     extra: list[date] = Field(default_factory=list, max_length=1000)
+    """Further free days, such as `2026-12-24`."""
 
     @field_validator("country")
     @classmethod
@@ -67,6 +72,7 @@ class BusinessHours(Model):
     """An entry of `calendars`: when those work who go by it."""
 
     timezone: TimeZone
+    """Of the hours and holidays."""
     hours: dict[Weekdays, Annotated[list[WorkSpan], Field(max_length=24)]] = Field(max_length=7)
     """By weekdays (`mon-fri`, `sat`, `mon,wed`): spans such as `09:00-18:00`. Days not named are free."""
     holidays: Holidays = Holidays()
@@ -93,6 +99,7 @@ class Team(Model):
     """A team of the roster."""
 
     name: str | None = Field(default=None, max_length=200)
+    """What pages and messages call it; left out: as a `rep` record of it does, else its id."""
     calendar: Name | None = None
     """One of `calendars`; without one the team goes by `organisation.calendar`.
 
@@ -104,15 +111,21 @@ class Rep(Model):
     """A person of the roster. What stands here wins over a `rep` record, field by field."""
 
     name: str | None = Field(default=None, max_length=200)
+    """What pages and messages call the person; without one here or in a record it is the id."""
     email: str | None = Field(default=None, max_length=320)
+    """By which files that name people by mail (`rep_by`) find this one."""
     team: Name | None = None
+    """One of `teams`, whatever records say."""
     active: bool | None = None
+    """Whether the person works here; if `false` no threshold looks at the person, and what was done still counts."""
     since: DateOrInstant | None = None
     """The first day of the person here, as `2026-03-18`, or an instant of it."""
     until: DateOrInstant | None = None
     """The last day, likewise."""
     region: str | None = Field(default=None, max_length=200)
+    """Where the person sells: a dimension of metrics."""
     role: str | None = Field(default=None, max_length=200)
+    """As what the person works: a dimension of metrics."""
     photo: str | None = Field(default=None, max_length=1024)
     """The picture: a file below `media/` beside this one, of at most 1 MiB: PNG, JPEG, WebP or GIF."""
 

@@ -105,7 +105,9 @@ class GoalAmount(Model):
     amount: Amount | None = None
     """Of `rep`; or the own amount of `team`; of neither: the organisation's own."""
     team: Name | None = None
+    """One of `teams`."""
     rep: str | None = Field(default=None, min_length=1, max_length=256)
+    """A person's id in the roster."""
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:
@@ -125,7 +127,9 @@ class Bands(Model):
     """By pace: less is `behind`, as much or more is `ahead`, between them it is `on_track`."""
 
     behind: Amount = Decimal("0.9")
+    """Below this share of what should be reached by now."""
     ahead: Amount = Decimal("1.05")
+    """From this share on."""
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -141,6 +145,7 @@ class Goal(Model):
     metric: str
     """One of [the metrics](metrics.md)."""
     period: PeriodName
+    """In which the amount is to be reached; the next one begins at nothing."""
     amounts: list[GoalAmount] = Field(default_factory=list, max_length=20_000)
     """The most specific holds (a rep's, a team's, everybody's), of these the newest `since`.
 

@@ -18,6 +18,7 @@ class RuleCondition(Model):
     """What a lead must be for an SLA rule to hold; a list means any of them."""
 
     source: str | list[str] | None = None
+    """Where the lead came from, as its record says it."""
     team: str | list[str] | None = None
     """The team of the lead's owner on the day the clock started."""
 
@@ -35,6 +36,7 @@ class SlaRule(Model):
 
     when: RuleCondition = RuleCondition()
     sla: Duration
+    """Answered later than this after the clock's start, a lead is breached; at most `366d`."""
     clock: Literal["elapsed", "business"] = "elapsed"
     """`business`: the calendar of the owner's team, else `organisation.calendar`; elapsed where both are missing."""
 
@@ -56,7 +58,9 @@ class LeadResponse(Model):
     start: Literal["received", "assigned", "reassigned"] = "received"
     """`reassigned`: since its owner has had it."""
     stop: Literal["attempt", "contact", "qualified"] = "attempt"
+    """`attempt`: the first touch of ours; `contact`: the first talk, held meeting or mail of the lead; `qualified`."""
     automated: Literal["exclude", "include"] = "exclude"
+    """Whether what a machine sends or dials answers a lead too."""
     responder: Literal["anyone", "owner", "team"] = "anyone"
     """Whose touch stops the clock: `owner` who held the lead at that instant, `team` somebody of that owner's team."""
     credit: Literal["sender", "owner"] = "sender"
@@ -72,6 +76,7 @@ class LeadResponse(Model):
     response_bands: list[DurationText] | None = Field(default=None, min_length=1, max_length=50)
     """The dimension `response_band` of the metrics that are shipped: 5m, 15m, 1h unless said."""
     rules: list[SlaRule] = Field(default_factory=list, max_length=200)
+    """The first that matches a lead holds; where none does, it is an hour on the elapsed clock."""
 
     @field_validator("response_bands")
     @classmethod

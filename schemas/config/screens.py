@@ -61,6 +61,7 @@ class Privacy(Model):
     top: Whole | None = Field(default=None, ge=1, le=10_000)
     """So many of a ranking; who comes below is not sent."""
     names: Names = "full"
+    """What people are called: by their whole name, the first one, a made-up word that stays, or not at all."""
     hide_zero: bool = False
     """Who has nothing yet is not sent."""
     min_group: Whole = Field(default=1, ge=1, le=10_000)
@@ -71,23 +72,28 @@ class When(Model):
     """When a scene is shown, in the organisation's time; all that is given must hold."""
 
     weekdays: Weekdays | None = None
+    """Such as `mon-fri`, or `mon,thu`."""
     days: Annotated[list[MonthDays], BeforeValidator(_one_or_more), Field(min_length=1, max_length=31)] | None = None
     """Of the month."""
     hours: Annotated[list[DaySpan], BeforeValidator(_one_or_more), Field(min_length=1, max_length=24)] | None = None
+    """Such as `09:00-12:00`, or a list of them."""
 
 
 class Scene(Model):
     """What is seen at one time."""
 
     name: str = Field(min_length=1, max_length=80)
+    """Another one than the screen's other scenes have; the address may ask for it by `scene`."""
     when: When | None = None
     tiles: Annotated[list[Tile], Field(min_length=1, max_length=6)]
+    """What stands beside each other, the first in the first place."""
 
 
 class Celebrate(Model):
     """What is celebrated."""
 
     on: Cause
+    """What happens: a deal is won, somebody reaches a goal, or passes one of its `milestones`."""
     at_least: Amount | None = None
     """Deals of this much or more, in the organisation's currency."""
     again: bool = False
@@ -116,8 +122,11 @@ class Sound(Model):
     """What is heard with a celebration."""
 
     on: bool = False
+    """Whether there is any; a browser wants one click before it plays it."""
     volume: Real = Field(default=0.5, ge=0, le=1)
+    """1 is the loudest."""
     quiet: Annotated[list[DaySpanOrWeekdays], Field(max_length=50)] = Field(default_factory=list)
+    """When there is none, in the organisation's time."""
     files: dict[Cause, MediaFile] = Field(default_factory=dict)
     """By cause: files below `media/` beside the configuration, of at most 1 MiB and 10 s."""
 
@@ -128,13 +137,16 @@ class ScreenConfig(Model):
     title: str | None = Field(default=None, min_length=1, max_length=120)
     """Left out: the team's name, or the organisation's."""
     language: Language = "en"
+    """Of its words, dates and numbers."""
     theme: Literal["dark", "light"] = "dark"
+    """Light on dark, or dark on light."""
     calm: bool = False
     """No celebrations, no motion."""
     privacy: Privacy = Privacy()
     teams: list[Name] = Field(default_factory=list, max_length=100)
     """Whose numbers; left out: everybody's."""
     rotate: Duration = 20 * SECOND
+    """How long each of several scenes is seen before the next: `10s` to `60s`."""
     scenes: Annotated[list[Scene], Field(min_length=1, max_length=20)]
     celebrate: list[Celebrate] = Field(default_factory=list, max_length=20)
     sound: Sound = Sound()
@@ -204,6 +216,7 @@ class Digest(Model):
     at: Annotated[str, BeforeValidator(time_of_day)]
     """In the organisation's time."""
     days: Weekdays = "mon-sun"
+    """On which it is told."""
     to: Annotated[list[Name], Field(min_length=1, max_length=20)]
     """Channels; each is told people by its own `names`."""
     metrics: list[MetricName] = Field(default_factory=list, max_length=20)

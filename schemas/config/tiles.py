@@ -26,6 +26,12 @@ class _Tile(Model):
 
 class _Windowed(_Tile):
     window: WindowName = "today"
+    """Of which time."""
+
+
+class _OfMetric(_Windowed):
+    metric: MetricName
+    """One of [the metrics](metrics.md)."""
 
 
 class FiguresTile(_Windowed):
@@ -33,13 +39,13 @@ class FiguresTile(_Windowed):
 
     kind: Literal["figures"]
     metrics: Annotated[list[MetricName], Field(min_length=1, max_length=6)]
+    """Of [the metrics](metrics.md), in this order."""
 
 
-class LeaderboardTile(_Windowed):
+class LeaderboardTile(_OfMetric):
     """Who is ahead."""
 
     kind: Literal["leaderboard"]
-    metric: MetricName
     rank: Literal["value", "attainment"] = "value"
     """By the metric, or by how much of their own goal people have."""
 
@@ -50,34 +56,31 @@ class LeadsTile(_Tile):
     kind: Literal["leads"]
 
 
-class RaceTile(_Windowed):
+class RaceTile(_OfMetric):
     """How far everybody is on the way to their goal."""
 
     kind: Literal["race"]
-    metric: MetricName
 
 
-class ThermometerTile(_Windowed):
+class ThermometerTile(_OfMetric):
     """How far all together are on the way to their goal."""
 
     kind: Literal["thermometer"]
-    metric: MetricName
 
 
-class FunnelTile(_Windowed):
+class FunnelTile(_OfMetric):
     """How many come from step to step, and where they are lost."""
 
     kind: Literal["funnel"]
-    metric: MetricName
     window: WindowName = "month"
     pipeline: str | None = Field(default=None, min_length=1, max_length=256)
+    """One of `pipelines`; left out: the first."""
 
 
-class TrendTile(_Windowed):
+class TrendTile(_OfMetric):
     """A metric by day."""
 
     kind: Literal["trend"]
-    metric: MetricName
     window: WindowName = "30d"
 
     @model_validator(mode="after")
@@ -93,6 +96,7 @@ class WinsTile(_Tile):
 
     kind: Literal["wins"]
     limit: Whole = Field(default=6, ge=1, le=20)
+    """How many at most."""
 
 
 class MessageTile(Model):
@@ -100,6 +104,7 @@ class MessageTile(Model):
 
     kind: Literal["message"]
     text: str = Field(min_length=1, max_length=500)
+    """What is shown, as it is written."""
     qr: Literal["scene", "floor", "me"] | None = None
     """A code for a phone's camera, to the same numbers: of this scene, of the manager's page, or of a rep's own."""
 

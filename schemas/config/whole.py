@@ -34,26 +34,31 @@ from schemas.naming import Names, strictest
 class TopReps(Model):
     """The reps who are first on a leaderboard."""
 
-    top: Whole = Field(ge=1, le=1000, description="So many, in each window.")
-    by: str = Field(description="The metric of the leaderboard.")
+    top: Whole = Field(ge=1, le=1000)
+    """So many, in each window."""
+    by: str
+    """The metric of the leaderboard."""
 
 
 class PrometheusExport(Model):
     """Which windows are exported, and of whom."""
 
     windows: list[WindowName] = Field(default=["today", "1h"], max_length=13)
-    reps: Literal["all", "none"] | TopReps = Field(
-        default="all",
-        description="Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`). "
-        "Where not all have, teams have series of their own, without the label `rep`.",
-    )
+    """Each series has the label `window` with one of these."""
+    reps: Literal["all", "none"] | TopReps = "all"
+    """Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`).
+
+    Where not all have, teams have series of their own, without the label `rep`.
+    """
 
 
 class Retention(Model):
     """How long minute panes and records are kept."""
 
     minutes: Duration = 48 * HOUR
+    """How long there are numbers by the minute, which windows such as `15m` are made of: at least `25h`."""
     records: Duration = 400 * DAY
+    """How long records, their days and raw deliveries are kept, at least `2d`; what has not ended never expires."""
 
     @field_validator("minutes")
     @classmethod
@@ -80,6 +85,7 @@ class Config(Model):
 
     organisation: Organisation
     connections: dict[Name, AnyConnection] = Field(min_length=1)
+    """Who may send: CRMs, diallers and files, by the name that stands in the address of their webhooks."""
     calendars: dict[Name, BusinessHours] = Field(default_factory=dict, max_length=200)
     teams: dict[Name, Team] = Field(default_factory=dict)
     reps: dict[str, Rep] = Field(default_factory=dict)
@@ -87,14 +93,11 @@ class Config(Model):
     conversation: Conversation = Conversation()
     alerts: Alerts = Alerts()
     prometheus: PrometheusExport = PrometheusExport()
-    currency_rates: dict[Currency, CurrencyRates] = Field(
-        default_factory=dict,
-        description="What a unit is worth in the organisation's currency: a number, or several since days, of which "
-        "that of the day of a record's instant holds.",
-    )
-    cors: list[Origin] = Field(
-        default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
-    )
+    currency_rates: dict[Currency, CurrencyRates] = Field(default_factory=dict)
+    """What a unit is worth in the organisation's currency: a number, or several since days, of which that of the day of
+    a record's instant holds."""
+    cors: list[Origin] = Field(default_factory=list, max_length=100)
+    """Sites whose pages may ask the api, with a key of their own."""
     retention: Retention = Retention()
     pipelines: dict[PipelineName, Pipeline] = Field(default_factory=dict, max_length=50)
     """The stages of deals, by the id of the pipeline as the CRM sends it; deals that name none are in the first."""

@@ -59,6 +59,10 @@ class NotLetInError(BadAnswerError):
     """An answer, good by its status, that says that the credentials are not taken."""
 
 
+class NotSeenError(BadAnswerError):
+    """Objects that every account has, and that the credentials do not see: the vendor says that there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """So many requests in any stretch of so long."""
@@ -82,6 +86,8 @@ class ApiObject:
     """Whether what it points to may change without its modified date."""
     is_on_demand: bool = False
     """Whether it is so dear to ask for that only a back-fill does that names its kind of record."""
+    may_be_absent: bool = False
+    """Whether an account may have no such objects at all."""
     is_listed: bool = True
     """Whether a list names all that there are, so that what it does not name is gone."""
     leaves_as: str = ""
@@ -161,6 +167,10 @@ class Changed:
     """For who wants to know how far this is, where no total says it; None: its list has no order in time."""
     is_due: bool = False
     """Whether nobody has changed them, but an instant has passed, which stands in place of their modification."""
+    is_absent: bool = False
+    """Whether the account has no such objects, as far as the credentials see."""
+    first: str = ""
+    """Id of the first row that the vendor gave, where rows that are not wanted are left out; empty: it gave none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,8 @@ class Page:
 
     records: Sequence[dict[str, Any]]
     cursor: str | None
+    first: str = ""
+    """As in `Changed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +271,7 @@ class Source(ABC):
 
     @abstractmethod
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
-        """A page of those that were modified since."""
+        """A page of those that were modified since. Raises NotSeenError."""
 
     def count(self, object: str, since: int) -> Steps[int | None]:
         """How many were modified since, where the vendor tells it and pages do not."""

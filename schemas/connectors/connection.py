@@ -37,6 +37,7 @@ class Connection(Model):
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
     """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
+    """Stands before its ids (`namespace:id`). Connections of the same one, or of none, speak of the same records."""
     currency: Currency | None = None
     """Of amounts beside which the CRM names none. [the organisation's]"""
     match: Match | None = None

@@ -1,7 +1,8 @@
 """Lists of a CRM's API that come page by page: where each goes on, and when it is over.
 
 Owns the rule, for all vendors. An API that takes no notice of where a list is to go on gives the same page for ever,
-and would be asked for it until the requests of the day are used up: such a list is a wrong answer.
+or none with a new place to go on at, and would be asked for it until the requests of the day are used up: such a list
+is a wrong answer. Who reads it for a reconciliation begins the next one where this one began.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -63,14 +64,17 @@ class Walk:
     def __init__(self, cursor: str | None = None) -> None:
         self.cursor = cursor
         """Where the next page begins; None: at the list's begin, until a page has come."""
-        self._before: Sequence[Any] = ()
+        self._before: Sequence[Any] | None = None
         self._alike = 0
         self._asked_at = {cursor}
 
     def goes_on(self, page: Changed | Page) -> bool:
-        """Take a page; whether another one follows. Raises BadAnswerError: the list stands still."""
-        named = page.found if isinstance(page, Changed) else page.records
-        self._alike = self._alike + 1 if named and named == self._before else 0
+        """Take a page; whether another one follows. Raises BadAnswerError: the list stands still.
+
+        Pages of rows that are not wanted, of which there may be any number, are told apart by their first one.
+        """
+        named = (page.found if isinstance(page, Changed) else page.records) or page.first
+        self._alike = self._alike + 1 if named == self._before else 0
         if page.cursor is not None and (page.cursor in self._asked_at or self._alike >= ALIKE):
             raise standing_still()
         self._before, self.cursor = named, page.cursor

@@ -18,6 +18,14 @@ def test_every_reference_page_is_made_from_the_code() -> None:
     assert {page.name for page in REFERENCE.iterdir()} == {name for name in PAGES if not name.startswith("../")}
 
 
+@pytest.mark.parametrize("name", ["configuration.md", "settings.md", "metrics.md"])
+def test_every_row_of_a_reference_page_says_what_it_means(name: str) -> None:
+    rows = [line.strip("|").split(" | ") for line in PAGES[name]().splitlines() if line.startswith("| `")]
+
+    assert rows
+    assert [row[0] for row in rows if not row[-1].strip(" |")] == []
+
+
 def test_no_metric_can_take_the_name_of_a_series_of_the_pipeline() -> None:
     assert [name for name, _, _ in _series() if not is_taken(name.removeprefix(PREFIX))] == []
 

@@ -92,6 +92,8 @@ class FakeSalesforce(FakeServer):
         """Stage -> what it is called, unless it is its name."""
         self.hidden: set[str] = set()
         """Fields that the description names, and that the user may not see."""
+        self.unseen: set[str] = set()
+        """Objects that the user has no right to: to it they are as those that no organisation has."""
         self._numbers = 0
         self._cursors: dict[str, list[dict[str, Any]]] = {}
 
@@ -227,7 +229,7 @@ class FakeSalesforce(FakeServer):
         if path == "/limits":
             return Response(200, {"DailyApiRequests": {"Max": self.daily, "Remaining": self.daily - self.used}})
         if found := re.fullmatch(r"/sobjects/(\w+)/describe", path):
-            if found[1] not in FIELDS:
+            if found[1] not in FIELDS or found[1] in self.unseen:
                 return _error(404, "NOT_FOUND", "The requested resource does not exist")
             names = ("Id", "CreatedDate", "SystemModstamp", "IsDeleted", *FIELDS[found[1]])
             return Response(200, {"name": found[1], "fields": [{"name": name} for name in names]})
@@ -280,11 +282,15 @@ class FakeSalesforce(FakeServer):
 
     def _table(self, object: str, *, is_all: bool) -> list[dict[str, Any]] | None:
         if object in FIELDS:
-            return [
-                self._written(object, row)
-                for row in self.rows[object].values()
-                if not row.is_emptied and (is_all or row.deleted_at is None)
-            ]
+            return (
+                None
+                if object in self.unseen
+                else [
+                    self._written(object, row)
+                    for row in self.rows[object].values()
+                    if not row.is_emptied and (is_all or row.deleted_at is None)
+                ]
+            )
         if object in ("OpportunityHistory", "LeadHistory"):
             of = object.removesuffix("History")
             rows = self.rows[of].values()

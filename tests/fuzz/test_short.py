@@ -30,6 +30,12 @@ def test_the_law_of_each_parser_holds_for_bytes_nobody_foresaw(name: str) -> Non
     assert runner.fuzz(target, seed=1, seconds=SECONDS, count=INPUTS) > 0
 
 
+def test_what_was_tried_names_every_target() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+
+    assert [name for name in runner.TARGETS if f"`{name}`" not in page] == []
+
+
 def test_a_finding_is_kept_and_can_be_had_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,7 +35,7 @@ from schemas.connectors.asking import (
     objects_in,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
-from schemas.connectors.lists import standing_still, walked
+from schemas.connectors.lists import walked
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -60,8 +60,6 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
 """What the event log is asked for: it takes an object with an action, an object alone it does not."""
 _STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
 _LISTED, _SKIP = "listed ", "skip "
-_NO_ROW = "-"
-"""In place of the first row of a page that has none: there may be others behind it."""
 USERS = "users"
 _RATE = re.compile(r"(limit|remaining|reset)=([0-9]+(?:\.[0-9]+)?)")
 _LONGEST = 120.0
@@ -186,7 +184,7 @@ class CloseSource(Source):
         order = {}
         if object == OPPORTUNITY.name:
             name, path, order = "date_updated", f"{_ROOT}/opportunity/", {"_order_by": "-date_updated"}
-        until, skip, before = [*cursor.split(" "), "", ""][:3]
+        until, skip = [*cursor.split(" "), ""][:2]
         query = {f"{name}__gte": _written(since), "_limit": str(_FOUND), "_skip": skip or "0", **order}
         query |= {f"{name}__lte": until} if until else {}
         answer = yield Ask("GET", path, query, expected=_TOO_FAR if skip else frozenset())
@@ -197,10 +195,8 @@ class CloseSource(Source):
         stretch = Stretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
         if not _has_more(answer):
             return Changed(found, None, stretch=stretch)
-        if not found:
-            if before == _NO_ROW:
-                raise standing_still()
-            return Changed(found, f"{_LISTED}{until} {_behind(int(skip or 0), found)} {_NO_ROW}", stretch=stretch)
+        if not found:  # there may be others behind it
+            return Changed(found, f"{_LISTED}{until} {_behind(int(skip or 0), found)}", stretch=stretch)
         last = _written(found[-1][1] + _MILLISECOND)
         same = sum(_written(at + _MILLISECOND) == last for _, at in found) + (int(skip or 0) if last == until else 0)
         return Changed(found, f"{_LISTED}{last} {same}", stretch=stretch)
@@ -233,22 +229,18 @@ class CloseSource(Source):
             return Changed((), f"{_LISTED}{_SKIP}0")
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
         following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
-        return Changed([(id, at) for id, at in found if at >= since], _LISTED + str(following) if following else None)
+        return _since(since, found, _LISTED + str(following) if following else None)
 
     def _all_leads(self, since: int, cursor: str) -> Steps[Changed]:
         """Where the search is refused: all leads, of which what is older is left out."""
-        skip, _, before = cursor.partition(" ")
-        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": skip}
+        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": cursor}
         answer = yield Ask("GET", f"{_ROOT}/lead/", query, expected=_TOO_FAR)
         if answer.status in _TOO_FAR:
-            msg = f"lead: more than Close lists: what lies behind {skip} is lacking"
+            msg = f"lead: more than Close lists: what lies behind {cursor} is lacking"
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
-        first = found[0][0] if found else _NO_ROW
-        if first == before:  # pages of older ones bring nothing by which to tell
-            raise standing_still()
-        following = f"{_LISTED}{_SKIP}{_behind(int(skip), found)} {first}" if _has_more(answer) else None
-        return Changed([(id, at) for id, at in found if at >= since], following)
+        following = f"{_LISTED}{_SKIP}{_behind(int(cursor), found)}" if _has_more(answer) else None
+        return _since(since, found, following)
 
     def _events(
         self, wanted: Mapping[str, str], since: int, cursor: str | None
@@ -305,6 +297,12 @@ def merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
     meta = meta if isinstance(meta, dict) else {}
     source, stays = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
     return (source, stays) if isinstance(source, str) and isinstance(stays, str) and source and stays else None
+
+
+def _since(since: int, found: Sequence[tuple[str, int]], following: str | None) -> Changed:
+    """A page without those that are older."""
+    first = found[0][0] if found else ""
+    return Changed([(id, at) for id, at in found if at >= since], following, first=first)
 
 
 def _behind(skip: int, rows: Sequence[object]) -> int:

@@ -231,7 +231,7 @@ class HubSpotSource(Source):
         answer = yield self._list(object, cursor, archived=True)
         records = [{**record, "archived": True} for record in _results(answer)]
         kept = [record for record in records if _archived_at(record) >= since]
-        return Page(kept, _next(answer))
+        return Page(kept, _next(answer), str(records[0].get("id")) if records else "")
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there."""

@@ -33,7 +33,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
 )
-from schemas.connectors.lists import standing_still, walked
+from schemas.connectors.lists import walked
 from schemas.connectors.pipedrive.objects import RECORDS
 from schemas.connectors.quotas import count_in
 from schemas.connectors.tables import second_text
@@ -48,8 +48,6 @@ _MISSING = frozenset({404})
 _NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
 _UNKNOWN = frozenset({404, 410})
-_NO_ROW = "-"
-"""Behind the place of a page: the one before it had no rows, and others behind it."""
 _LEAST = 50
 """Of the day's tokens: fewer than the dearest request may need."""
 _DAY_IS_USED, _BLOCKED = 3600.0, 60.0
@@ -169,8 +167,7 @@ class PipedriveSource(Source):
 
     def _newest_leads(self, suffix: str, since: int, cursor: str) -> Steps[tuple[list[tuple[str, int]], str | None]]:
         """The newest change first, as far as it is wanted: what changes meanwhile makes others come twice."""
-        place, _, before = cursor.partition(" ")
-        start = int(place or 0)
+        start = int(cursor or 0)
         query = {"start": str(start), "limit": str(_FOUND), "sort": "update_time DESC"}
         answer = yield Ask("GET", f"/api/v1/leads{suffix}", query)
         all_found = [(record["id"], updated_at(record)) for record in _rows(answer)]
@@ -180,10 +177,8 @@ class PipedriveSource(Source):
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
         if not is_more:
             return found, None
-        if not all_found:
-            if before == _NO_ROW:
-                raise standing_still()
-            return found, f"{start + _FOUND} {_NO_ROW}"
+        if not all_found:  # there may be others behind it
+            return found, str(start + _FOUND)
         return found, str(start + max(1, len(all_found) - _OVERLAP)) if found else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:

@@ -27,6 +27,7 @@ from schemas.connectors.asking import (
     Envelope,
     Learned,
     NotLetInError,
+    NotSeenError,
     Pace,
     Page,
     Source,
@@ -106,6 +107,7 @@ class SalesforceSource(Source):
                 table.name,
                 table.record,
                 begins=_BEGINS.get(table.name, ""),
+                may_be_absent=table in (VOICE_CALL, EMAIL),  # a licence, a setting
                 falls_due=_HELD if table.name == EVENT.name and outcomes_field is None else frozenset(),
             )
             for table in (LEAD, OPPORTUNITY, TASK, VOICE_CALL, EMAIL, EVENT)
@@ -260,7 +262,11 @@ class SalesforceSource(Source):
         """By their ids, beyond `cursor`; then meetings that are over since then, though nobody has touched them."""
         names = yield from self._names(object)
         if not names:
-            return Changed((), None)
+            if self.objects[object].may_be_absent:
+                return Changed((), None, is_absent=True)
+            del self._fields[object]  # the right may be given later
+            msg = f"{object}: the user that api runs as does not see such objects"
+            raise NotSeenError(msg)
         is_due = cursor is not None and cursor.startswith(_DUE)
         last = (cursor or "").removeprefix(_DUE)
         at, condition = _MODIFIED, f"{_MODIFIED} >= {_written(since)}"

@@ -57,7 +57,6 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _REFUSED = frozenset({400, 403, 404})
 """An account without the history of stages: its deals have none."""
 _QUERY, _TOKEN = "coql", "token"
-_NO_ROW = "-"
 
 _HOSTS: Mapping[str, str] = {"ca": "zohocloud.ca"}
 
@@ -207,7 +206,8 @@ class ZohoSource(Source):
             rows = yield from self._mails_of(lead)
             records += [{**row, "id": str(row["message_id"]), LEAD: lead} for row in rows if row.get("message_id")]
         found = [record for record in records if instant_told(record.get("time"), "time") >= since]
-        return Changed([(each["id"], instant_told(each["time"], "time")) for each in found], following, records=found)
+        times = [(each["id"], instant_told(each["time"], "time")) for each in found]
+        return Changed(times, following, records=found, first=leads[0] if leads else "")
 
     def _mails_of(self, lead: str) -> Steps[list[dict[str, Any]]]:
         path, expected = self._path(f"/Leads/{lead}/Emails"), frozenset({_NOTHING, *_REFUSED})
@@ -253,19 +253,16 @@ class ZohoSource(Source):
         # https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         if object == EMAILS.name:
             return Page([], None)
-        page, _, before = (cursor or "1").partition(" ")
+        page = int(cursor or 1)
         answer = yield self._list_of(
-            f"/{object}/deleted", {"type": "all", "page": page, "per_page": str(_LISTED)}, since, ""
+            f"/{object}/deleted", {"type": "all", "page": str(page), "per_page": str(_LISTED)}, since, ""
         )
         records, rows = [], list(_rows(answer, "data"))
-        first = rows[0]["id"] if rows else _NO_ROW
-        if before and first == before:  # pages of older ones bring nothing by which to tell
-            raise standing_still()
         for record in rows:
             at = instant_told(record.get("deleted_time"), "deleted_time")
             if at >= since:
                 records.append({"id": record["id"], GONE: at})
-        return Page(records, f"{int(page) + 1} {first}" if _is_more(answer) else None)
+        return Page(records, str(page + 1) if _is_more(answer) else None, rows[0]["id"] if rows else "")
 
     def everybody(self) -> Steps[Envelope]:
         """Users, those who are active no more too."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.lookups.client import ApiError
-from schemas.connectors.asking import GONE
+from schemas.connectors.asking import GONE, NotSeenError
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
@@ -92,6 +92,24 @@ async def test_what_an_organisation_does_not_have_is_left_out(world: SalesforceW
     assert found.missing == ["0LQ5g0000000001EAA"]
     (found_deal,) = (await world.client.run(world.client.source.read("Opportunity", [deal(world)]))).records
     assert "CurrencyIsoCode" not in found_deal
+
+
+async def test_objects_that_the_user_does_not_see_are_said_to_be_lacking_until_it_does(world: SalesforceWorld) -> None:
+    id = deal(world)
+    world.crm.unseen = {"Opportunity"}
+    world.clock.now += HOUR
+
+    for _ in range(2):
+        with pytest.raises(NotSeenError, match="Opportunity: the user that api runs as does not see such objects"):
+            await changed(world, "Opportunity")
+    await world.rounds.reconcile(None)
+    assert list(world.rounds.lacking) == ["Opportunity"]
+
+    world.crm.unseen.clear()
+    world.clock.now += DAY
+    await world.rounds.reconcile(world.clock())
+    assert world.rounds.lacking == {}
+    assert world.known.record("hub", "deal", id) is not None
 
 
 async def test_a_field_that_is_refused_is_left_out_from_then_on(world: SalesforceWorld) -> None:

@@ -13,7 +13,7 @@ from tests.fakes.http import Response
 
 READ = {
     "hubspot": ["contacts", "deals", "meetings", "calls", "emails"],
-    "salesforce": ["Lead", "Opportunity", "Task", "VoiceCall", "EmailMessage", "Event"],
+    "salesforce": ["Lead", "Opportunity", "Task", "EmailMessage", "Event"],
     "zoho": ["Leads", "Deals", "Calls", "Events"],
     "pipedrive": ["leads", "deals", "activities"],
     "close": ["lead", "opportunity", "activity.call", "activity.email", "activity.meeting"],
@@ -23,7 +23,18 @@ READ = {
 
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_each_object_is_asked_for_once(kind: str, crms: Opens) -> None:
-    assert rights_of(crms(kind).connection()) == Rights(READ[kind])
+    absent = ["VoiceCall"] if kind == "salesforce" else []
+
+    assert rights_of(crms(kind).connection()) == Rights(READ[kind], absent=absent)
+
+
+def test_what_every_account_has_and_is_not_shown_is_refused(crms: Opens) -> None:
+    crm = crms("salesforce")
+    crm.fake.unseen = {"Opportunity", "EmailMessage"}
+
+    found = rights_of(crm.connection())
+
+    assert found == Rights(["Lead", "Task", "Event"], ["Opportunity"], ["VoiceCall", "EmailMessage"])
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -59,9 +70,10 @@ def looked(crm: Crm, more: dict[str, Any], **named: Any) -> dict[str, bool]:
 
 
 def test_rights_that_are_missing_are_wrong(crms: Opens) -> None:
-    found = looked(crms("close"), {}, rights=lambda _connection: Rights(["lead"], ["opportunity"]))
+    found = looked(crms("close"), {}, rights=lambda _connection: Rights(["lead"], ["opportunity"], ["VoiceCall"]))
 
     assert found["can be read: lead"] is False
+    assert found["is not there, or not shown to this token: VoiceCall"] is False
     assert found["a right or scope is missing: the token may not read opportunity"] is True
 
 
