@@ -22,7 +22,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.description import describe
+from api.http.description import description_of
 from api.http.middleware import middleware
 from api.http.routes import (
     alerts,
@@ -215,7 +215,7 @@ class _Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """What `/openapi.json` answers."""
-        return describe(self)
+        return description_of(self)
 
 
 def _add(app: FastAPI, router: APIRouter) -> None:
@@ -267,9 +267,9 @@ def main(settings: Settings) -> int:
     """Run the api until SIGTERM or SIGINT. Exit code 0, or 2 with a line that says what is wrong."""
     configure_logs()
     # What the imports made lives as long as the process: the collector need not look at it again and again.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()  # the command line has turned it off while it imported
     try:
         config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)
@@ -279,9 +279,8 @@ def main(settings: Settings) -> int:
                 return _refuse("; ".join(wrong))
             for remark in media_remarks(settings.config, config):
                 log.warning("media.missing", what=remark)
-        for name, connection in config.connections.items():
-            for setting, why in connection.remarks().items():
-                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
+        for remark in config.connection_remarks():
+            log.warning("connection.not_advised", what=remark)
         if not settings.is_loopback and not has_keys(settings.keys) and asyncio.run(are_keys_missing(settings)):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)
@@ -340,7 +339,7 @@ def build_read_side(
         clock=clock,
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
-        build=boards.build,
+        build=boards.board_build,
         asking=KafkaFacts(settings.kafka),
     )
 

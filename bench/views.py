@@ -35,7 +35,7 @@ from bench.processes import CONFIG, BenchError
 from bench.results import Bar, Result, Section
 from processor.core.panes import PaneTable
 from processor.core.plan import Evaluator
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.catalogue.defined import bound_under
 from schemas.config import Config, load_config
 from schemas.config.rules import rules_of
@@ -220,8 +220,8 @@ def kinds_of_day(config: Config, now: int) -> list[bytes]:
     calendar = _calendar(config)
     found: list[bytes] = []
     for _ in range(KINDS_OF_DAY):
-        horizon = Horizon(calendar, config.retention.records)
-        table = PaneTable("ledger.0", calendar, config.retention.minutes, horizon, bound.plan.keeps)
+        cutoff = RetentionCutoff(calendar, config.retention.records)
+        table = PaneTable("ledger.0", calendar, config.retention.minutes, cutoff, bound.plan.keeps)
         for kind, fields in _records_of_day(chosen, now - 3 * HOUR):
             table.count(evaluator.of_record(kind, fields.get))
         for key, value in table.take_changes():

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from processor.agents.acknowledge import AcknowledgeShard
 from processor.agents.channels import build_channels
-from processor.agents.horizon import Horizon
 from processor.agents.ledger import LedgerShard
 from processor.agents.normalise import NormaliseShard
 from processor.agents.notify import NotifyShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
+from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
 from processor.transport.checkpoints import Checkpoints, digest_of_code
@@ -53,7 +53,7 @@ def build_app(
         checkpoints=_checkpoints(settings, config, served, asking),
     )
     alerts = config.alerts
-    horizon = Horizon(deployment, machine_clock)
+    watermark = Watermark(deployment, machine_clock)
 
     def notify(partition: int) -> NotifyShard:
         quiet = {
@@ -65,7 +65,7 @@ def build_app(
 
     def acknowledge(partition: int) -> AcknowledgeShard:
         if partition == 0:
-            return ThresholdsShard(partition, deployment, config=config, horizon=horizon)
+            return ThresholdsShard(partition, deployment, config=config, watermark=watermark)
         return AcknowledgeShard(partition, deployment, channels=alerts.channels)
 
     app = build_batched_app(
@@ -75,7 +75,7 @@ def build_app(
             deployment.topic(DELIVERIES): lambda partition: NormaliseShard(partition, deployment),
             deployment.topic(RECORD_CHANGES): lambda partition: LedgerShard(partition, deployment),
             deployment.topic(ENGAGEMENTS): lambda partition: ResponsesShard(
-                partition, deployment, alerts=alerts, horizon=horizon
+                partition, deployment, alerts=alerts, watermark=watermark
             ),
             deployment.topic(NOTIFICATIONS): notify,
             deployment.topic(ALERT_ACTIONS): acknowledge,

@@ -8,9 +8,9 @@ import msgspec
 from schemas.records import RecordChange
 
 REFUSED = "refused"
-"""Said and happened before the horizon: nothing of it is kept."""
+"""Said and happened before the cutoff: nothing of it is kept."""
 PAST = "past"
-"""Said now of what happened before the horizon: it counts nowhere."""
+"""Said now of what happened before the cutoff: it counts nowhere."""
 
 
 class LateChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -18,7 +18,7 @@ class LateChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     reason: str
     kept_from: int
-    """The horizon that it lies before (microseconds)."""
+    """The cutoff that it lies before (microseconds)."""
     change: RecordChange
 
 

@@ -34,7 +34,7 @@ class Progress(msgspec.Struct, array_like=True):
     definitions: str = ""
     """Digest of the definitions by which all is derived (schemas/definitions.py); or `BETWEEN`; empty: not said."""
     kept_from: int = -(2**62)
-    """The horizon (microseconds): nothing of before it is kept any more. Told before anything is let go."""
+    """The cutoff (microseconds): nothing of before it is kept any more. Told before anything is let go."""
     replayed_at: int = 0
     """Stage responses: derived by a replay, for which others stood still then (microseconds), and not looked at yet."""
     marks: dict[str, Mark] = msgspec.field(default_factory=dict)

@@ -18,7 +18,7 @@ from api.read.metric_rows import MetricRows
 from api.read.view import View
 from processor.core.panes import PaneTable
 from processor.core.plan import Contribution, Evaluator
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.catalogue import bound
 from schemas.catalogue.defined import Defined
 from schemas.config.rules import rules_of
@@ -120,10 +120,10 @@ Deal = Mapping[str, Any]
 def view_of(edits: Iterable[tuple[Deal, Deal]], chance: random.Random) -> View:
     """What an api shows of deals that were one thing and are another."""
     evaluator = Evaluator(PLAN, CONFIG.aliases())
-    horizon = Horizon(CALENDAR, CONFIG.retention.records)
-    horizon.advance(NOW)
+    cutoff = RetentionCutoff(CALENDAR, CONFIG.retention.records)
+    cutoff.advance(NOW)
     tables = [
-        PaneTable(f"ledger.{number}", CALENDAR, CONFIG.retention.minutes, horizon, PLAN.keeps) for number in (0, 1)
+        PaneTable(f"ledger.{number}", CALENDAR, CONFIG.retention.minutes, cutoff, PLAN.keeps) for number in (0, 1)
     ]
     messages: list[tuple[bytes, bytes | None]] = []
     steps: list[tuple[PaneTable, list[Contribution], list[Contribution]]] = []
@@ -344,8 +344,8 @@ def test_ids_that_are_kept_shorter_go_before_the_rest(edits: list[tuple[Deal, De
 
 def test_nothing_is_left_of_what_was_taken_out() -> None:
     evaluator = Evaluator(PLAN, {})
-    horizon = Horizon(CALENDAR, CONFIG.retention.records)
-    table = PaneTable("ledger.0", CALENDAR, CONFIG.retention.minutes, horizon, PLAN.keeps)
+    cutoff = RetentionCutoff(CALENDAR, CONFIG.retention.records)
+    table = PaneTable("ledger.0", CALENDAR, CONFIG.retention.minutes, cutoff, PLAN.keeps)
     deal = {"rep": "r1", "lead": "l1", "created_at": NOW, "amount": "5", "status": "open"}
     held = evaluator.of_record("deal", deal.get)
     table.replace([], held)

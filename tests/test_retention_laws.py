@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deploy.verification.definitions import with_own
 from processor.core.definitions import definitions_of
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.config import Config
 from schemas.documents.text import read_document
 from schemas.instants import DAY, HOUR
@@ -65,14 +65,14 @@ def complete(log: list[RecordChange]) -> list[RecordChange]:
 
 
 def by_day(log: list[RecordChange], config: Config, *, seed: int | None = None) -> list[list[RecordChange]]:
-    """What is delivered between two moves of the horizon; with a seed in another order, and some of it twice.
+    """What is delivered between two moves of the cutoff; with a seed in another order, and some of it twice.
 
     Over midnight nothing changes places: partitions are never so far apart as to tell.
     """
-    horizon = Horizon(definitions_of(config).calendar, config.retention.records)
+    cutoff = RetentionCutoff(definitions_of(config).calendar, config.retention.records)
     days: dict[int, list[RecordChange]] = {}
     for change in log:
-        days.setdefault(horizon.of(change.received_at), []).append(change)
+        days.setdefault(cutoff.of(change.received_at), []).append(change)
     if seed is None:
         return list(days.values())
     chance = random.Random(seed)

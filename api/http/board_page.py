@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from api.read.rows import Json
 from api.read.view import View
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.calendars import weekdays_of
 from schemas.config.hours import read_days, read_span
 from schemas.config.screens import Scene, ScreenConfig, When
@@ -41,7 +41,7 @@ def board_page(settings: Json | None, device: str | None = None, *, usual: Seque
 
     `device`: the screen on the wall, where it was paired. `usual`: what is shown where the address does not say it.
     """
-    words = Words("en" if settings is None else settings["language"])
+    words = ReaderWords("en" if settings is None else settings["language"])
     return _PAGE.substitute(
         language=words.language,
         device=escape(device or ""),
@@ -65,7 +65,7 @@ def unknown_name(request: HTTPConnection) -> tuple[str, str] | None:
     return None
 
 
-def pairing_page(words: Words) -> str:
+def pairing_page(words: ReaderWords) -> str:
     """The page of a screen without a valid key: a code to pair it with."""
     heading, text = (escape(words.say(key)) for key in ("pair.heading", "pair.text"))
     return _PAIRING.substitute(language=words.language, direction=words.direction, heading=heading, text=text)

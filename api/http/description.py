@@ -66,7 +66,7 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def description_of(app: FastAPI) -> dict[str, Any]:
     """The description of the whole; made once, at the first question."""
     if app.openapi_schema is None:
         app.openapi_schema = _described(app)

@@ -36,7 +36,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.conditional import STREAMS
 from api.http.headers import answer_of
 from api.http.pages import error_page
-from api.write.refusals import BacklogFullError, RefusedError
+from api.write.refusals import BacklogFullError, StoreRefusedError
 
 log = structlog.get_logger("api")
 
@@ -217,12 +217,12 @@ def _in_words(status: int) -> str:
     return HTTPStatus(status).phrase.lower().replace(" ", "-")
 
 
-def answer(error: ApiError) -> Response:
+def error_answer(error: ApiError) -> Response:
     """The answer to an error of ours."""
     return problem(error.status, error.detail, slug=error.slug, field=error.field, headers=error.headers())
 
 
-def of_refusal(refused: RefusedError) -> ApiError:
+def of_refusal(refused: StoreRefusedError) -> ApiError:
     """What a client is told where something was not stored."""
     kind = OverloadedError if isinstance(refused, BacklogFullError) else NotStoredError
     return kind(refused.detail, retry_after=refused.retry_after)
@@ -239,10 +239,10 @@ def answer_unknown(scope: Scope) -> Response:
 def _answer_http(error: HTTPException, scope: Scope) -> Response:
     """What the framework refuses, in our words."""
     if isinstance(error.__cause__, ApiError):  # what went wrong in reading a body, in FastAPI's 400
-        return answer(error.__cause__)
+        return error_answer(error.__cause__)
     if isinstance(error.__cause__, UnicodeDecodeError):
         # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
-        return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
+        return error_answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
     detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
     headers = dict(error.headers or {})
     if headers.get("Allow") == "GET" and scope["path"] not in STREAMS:
@@ -255,10 +255,10 @@ def _answer_invalid(error: RequestValidationError) -> Response:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         # Its place is a number of characters.
-        return answer(InvalidParameterError("body", f"is not JSON (character {int(first['loc'][-1]) + 1})"))
+        return error_answer(InvalidParameterError("body", f"is not JSON (character {int(first['loc'][-1]) + 1})"))
     # The place only, never the value: it may hold personal data.
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
+    return error_answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
 
 
 class CatchErrors:
@@ -288,7 +288,7 @@ class CatchErrors:
 
 def answer_to(error: Exception, scope: Scope) -> Response:
     """The answer to any exception; to be called where it is handled."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, StoreRefusedError):
         error = of_refusal(error)
     if isinstance(error, HTTPException):
         return _answer_http(error, scope)
@@ -297,4 +297,4 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     if not isinstance(error, ApiError):
         return answer_unknown(scope)
     page = error_page(scope, error.status, error.detail, field=error.field, headers=error.headers())
-    return page or answer(error)
+    return page or error_answer(error)

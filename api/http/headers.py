@@ -43,7 +43,7 @@ _ANSWER = "floorcast.answer"
 """Where a request's scope holds its answer."""
 
 
-class Answer:
+class ResponseHead:
     """What is sent in answer to one request, on its way out: completes the head, and remembers what it said."""
 
     __slots__ = ("_send", "added", "status")
@@ -70,7 +70,7 @@ class Answer:
 
 
 class Answers:
-    """Gives every request its `Answer`, for the layers below."""
+    """Gives every request its `ResponseHead`, for the layers below."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -78,11 +78,11 @@ class Answers:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass on, with the answer as `send` and in the scope."""
         if scope["type"] == "http":
-            send = scope[_ANSWER] = Answer(send)
+            send = scope[_ANSWER] = ResponseHead(send)
         return self.app(scope, receive, send)
 
 
-def answer_of(scope: Scope) -> Answer:
+def answer_of(scope: Scope) -> ResponseHead:
     """The answer to a request, as far as it has been sent."""
-    answer: Answer = scope[_ANSWER]
+    answer: ResponseHead = scope[_ANSWER]
     return answer

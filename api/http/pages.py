@@ -16,9 +16,9 @@ from starlette.types import Scope
 
 from api.http.board_page import pairing_page, unknown_name
 from api.http.people.problems import is_of_people, problem_page
-from api.http.people.rendering import words_of
+from api.http.people.rendering import reader_words
 from api.http.served import config_of
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.config.screens import ScreenConfig
 
 _BOARD = "/board"
@@ -51,7 +51,7 @@ def error_page(
     config = config_of(scope)
     name = path.removeprefix(_BOARD).removeprefix("/")
     screen = config.screens.get(name)
-    words = words_of(connection, config) if screen is None else Words(screen.language)
+    words = reader_words(connection, config) if screen is None else ReaderWords(screen.language)
     head = {"cache-control": "no-store", "vary": "accept, accept-language", **headers}
     if status == 401 and name and field != "token":
         return HTMLResponse(pairing_page(words), status_code=status, headers=head)
@@ -70,7 +70,7 @@ def error_page(
 
 
 def _said(
-    words: Words, status: int, field: str | None, name: str, screen: ScreenConfig | None, asked: str
+    words: ReaderWords, status: int, field: str | None, name: str, screen: ScreenConfig | None, asked: str
 ) -> tuple[str, str]:
     """Heading and text. `asked`: what the address says of `field`."""
     if status == 404 and field == "scene" and screen is not None:

@@ -126,7 +126,7 @@ def to_millisecond(now: int) -> int:
     return now - now % 1000
 
 
-WindowName = Annotated[
+WindowParameter = Annotated[
     str | None,
     Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
 ]
@@ -139,15 +139,17 @@ def _as_written(given: str) -> str:
     return given
 
 
-Day = Annotated[date, BeforeValidator(_as_written)]
+DateParameter = Annotated[date, BeforeValidator(_as_written)]
 """A date in full: pydantic would also take a number of seconds for one."""
-FirstDate = Annotated[Day | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
-LastDate = Annotated[Day | None, Query(description="Last date, included.")]
+FirstDate = Annotated[
+    DateParameter | None, Query(alias="from", description="First date, with `to` instead of `window`.")
+]
+LastDate = Annotated[DateParameter | None, Query(description="Last date, included.")]
 
 
 # Async, because FastAPI would run a plain function in a thread.
-async def read_span(
-    request: ReadRequest, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
+async def span_parameter(
+    request: ReadRequest, window: WindowParameter = None, from_: FirstDate = None, to: LastDate = None
 ) -> Span:
     """The span asked for, by a window's name or two dates; today by default. 422 where this means none."""
     view, now = request.view, request.now
@@ -163,7 +165,7 @@ async def read_span(
 def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
     """The span of a window's name. 422 naming an unknown one."""
     if window not in WINDOWS:
-        raise InvalidParameterError(parameter, f"{shown(window)} is not one of {', '.join(WINDOWS)}")
+        raise InvalidParameterError(parameter, f"{shown_name(window)} is not one of {', '.join(WINDOWS)}")
     return span_of(window, now, view.calendar)
 
 
@@ -195,7 +197,7 @@ def known_date(parameter: str, given: date) -> date:
     return given
 
 
-async def read_metrics(
+async def metrics_parameter(
     request: ReadRequest,
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
 ) -> tuple[str, ...] | None:
@@ -208,14 +210,14 @@ def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
     found = read_names("metrics", names)
     for name in found or ():
         if name not in view.catalogue:
-            raise InvalidParameterError(field="metrics", detail=f"there is no metric {shown(name)}")
+            raise InvalidParameterError(field="metrics", detail=f"there is no metric {shown_name(name)}")
     return found or None
 
 
 def known_metric(view: View, metric: str) -> None:
     """422 naming a metric that there is not."""
     if metric not in view.catalogue:
-        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown(metric)}")
+        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown_name(metric)}")
 
 
 def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
@@ -228,13 +230,13 @@ def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """What a client asked for, in one line of an error."""
     return repr(name if len(name) <= 300 else name[:300] + "…")
 
 
-SpanAsked = Annotated[Span, Depends(read_span)]
-MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
+SpanAsked = Annotated[Span, Depends(span_parameter)]
+MetricsAsked = Annotated[tuple[str, ...] | None, Depends(metrics_parameter)]
 
 
 def known_dimension(view: View, by: str) -> Dimension | None:
@@ -244,7 +246,8 @@ def known_dimension(view: View, by: str) -> Dimension | None:
     dimension = view.dimensions.get(by)
     if dimension is None:
         raise InvalidParameterError(
-            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
+            field="by",
+            detail=f"there is no dimension {shown_name(by)}; there are {', '.join([TEAM, *view.dimensions])}",
         )
     if not dimension.labels and not dimension.is_of_person:
         lacking = "metrics.yaml lists no values of it"
@@ -265,7 +268,7 @@ def known_team(view: View, team: str, access: Access) -> str:
     if not access.allows_team(team):
         raise _limited(access)
     if team not in view.roster.team_names:
-        msg = f"there is no team {shown(team)}"
+        msg = f"there is no team {shown_name(team)}"
         raise NotFoundError(msg, field="team")
     return team
 
@@ -279,7 +282,7 @@ def _limited(access: Access) -> ForbiddenError:
 def known_rep(view: View, rep: str, access: Access, now: int) -> str:
     """A rep that exists (404, also for another one than the key's, and for one of another team)."""
     if not view.is_known_rep(rep) or not access.allows(rep, team_today(view, rep, now)):
-        msg = f"there is no rep {shown(rep)}"
+        msg = f"there is no rep {shown_name(rep)}"
         raise NotFoundError(msg, field="rep")
     return rep
 

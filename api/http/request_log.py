@@ -23,7 +23,7 @@ from api.write.limits import TokenBucket
 
 log = structlog.get_logger("api")
 
-Kept = Literal["all", "refused", "none"]
+LoggedRequests = Literal["all", "refused", "none"]
 """Which requests have a line."""
 
 _QUIET = ("/webhooks", "/metrics", "/livez", "/readyz", "/static/", "/docs")
@@ -53,7 +53,7 @@ def current_request() -> str | None:
 class RequestLog:
     """Names requests, and writes what became of them."""
 
-    def __init__(self, app: ASGIApp, kept: Kept) -> None:
+    def __init__(self, app: ASGIApp, kept: LoggedRequests) -> None:
         self.app = app
         self._kept = kept
         self._prefix = secrets.token_hex(4)

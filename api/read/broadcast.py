@@ -12,17 +12,18 @@ from typing import Any
 
 import orjson
 
-from api.read.discretion import Discretion, Moves, Told
+from api.read.discretion import Discretion, Moves, ScreenAudience
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import Event
+from api.read.events import StreamEvent
 from api.read.followed import CHEAPER, FollowedWindows
-from api.read.making import AT_ONCE, Clock, Making, Pieces, Place, at_once
-from api.read.owned_news import OwnedTeller
+from api.read.owned_news import OwnedNews
+from api.read.piecemeal import Piecemeal, at_once
 from api.read.remembered import RememberedEvents
 from api.read.rows import Json, open_alerts, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
+from api.read.unfinished_snapshot import AT_ONCE, RowPlace, UnfinishedSnapshot
 from api.read.view import Scope, Values, View, rep_scope
-from api.read.win_news import IN_SNAPSHOT, WinTeller
+from api.read.win_news import IN_SNAPSHOT, ToldWins
 from schemas.config import Config
 from schemas.instants import MINUTE, SECOND, format_instant
 
@@ -49,13 +50,13 @@ class Broadcaster:
         self._events = RememberedEvents()
         self._windows = FollowedWindows(view)
         self._subscriptions: dict[Filter, set[Subscription]] = {}
-        self._told: dict[Filter, Told] = {}
+        self._told: dict[Filter, ScreenAudience] = {}
         """What screens were told of people, where something is kept from them."""
-        self._owned = OwnedTeller()
-        self._wins = WinTeller()
+        self._owned = OwnedNews()
+        self._wins = ToldWins()
         self._freshness_sent_at = 0
         self._progress_waits = False
-        self._in_the_making: dict[Filter, Making] = {}
+        self._in_the_making: dict[Filter, UnfinishedSnapshot] = {}
         """Snapshots."""
 
     @property
@@ -66,8 +67,8 @@ class Broadcaster:
     # ---------------------------------------------------------------- clients
 
     def subscribing(
-        self, wanted: Filter, last_event_id: str | None, clock: Clock
-    ) -> Pieces[tuple[Subscription, bytes]]:
+        self, wanted: Filter, last_event_id: str | None, clock: Callable[[], int]
+    ) -> Piecemeal[tuple[Subscription, bytes]]:
         """A new client, and what it gets first: what it missed, or a snapshot as of the last piece."""
         yield from self._bringing_up(clock)
         now = clock()
@@ -91,28 +92,28 @@ class Broadcaster:
         if not found:
             self._subscriptions.pop(subscription.wanted, None)
 
-    def snapshot(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
+    def snapshot(self, wanted: Filter, clock: Callable[[], int]) -> Piecemeal[bytes]:
         """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
         yield from self._bringing_up(clock)
         return (yield from self._making(wanted, clock))
 
-    def flushing(self, clock: Clock, *, unwatched: bool = True) -> Pieces[int]:
+    def flushing(self, clock: Callable[[], int], *, unwatched: bool = True) -> Piecemeal[int]:
         """Send everyone what differs (see `flush`); as of when that is all."""
         while not self.flush(now := clock(), unwatched=unwatched, most=AT_ONCE):
             yield
         return now
 
-    def _bringing_up(self, clock: Clock) -> Pieces[None]:
+    def _bringing_up(self, clock: Callable[[], int]) -> Piecemeal[None]:
         """Tell what is untold. A floor that never rests is told of the rest later, as everybody is."""
         until = clock() + BROUGHT_UP_WITHIN
         while not self.flush(now := clock(), unwatched=True, most=AT_ONCE) and now < until:
             yield
 
-    def _making(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
+    def _making(self, wanted: Filter, clock: Callable[[], int]) -> Piecemeal[bytes]:
         """A snapshot. What is told of a row after it was made is made anew right then: so there is an end."""
         making = self._in_the_making.get(wanted)
         if making is None:
-            making = self._in_the_making[wanted] = Making()
+            making = self._in_the_making[wanted] = UnfinishedSnapshot()
             making.begin(self._places(wanted, clock()))
         making.askers += 1
         try:
@@ -129,7 +130,7 @@ class Broadcaster:
             if not making.askers:
                 del self._in_the_making[wanted]
 
-    def _make_rows(self, wanted: Filter, making: Making, places: Iterable[Place], now: int) -> None:
+    def _make_rows(self, wanted: Filter, making: UnfinishedSnapshot, places: Iterable[RowPlace], now: int) -> None:
         """The rows of these places, as they are; those that the client is not shown go."""
         told = self._keeps_back(wanted)
         for place, whole in self._windows.rows_of(places, now):
@@ -142,7 +143,7 @@ class Broadcaster:
             else:
                 making.rows[place] = orjson.Fragment(orjson.dumps(chosen(self._view, row, wanted.metrics)))
 
-    def _make_moved(self, wanted: Filter, making: Making, moves: Moves, now: int) -> None:
+    def _make_moved(self, wanted: Filter, making: UnfinishedSnapshot, moves: Moves, now: int) -> None:
         """The rows of who is shown otherwise: now, if they are few."""
         places = [(window, rep_scope(rep)) for window, rep in sorted(moves.whole)]
         if len(places) > AT_ONCE:
@@ -150,7 +151,7 @@ class Broadcaster:
         else:
             self._make_rows(wanted, making, places, now)
 
-    def _keep_up(self, wanted: Filter, making: Making, event: Event, moves: Moves, now: int) -> None:
+    def _keep_up(self, wanted: Filter, making: UnfinishedSnapshot, event: StreamEvent, moves: Moves, now: int) -> None:
         """A snapshot in the making says what is told meanwhile: nobody else tells it to who gets it."""
         if event.kind == "departure":
             left = [departure.scope for departure in event.payload if departure.leaves(wanted)]
@@ -188,15 +189,15 @@ class Broadcaster:
             payload["taken_back"] = gone if told is None else [told.discretion.win(win) for win in gone]
         return self._encode("snapshot", payload)
 
-    def showing(self, wanted: Filter, clock: Clock) -> Pieces[Container[str]]:
+    def showing(self, wanted: Filter, clock: Callable[[], int]) -> Piecemeal[Container[str]]:
         """The reps whom a screen shows, from whom something is kept."""
         held = self._told.get(wanted)
         if held is not None and wanted in self._subscriptions:
             return held
-        told = Told(wanted.discretion or Discretion(""))
+        told = ScreenAudience(wanted.discretion or Discretion(""))
         if told.discretion.leaves_out:
             yield from self._bringing_up(clock)
-            making = Making()
+            making = UnfinishedSnapshot()
             making.begin(place for place in self._places(wanted, clock()) if place[1].kind == "rep")
             while making.left:
                 for window in wanted.windows:
@@ -207,16 +208,16 @@ class Broadcaster:
             told.settle()
         return told
 
-    def _keeps_back(self, wanted: Filter) -> Told | None:
+    def _keeps_back(self, wanted: Filter) -> ScreenAudience | None:
         """What such clients are shown of people; None: nothing is kept from them."""
         found = wanted.discretion
-        return None if found is None or found.tells_all else self._told.setdefault(wanted, Told(found))
+        return None if found is None or found.tells_all else self._told.setdefault(wanted, ScreenAudience(found))
 
     def _settled(self, wanted: Filter) -> Moves:
         told = self._keeps_back(wanted)
         return Moves() if told is None else told.settle()
 
-    def _moves(self, wanted: Filter, event: Event, now: int) -> Moves:
+    def _moves(self, wanted: Filter, event: StreamEvent, now: int) -> Moves:
         """Whom such clients are shown otherwise after this event."""
         told = self._keeps_back(wanted)
         if told is None or not told.discretion.leaves_out:
@@ -265,8 +266,8 @@ class Broadcaster:
         shown = {(window, selection) for window, selections in self._watched().items() for selection in selections}
         self._view, self._build = view, self._build_by(view.config)
         self._windows, self._told = FollowedWindows(view), {}
-        self._owned = OwnedTeller()
-        self._wins = WinTeller()
+        self._owned = OwnedNews()
+        self._wins = ToldWins()
         view.advance(now)
         view.forget_changes()
         self.pin(pinned, now)
@@ -353,7 +354,7 @@ class Broadcaster:
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
-        event = Event(self._number, kind, window, payload, weight)
+        event = StreamEvent(self._number, kind, window, payload, weight)
         if kind != "freshness":
             self._events.add(event, now)
         for wanted in {**self._subscriptions, **self._in_the_making}:
@@ -363,7 +364,9 @@ class Broadcaster:
             if clients := self._subscriptions.get(wanted):
                 self._tell(wanted, clients, event, moves, now)
 
-    def _tell(self, wanted: Filter, clients: Iterable[Subscription], event: Event, moves: Moves, now: int) -> None:
+    def _tell(
+        self, wanted: Filter, clients: Iterable[Subscription], event: StreamEvent, moves: Moves, now: int
+    ) -> None:
         """Those who ask for the same."""
         if moves.is_less or len(moves.whole) > AT_ONCE or needs_snapshot(wanted, event):
             for client in clients:
@@ -375,7 +378,9 @@ class Broadcaster:
             for client in clients:
                 client.put(piece)
 
-    def _discreetly(self, wanted: Filter, told: Told, event: Event, moves: Moves, now: int) -> bytes | None:
+    def _discreetly(
+        self, wanted: Filter, told: ScreenAudience, event: StreamEvent, moves: Moves, now: int
+    ) -> bytes | None:
         """The event as a screen gets it that is not told everything."""
         payload = payload_for(self._view, wanted, event)
         if event.kind == "metrics":
@@ -401,7 +406,7 @@ class Broadcaster:
         if self._windows.follow(window, selection, self._number + 1, now):
             self._number += 1
 
-    def _places(self, wanted: Filter, now: int) -> list[Place]:
+    def _places(self, wanted: Filter, now: int) -> list[RowPlace]:
         """Of which windows and of whom there are rows."""
         scopes = self._windows.scopes(wanted.selection)
         for window in wanted.windows:
@@ -422,5 +427,5 @@ class Broadcaster:
     def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:
         return encoded(self._instance, kind, self._number, payload)
 
-    def _for(self, wanted: Filter, event: Event) -> bytes | None:
+    def _for(self, wanted: Filter, event: StreamEvent) -> bytes | None:
         return encoded_for(self._view, self._instance, wanted, event)

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 from schemas.topics import Topic
 
-Ends = Callable[[Sequence[Topic]], Awaitable[Sequence[Mapping[int, int]]]]
+AskEnds = Callable[[Sequence[Topic]], Awaitable[Sequence[Mapping[int, int]]]]
 """The end offset of each partition of each of these topics, now: all in one request, for each waits its turn."""
-Done = Callable[[str], Mapping[int, int]]
+DoneOffsets = Callable[[str], Mapping[int, int]]
 """Per partition the next input offset of a stage."""
 Applied = Callable[[Topic], Mapping[int, int]]
 """Per partition the next offset that comes into the view."""
@@ -23,7 +23,7 @@ MERGES = 10
 class CatchUp:
     """Waits until what lies in Kafka now is through every stage and in the view."""
 
-    def __init__(self, ends: Ends, done: Done, applied: Applied) -> None:
+    def __init__(self, ends: AskEnds, done: DoneOffsets, applied: Applied) -> None:
         self._ends = ends
         self._done = done
         self._applied = applied

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from api.read.segments import WHOLE, Part, Parts
+from api.read.segments import WHOLE, RowPart, RowParts
 from api.read.view import ORGANISATION, Scope, Values, rep_scope, team_scope
 from schemas.catalogue.adding import adds_up, has_shares
 from schemas.catalogue.base import Exact, MetricValue, shown
@@ -25,7 +25,7 @@ OF_REPS = frozenset({TEAM, BEST})
 FEWEST = 3
 """Fewer people have no best one: everybody would know whose value it is."""
 
-Shares = Mapping[str, float | None]
+ShareOfEach = Mapping[str, float | None]
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Compared:
     """What a row is compared with."""
 
     span: Span
-    metrics: dict[str, MetricValue | Shares] = field(default_factory=dict)
+    metrics: dict[str, MetricValue | ShareOfEach] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
     change: dict[str, float | None] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
@@ -43,13 +43,13 @@ class Compared:
 class Comparisons:
     """Makes the comparisons of the rows of one answer; what rows have in common is computed once."""
 
-    def __init__(self, parts: Parts, span: Span, *, sees_organisation: bool = True) -> None:
+    def __init__(self, parts: RowParts, span: Span, *, sees_organisation: bool = True) -> None:
         """`sees_organisation`: whether shares of the organisation, which tell its size, may be shown."""
         self._parts = parts
         self._view, self._now, self._metrics = parts.view, parts.now, parts.metrics
         self._span = span
         self._sees_organisation = sees_organisation
-        self._held: dict[tuple[str | None, str, Part, bool], Exact] = {}
+        self._held: dict[tuple[str | None, str, RowPart, bool], Exact] = {}
 
     @cached_property
     def employed(self) -> Mapping[str | None, Sequence[str]]:
@@ -64,7 +64,7 @@ class Comparisons:
                     found.setdefault(team, []).append(rep)
         return found
 
-    def of(self, scope: Scope, kind: str, part: Part = WHOLE) -> Compared:
+    def of(self, scope: Scope, kind: str, part: RowPart = WHOLE) -> Compared:
         """A row, or a part of one, compared in one of the ways of `COMPARISONS`."""
         if kind in {PREVIOUS, LAST_YEAR}:
             return self._earlier(scope, kind, part)
@@ -91,7 +91,7 @@ class Comparisons:
                 found.bounds[name] = theirs.bounds[name]
         return found
 
-    def of_team(self, team: str | None, metric: str, part: Part = WHOLE) -> Exact:
+    def of_team(self, team: str | None, metric: str, part: RowPart = WHOLE) -> Exact:
         """What `team` compares with: of counts, sums and levels its people's mean, of others its own value."""
         if team is None:
             return None
@@ -100,18 +100,18 @@ class Comparisons:
             self._held[key] = self._of_team(team, metric, part)
         return self._held[key]
 
-    def _of_team(self, team: str, metric: str, part: Part) -> Exact:
+    def _of_team(self, team: str, metric: str, part: RowPart) -> Exact:
         if not adds_up(self._view.catalogue, metric, with_levels=True):
             return self._parts.exact(team_scope(team), self._span, metric, part)
         values = self._of_people(team, metric, part)
         known = [value for value in values if value is not None]
         return Fraction(sum(known), len(values)) if values and len(known) == len(values) else None
 
-    def _of_people(self, team: str | None, metric: str, part: Part) -> list[Exact]:
+    def _of_people(self, team: str | None, metric: str, part: RowPart) -> list[Exact]:
         people = self.employed.get(team, ())
         return [self._parts.exact(rep_scope(rep), self._span, metric, part) for rep in people]
 
-    def _best(self, team: str | None, metric: str, part: Part) -> Exact:
+    def _best(self, team: str | None, metric: str, part: RowPart) -> Exact:
         key = (team, metric, part, True)
         if key not in self._held:
             values = self._of_people(team, metric, part)
@@ -124,7 +124,7 @@ class Comparisons:
         benchmark = self._view.catalogue[metric].benchmark
         return None if benchmark is None else Fraction(benchmark.value)
 
-    def _earlier(self, scope: Scope, kind: str, part: Part) -> Compared:
+    def _earlier(self, scope: Scope, kind: str, part: RowPart) -> Compared:
         earlier = span_before if kind == PREVIOUS else span_of_last_year
         span = earlier(self._span, self._now, self._view.calendar)
         values = self._parts.values(scope, span, part)
@@ -136,7 +136,7 @@ class Comparisons:
         found.unavailable = values.unavailable if since is None else {"": since}
         return found
 
-    def _shares(self, scope: Scope, metric: str, part: Part) -> Shares:
+    def _shares(self, scope: Scope, metric: str, part: RowPart) -> ShareOfEach:
         wholes: dict[str, Scope | None] = {}
         if scope.kind == "rep":
             team = self._view.roster.team_on(scope.id, self._view.calendar.day_of(self._now))
@@ -146,7 +146,7 @@ class Comparisons:
         value = self._parts.exact(scope, self._span, metric, part)
         return {name: self._share(value, whole, metric, part) for name, whole in wholes.items()}
 
-    def _share(self, value: Exact, whole: Scope | None, metric: str, part: Part) -> float | None:
+    def _share(self, value: Exact, whole: Scope | None, metric: str, part: RowPart) -> float | None:
         size = None if whole is None else self._parts.exact(whole, self._span, metric, part)
         return float(Fraction(value) / size) if size and value is not None else None
 

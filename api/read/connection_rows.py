@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from api.read.rows import Json, instant, reconciled_json
+from api.read.rows import Json, instant_or_none, reconciled_json
 from schemas.connection_states import ConnectionState
 from schemas.connection_stats import ConnectionStats
 
@@ -22,8 +22,8 @@ def connection_row(stats: ConnectionStats, state: ConnectionState | None) -> Jso
         | {
             "connection": stats.connection,
             "kind": stats.kind,
-            "last_delivery_at": instant(stats.last_delivery_at),
-            "last_event_at": instant(stats.last_event_at),
+            "last_delivery_at": instant_or_none(stats.last_delivery_at),
+            "last_event_at": instant_or_none(stats.last_event_at),
             "duplicates": stats.duplicates,
             "unknown": [asdict(name) for name in stats.unknown],
             # Who speaks our own words has none that mean nothing here; files have words of their own.
@@ -35,10 +35,10 @@ def connection_row(stats: ConnectionStats, state: ConnectionState | None) -> Jso
 def _asked(state: ConnectionState) -> Json:
     limits, kept = state.limits, state.subscription
     found: Json = {
-        "subscription": None if kept is None else {"state": kept.state, "expires_at": instant(kept.expires_at)},
+        "subscription": None if kept is None else {"state": kept.state, "expires_at": instant_or_none(kept.expires_at)},
         "limits": None
         if limits is None
-        else {"used": limits.used, "of": limits.of, "resets_at": instant(limits.resets_at)},
+        else {"used": limits.used, "of": limits.of, "resets_at": instant_or_none(limits.resets_at)},
     }
     if not state.is_asked:
         return found

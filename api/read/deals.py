@@ -15,7 +15,7 @@ WON_WITHIN = 365 * DAY
 ENOUGH_STAYS = 20
 _SHARE = Fraction(4, 5)
 
-Stage = tuple[str | None, str]
+PipelineStage = tuple[str | None, str]
 """Pipeline and stage."""
 
 
@@ -29,9 +29,9 @@ class Deals:
         self.won: dict[str, DealCard] = {}
         self._won_on: dict[int, dict[str, DealCard]] = {}
         """By day of UTC, so that those of a few days are found among those of years."""
-        self._in_stage: dict[Stage, dict[str, DealCard]] = {}
+        self._in_stage: dict[PipelineStage, dict[str, DealCard]] = {}
         """Won deals that have left a stage, by that."""
-        self._limits: dict[Stage, tuple[int, int, Fraction | None]] = {}
+        self._limits: dict[PipelineStage, tuple[int, int, Fraction | None]] = {}
         """Stage -> from when until when (excluded) it is so, and after how long a deal stands still in it."""
 
     def apply(self, key: bytes, value: bytes | None) -> tuple[str, DealCard | None]:
@@ -71,7 +71,7 @@ class Deals:
             held = self._limits[place] = self._limit(place, now)
         return held[2]
 
-    def _limit(self, place: Stage, now: int) -> tuple[int, int, Fraction | None]:
+    def _limit(self, place: PipelineStage, now: int) -> tuple[int, int, Fraction | None]:
         stays: dict[int, int] = {}
         until = now + WON_WITHIN
         for card in self._in_stage.get(place, {}).values():
@@ -88,6 +88,6 @@ class Deals:
             return now, until, None
         return now, until, Fraction(between(sample, *rank(len(sample), _SHARE)))
 
-    def _left(self, card: DealCard) -> Iterator[Stage]:
+    def _left(self, card: DealCard) -> Iterator[PipelineStage]:
         pipeline = card.pipeline or self._first_pipeline
         yield from dict.fromkeys((pipeline, stage) for stage, _ in card.stays)

@@ -168,7 +168,7 @@ class Moves(NamedTuple):
     """Whether something is not shown any more, which only a snapshot can say."""
 
 
-class Told:
+class ScreenAudience:
     """Whom one kind of screen shows. It is told of every row as it changes, and settles who that leaves."""
 
     def __init__(self, discretion: Discretion) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 
 import orjson
 
-from api.read.events import AlertNews, Event, LeadNews
+from api.read.events import AlertNews, LeadNews, StreamEvent
 from api.read.rows import Json, absent_lead, has_money
 from api.read.subscriptions import Filter
 from api.read.view import View
 from api.read.win_news import WinNews
 
 
-def needs_snapshot(wanted: Filter, event: Event) -> bool:
+def needs_snapshot(wanted: Filter, event: StreamEvent) -> bool:
     """Whether a client with this filter shows what has gone, and no event would take away."""
     if event.kind == "alert":
         # It goes along with its lead: who does not look at the new owner would keep it for ever.
@@ -21,13 +21,13 @@ def needs_snapshot(wanted: Filter, event: Event) -> bool:
     return event.kind == "departure" and any(departure.leaves(wanted) for departure in event.payload)
 
 
-def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> bytes | None:
+def encoded_for(view: View, instance: str, wanted: Filter, event: StreamEvent) -> bytes | None:
     """The event as a client with this filter gets it; None if there is nothing in it for them."""
     payload = payload_for(view, wanted, event)
     return None if payload is None else encoded(instance, event.kind, event.number, payload)
 
 
-def payload_for(view: View, wanted: Filter, event: Event) -> Json | None:
+def payload_for(view: View, wanted: Filter, event: StreamEvent) -> Json | None:
     """What of an event is for a client with this filter; None: nothing."""
     payload: Json | None = None
     if event.kind == "metrics" and event.window in wanted.windows:

@@ -45,7 +45,7 @@ class Departure(NamedTuple):
         return self.is_gone or not wanted.wants(self.scope, self.is_in)
 
 
-class Event(NamedTuple):
+class StreamEvent(NamedTuple):
     """Something to tell, before anybody's filter is laid on it."""
 
     number: int

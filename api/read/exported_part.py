@@ -4,8 +4,8 @@ Owns who that is. Their values are made when they are scraped, in pieces; where 
 has all values at hand.
 """
 
-from api.read.leaderboards import Asked, Leaderboards
-from api.read.making import Pieces
+from api.read.leaderboards import LeaderboardAsked, Leaderboards
+from api.read.piecemeal import Piecemeal
 from api.read.view import Scope, Values, View, rep_scope, team_scope
 from schemas.config import Config
 from schemas.windows import span_of
@@ -34,7 +34,7 @@ class ExportedPart:
         self.reps: dict[str, str | None] = {}
         """With their teams of today."""
 
-    def making(self, leaderboards: Leaderboards) -> Pieces[None]:
+    def making(self, leaderboards: Leaderboards) -> Piecemeal[None]:
         """Make all of it, in pieces of some milliseconds at most."""
         view, chosen, today = self._view, self._view.config.prometheus.reps, self._view.calendar.day_of(self._now)
         teams = [*map(team_scope, self.teams)]
@@ -42,7 +42,7 @@ class ExportedPart:
             span = span_of(window, self._now, view.calendar)
             first: list[str] = []
             if not isinstance(chosen, str):
-                asked = Asked(chosen.by, span, None, by_goal=False, today=today)
+                asked = LeaderboardAsked(chosen.by, span, None, by_goal=False, today=today)
                 yield from leaderboards.ahead(asked, self._now)
                 first = [entry["rep"] for entry in leaderboards.top(asked, chosen.top, self._now)]
                 self.reps |= {rep: view.roster.team_on(rep, today) for rep in first}

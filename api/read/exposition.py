@@ -141,7 +141,7 @@ class ExportedReps:
         return most is None or looked_at < most
 
 
-class WaitingLeads:
+class WaitingSeries:
     """How many leads wait, and since when, looked at in pieces; every team and state has its number, 0 too."""
 
     def __init__(self, view: View, now: int) -> None:

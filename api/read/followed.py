@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import itemgetter
 
-from api.read.goal_news import Told, first_told, goal_news
+from api.read.goal_news import ToldGoals, first_told, goal_news
 from api.read.heads import Heads
-from api.read.making import Place
 from api.read.remembered import REMEMBERED_FOR
 from api.read.rows import Json, row_maker, scope_fields
 from api.read.subscriptions import EVERYBODY, Selection
-from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
+from api.read.unfinished_snapshot import RowPlace
+from api.read.view import ORGANISATION, Scope, Values, View, ViewChanges, rep_scope, team_scope
 from schemas.instants import MINUTE
 from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
@@ -30,9 +30,9 @@ _MANY_CHANGES = 10_000
 
 _NO_HEAD: Json = {}
 
-News = list[tuple[Scope, Json]]
+RowNews = list[tuple[Scope, Json]]
 """Rows with what has changed of them."""
-Watched = Mapping[str, Container[Selection]]
+WatchedRows = Mapping[str, Container[Selection]]
 """Whose rows are looked at, by window."""
 
 
@@ -46,7 +46,7 @@ class Untold:
     roster: bool = False
     everything: bool = False
 
-    def note(self, changes: Changes, heads: set[Scope]) -> None:
+    def note(self, changes: ViewChanges, heads: set[Scope]) -> None:
         """Add what has changed since."""
         if not self.everything:
             self.panes |= changes.panes
@@ -62,7 +62,7 @@ _NOBODY = Selection(frozenset(), frozenset())
 
 
 @dataclass(slots=True)
-class Shown:
+class ShownPart:
     """That clients look at a part of a window."""
 
     since: int
@@ -71,18 +71,18 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Followed:
+class FollowedWindow:
     """A window that clients look at: the values last sent, by scope, of all that one of them shows."""
 
     flushed_at: int
     span: Span
-    shown: dict[Selection, Shown] = field(default_factory=dict)
+    shown: dict[Selection, ShownPart] = field(default_factory=dict)
     _all: Selection = _NOBODY
     """What all of them show together."""
     values: dict[Scope, Values] = field(default_factory=dict)
     panes: dict[Scope, Pane] = field(default_factory=dict)
     """What the values were made of: only metrics of measures that are others now are made again."""
-    goals: Told = field(default_factory=dict)
+    goals: ToldGoals = field(default_factory=dict)
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
     is_due: bool = False
@@ -104,7 +104,7 @@ class Followed:
         if held is not None:
             held.used_at = now
             return False
-        self.shown[selection] = Shown(number, now)
+        self.shown[selection] = ShownPart(number, now)
         self._join()
         return True
 
@@ -134,7 +134,7 @@ class FollowedWindows:
     def __init__(self, view: View) -> None:
         self._view = view
         self.heads = Heads()
-        self.windows: dict[str, Followed] = {}
+        self.windows: dict[str, FollowedWindow] = {}
         self.pinned: frozenset[str] = frozenset()
         """Those that are followed as a whole whoever looks at them: they are exported."""
 
@@ -148,7 +148,7 @@ class FollowedWindows:
         followed = self.windows.get(window)
         if followed is None:
             span = span_of(window, now, self._view.calendar)
-            followed = self.windows[window] = Followed(flushed_at=now, span=span)
+            followed = self.windows[window] = FollowedWindow(flushed_at=now, span=span)
         return followed.show(selection, number, now)
 
     def since(self, window: str, selection: Selection) -> int:
@@ -170,7 +170,7 @@ class FollowedWindows:
             there = [*map(team_scope, sorted(teams)), *map(rep_scope, sorted(reps))]
         return [scope for scope in there if scope in known and selection.has(scope, known[scope].get("team"))]
 
-    def rows_of(self, places: Iterable[Place], now: int) -> Iterator[tuple[Place, Json]]:
+    def rows_of(self, places: Iterable[RowPlace], now: int) -> Iterator[tuple[RowPlace, Json]]:
         """Whole rows of windows that are followed, as they were last told; whoever was never told of is now."""
         for window, group in groupby(places, itemgetter(0)):
             scopes = [scope for _, scope in group]
@@ -188,8 +188,15 @@ class FollowedWindows:
                 yield (window, scope), row
 
     def news(
-        self, changes: Changes, heads: set[Scope], watched: Watched, now: int, *, unwatched: bool, room: int | None
-    ) -> Iterator[tuple[str, News]]:
+        self,
+        changes: ViewChanges,
+        heads: set[Scope],
+        watched: WatchedRows,
+        now: int,
+        *,
+        unwatched: bool,
+        room: int | None,
+    ) -> Iterator[tuple[str, RowNews]]:
         """What has changed, window by window; see `Broadcaster.flush`. `heads`: who is new or called otherwise."""
         for window, followed in list(self.windows.items()):
             if not self._is_still_followed(followed, watched.get(window, ()), now):
@@ -214,7 +221,7 @@ class FollowedWindows:
             for followed in self.windows.values():
                 followed.forget(scope)
 
-    def _news_of(self, followed: Followed, now: int, room: int | None) -> tuple[News, int | None]:
+    def _news_of(self, followed: FollowedWindow, now: int, room: int | None) -> tuple[RowNews, int | None]:
         """What there is room for of one window; how much room that leaves (None: there is no limit)."""
         view = self._view
         span = span_of(followed.span.name, now, view.calendar)
@@ -254,7 +261,7 @@ class FollowedWindows:
         followed.is_due = bool(left)
         return rows, None if room is None else room - count
 
-    def _is_still_followed(self, followed: Followed, watched: Container[Selection], now: int) -> bool:
+    def _is_still_followed(self, followed: FollowedWindow, watched: Container[Selection], now: int) -> bool:
         """Let go of what nobody has looked at for so long that whoever comes back is given all of it.
 
         Gives whether anything is left.
@@ -268,11 +275,11 @@ class FollowedWindows:
                     followed.forget(scope)
         return bool(followed.shown)
 
-    def _shown_of(self, followed: Followed, scopes: Iterable[Scope]) -> set[Scope]:
+    def _shown_of(self, followed: FollowedWindow, scopes: Iterable[Scope]) -> set[Scope]:
         """Those of whom somebody sees a row."""
         return {scope for scope in scopes if followed.has(scope, self.heads.known.get(scope, _NO_HEAD).get("team"))}
 
-    def _refresh(self, followed: Followed, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
+    def _refresh(self, followed: FollowedWindow, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view, span = self._view, followed.span
         before, held = followed.panes.get(scope), followed.values.get(scope)
@@ -287,7 +294,7 @@ class FollowedWindows:
         followed.values[scope] = values
         return values if is_whole else told
 
-    def _made(self, followed: Followed, pane: Pane, now: int) -> Values:
+    def _made(self, followed: FollowedWindow, pane: Pane, now: int) -> Values:
         """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
         view, span = self._view, followed.span
         if followed.blank is None or followed.blank[:2] != (span, now):
@@ -297,7 +304,7 @@ class FollowedWindows:
             followed.blank = span, now, blank
         return view.result_on(followed.blank[2], pane, now, span)
 
-    def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
+    def _touched(self, followed: FollowedWindow, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""
         view, untold = self._view, followed.untold
         if untold.everything:

@@ -9,11 +9,11 @@ from api.read.view import Scope, View
 from schemas.instants import MINUTE
 from schemas.windows import Span
 
-Told = dict[Scope, tuple[int, Json]]
+ToldGoals = dict[Scope, tuple[int, Json]]
 """Who has goals in a window -> the minute in which they were last told, and what was told then, by metric."""
 
 
-def first_told(view: View, told: Told, scope: Scope, span: Span, now: int) -> Json:
+def first_told(view: View, told: ToldGoals, scope: Scope, span: Span, now: int) -> Json:
     """The goals of somebody for a snapshot. Others may have been told of them before, and stay as they were told."""
     goals = goals_of_row(view, scope, span, now)
     if goals:
@@ -21,7 +21,7 @@ def first_told(view: View, told: Told, scope: Scope, span: Span, now: int) -> Js
     return goals
 
 
-def goal_news(view: View, told: Told, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Json:
+def goal_news(view: View, told: ToldGoals, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Json:
     """What a client does not have yet, by metric; None: the goal is gone. `is_whole`: all of them."""
     minute, before = told.get(scope, (-1, {}))
     goals = goals_of_row(view, scope, span, now)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from api.read.events import Departure
 from api.read.rows import Json, scope_fields
-from api.read.view import ORGANISATION, Changes, Scope, View, rep_scope, team_scope
+from api.read.view import ORGANISATION, Scope, View, ViewChanges, rep_scope, team_scope
 
 
 class Heads:
@@ -26,7 +26,7 @@ class Heads:
         """Whether nothing is left for the next call of `look`."""
         return not self._unseen and not self._reps
 
-    def look(self, view: View, changes: Changes, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
+    def look(self, view: View, changes: ViewChanges, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
         """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass.
 
         Of so many at most: who is seen later is told of then, with all their values.
@@ -55,7 +55,7 @@ class Heads:
                 departures.append(Departure(scope, was_in, head is None, is_in))
         return changed, departures
 
-    def _doubt(self, view: View, changes: Changes, now: int) -> None:
+    def _doubt(self, view: View, changes: ViewChanges, now: int) -> None:
         day = view.calendar.day_of(now)
         if changes.everything or day != self._day:
             self._day = day

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.read.goal_rows import GoalOfEntry, goal_of_entry
-from api.read.making import Pieces, at_once
+from api.read.piecemeal import Piecemeal, at_once
 from api.read.rows import Json
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
@@ -35,14 +35,14 @@ _AT_ONCE = 100
 _SHOWN_ERROR = 2.0**-46
 """A double that is shown differs from the exact value by so much of it at most, by far."""
 
-Place = tuple[bool, Decimal, str, str]
+RankKey = tuple[bool, Decimal, str, str]
 """Where somebody stands: whether they have nothing to be ranked by, the number (the best is the least), name, id."""
 _ZERO = Decimal(0)
 _NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LeaderboardAsked:
     """Which leaderboard."""
 
     metric: str
@@ -81,7 +81,7 @@ class _Crowd(NamedTuple):
     """Who has left: shown as long as there is something to show."""
 
 
-Read = Callable[[int], tuple[MetricValue, MetricValue]]
+ReadValue = Callable[[int], tuple[MetricValue, MetricValue]]
 """By number in the crowd: the value that is shown, and what ranks it."""
 
 
@@ -90,19 +90,19 @@ class Leaderboards:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._boards: OrderedDict[Asked, _Board] = OrderedDict()
+        self._boards: OrderedDict[LeaderboardAsked, _Board] = OrderedDict()
         self._crowds: dict[tuple[str | None, Day], tuple[tuple[int, int], _Crowd]] = {}
         self._known: dict[tuple[str, tuple[Column, ...], tuple[int, ...]], MetricValue] = {}
         """By metric, columns and what somebody has of these: nothing else makes what is read from plain numbers."""
 
-    def top(self, asked: Asked, limit: int, now: int) -> list[Json]:
+    def top(self, asked: LeaderboardAsked, limit: int, now: int) -> list[Json]:
         """The first entries: ties share a rank, and are ordered by name; without a number there is no rank."""
         crowd = at_once(self._gathering(asked))
         found = None if asked.by_goal else self._plain(crowd, asked, now)
         rough, read, key_of = found or self._remembered(crowd, asked, now)
         idle = self._view.result({}, now, [asked.metric], asked.span).metrics[asked.metric]
         is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
-        shown: list[tuple[Place, MetricValue]] = []
+        shown: list[tuple[RankKey, MetricValue]] = []
         for number in _best(rough, limit, key_of, crowd.away, is_least_best=is_least_best, slack=self._slack(asked)):
             value, ranked = read(number)
             if crowd.away[number] and value in (None, idle):
@@ -118,7 +118,7 @@ class Leaderboards:
             entries.append(self._shown(rep, name, None if is_without else rank, value, asked, now))
         return entries
 
-    def ahead(self, asked: Asked, now: int) -> Pieces[None]:
+    def ahead(self, asked: LeaderboardAsked, now: int) -> Piecemeal[None]:
         """Make ahead what `top` reads, with time for others after each step; what changes meanwhile is left to it."""
         yield from self._view.total_ahead(asked.metric, asked.span)
         crowd = yield from self._gathering(asked)
@@ -131,7 +131,9 @@ class Leaderboards:
                 self._refresh(board, crowd.reps[first : first + _AT_ONCE], asked, now)
                 yield
 
-    def _shown(self, rep: str, name: str, rank: int | None, value: MetricValue, asked: Asked, now: int) -> Json:
+    def _shown(
+        self, rep: str, name: str, rank: int | None, value: MetricValue, asked: LeaderboardAsked, now: int
+    ) -> Json:
         board = self._boards.get(asked)
         entry = None if board is None else board.entries.get(rep)
         goal = entry.goal if entry is not None and asked.by_goal else self._goal(rep, asked, now)
@@ -145,15 +147,15 @@ class Leaderboards:
             **({"attainment": goal.attainment} if asked.by_goal else {}),
         }
 
-    def _goal(self, rep: str, asked: Asked, now: int) -> GoalOfEntry:
+    def _goal(self, rep: str, asked: LeaderboardAsked, now: int) -> GoalOfEntry:
         return goal_of_entry(self._view, asked.metric, rep, asked.span, now)
 
-    def _slack(self, asked: Asked) -> float:
+    def _slack(self, asked: LeaderboardAsked) -> float:
         """By how much a value that is shown may differ from the exact one, whatever its size."""
         is_money = not asked.by_goal and asked.metric in self._view.money
         return 10.0**-self._view.money_digits if is_money else 0.0
 
-    def _gathering(self, asked: Asked) -> Pieces[_Crowd]:
+    def _gathering(self, asked: LeaderboardAsked) -> Piecemeal[_Crowd]:
         view = self._view
         revision = view.roster_revision, view.store.people_revision
         held = self._crowds.get((asked.team, asked.today))
@@ -176,13 +178,15 @@ class Leaderboards:
         self._crowds[asked.team, asked.today] = revision, crowd
         return crowd
 
-    def _is_plain(self, asked: Asked, now: int) -> bool:
+    def _is_plain(self, asked: LeaderboardAsked, now: int) -> bool:
         view = self._view
         if view.store.damage or view.not_kept(asked.span, now, asked.metric) is not None:
             return False
         return view.totals_of(asked.metric, _NOBODY, asked.span) is not None
 
-    def _plain(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]] | None":
+    def _plain(
+        self, crowd: _Crowd, asked: LeaderboardAsked, now: int
+    ) -> "tuple[Rough, ReadValue, Callable[[int], object]] | None":
         """From totals of everybody; None where the metric is not read from plain numbers alone."""
         view = self._view
         if not self._is_plain(asked, now):
@@ -212,7 +216,9 @@ class Leaderboards:
 
         return rough, read, amounts_of
 
-    def _remembered(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]]":
+    def _remembered(
+        self, crowd: _Crowd, asked: LeaderboardAsked, now: int
+    ) -> "tuple[Rough, ReadValue, Callable[[int], object]]":
         """From what is remembered of each, once it is right again."""
         board = self._board(asked, now)
         self._refresh(board, crowd.reps, asked, now)
@@ -225,7 +231,7 @@ class Leaderboards:
 
         return Rough(values, 0.0), read, lambda number: (entries[number].value, ranked[number])
 
-    def _board(self, asked: Asked, now: int) -> _Board:
+    def _board(self, asked: LeaderboardAsked, now: int) -> _Board:
         board = self._boards.setdefault(asked, _Board())
         # What counts by the clock alone is looked at anew when that has moved.
         if board.looked_at != now and self._view.moves_by_the_clock(asked.metric):
@@ -236,7 +242,7 @@ class Leaderboards:
             self._boards.popitem(last=False)
         return board
 
-    def _refresh(self, board: _Board, reps: Sequence[str], asked: Asked, now: int) -> None:
+    def _refresh(self, board: _Board, reps: Sequence[str], asked: LeaderboardAsked, now: int) -> None:
         view, entries = self._view, board.entries
         goals_revision, people = view.roster.goals_revision, view.roster.people
         changed: list[str] = []
@@ -252,7 +258,7 @@ class Leaderboards:
                 view.rep_revision(rep), people.get(rep), goals_revision, value, self._goal(rep, asked, now)
             )
 
-    def _values(self, reps: Sequence[str], asked: Asked, now: int) -> Iterator[tuple[str, MetricValue]]:
+    def _values(self, reps: Sequence[str], asked: LeaderboardAsked, now: int) -> Iterator[tuple[str, MetricValue]]:
         view, metrics = self._view, [asked.metric]
         if not asked.span.days and len(reps) <= _FEW:
             for rep in reps:

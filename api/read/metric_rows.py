@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from api.read.comparison import Compared, Comparisons
 from api.read.goal_rows import goals_of_row
 from api.read.rows import Json, row_maker, scope_fields, window_json
-from api.read.segments import WHOLE, Part, Parts
+from api.read.segments import WHOLE, RowPart, RowParts
 from api.read.view import Scope, View
 from schemas.windows import Span
 
@@ -34,7 +34,7 @@ class MetricRows:
         self.by = by
         self._compare, self._every_goal = compare, every_goal
         self._make_row = row_maker(view, span, now)
-        self._parts = Parts(view, now, self.metrics, by)
+        self._parts = RowParts(view, now, self.metrics, by)
         self._comparisons = Comparisons(self._parts, span, sees_organisation=sees_organisation)
 
     def expect(self, reps: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ class MetricRows:
             row["segments"] = [self._segment(self.by, scope, part) for part in self._parts.segments(scope, self._span)]
         return row
 
-    def _segment(self, by: str, scope: Scope, part: Part) -> Json:
+    def _segment(self, by: str, scope: Scope, part: RowPart) -> Json:
         values = self._parts.values(scope, self._span, part)
         made: Json = {"by": {by: part.label}, "metrics": values.metrics, "bounds": values.bounds}
         if values.unavailable:
@@ -62,7 +62,7 @@ class MetricRows:
         self._add_comparisons(made, scope, part)
         return made
 
-    def _add_comparisons(self, row: Json, scope: Scope, part: Part) -> None:
+    def _add_comparisons(self, row: Json, scope: Scope, part: RowPart) -> None:
         if not self._compare:
             return
         row["compare"] = compared = {}

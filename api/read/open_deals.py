@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Literal
 
-from api.read.rows import Json, instant
+from api.read.rows import Json, instant_or_none
 from api.read.view import View, rep_scope
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, write_money
@@ -160,10 +160,10 @@ class OpenLeads:
             "team": view.roster.team_on(lead.rep, view.calendar.day_of(self._now)),
             "status": lead.status,
             "source": lead.source,
-            "received_at": instant(lead.received_at),
+            "received_at": instant_or_none(lead.received_at),
             "touches": touches,
-            "last_touch_at": instant(last_touch_at),
-            "next_step_at": instant(lead.next_step_at),
+            "last_touch_at": instant_or_none(last_touch_at),
+            "next_step_at": instant_or_none(lead.next_step_at),
             "value": None if value is None else write_money(value, self._digits),
             "currency": view.config.organisation.currency,
             "flags": self.flags(lead),

@@ -15,7 +15,7 @@ DERIVED = frozenset({PANES.name, DEALS.name, LEAD_CLOCKS.name})
 """What a change of definitions makes anew. What is in the other topics is true by any."""
 
 
-class Message(Protocol):
+class KafkaMessage(Protocol):
     """A message as Kafka gives it."""
 
     @property
@@ -52,7 +52,9 @@ class OtherDefinitions:
         news, self._news = self._news, set()
         return news
 
-    def pass_on(self, topic: str, partition: int, messages: Sequence[Message], *, is_served: bool) -> Sequence[Message]:
+    def pass_on(
+        self, topic: str, partition: int, messages: Sequence[KafkaMessage], *, is_served: bool
+    ) -> Sequence[KafkaMessage]:
         """Those of a partition's next messages that are for the view.
 
         While it is served that is none from the first fence of other definitions on, and for good: what was left out

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from api.read.events import AlertNews, LeadNews, RepAndTeam
 from api.read.rows import absent_lead, alert_json, lead_news
-from api.read.view import Changes, Scope, View
+from api.read.view import Scope, View, ViewChanges
 
 
-class OwnedTeller:
+class OwnedNews:
     """Remembers what was told of one view."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class OwnedTeller:
         self._alerts: dict[str, RepAndTeam] = {}
         """The open alerts that were told, and whose they were then."""
 
-    def leads(self, view: View, changes: Changes, changed_heads: set[Scope], now: int) -> Iterator[LeadNews]:
+    def leads(self, view: View, changes: ViewChanges, changed_heads: set[Scope], now: int) -> Iterator[LeadNews]:
         """Those that are on a screen, or come there."""
         leads = changes.leads
         if changes.everything:
@@ -40,7 +40,7 @@ class OwnedTeller:
                 del self._leads[lead]
             yield LeadNews(news, owner, told)
 
-    def alerts(self, view: View, changes: Changes) -> Iterator[AlertNews]:
+    def alerts(self, view: View, changes: ViewChanges) -> Iterator[AlertNews]:
         """The same of alerts."""
         alerts = changes.alerts
         if changes.everything:

@@ -12,14 +12,15 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
-from api.read.consumer import Latency, ViewConsumer
+from api.read.consumer import ViewConsumer
 from api.read.exported_part import ExportedPart, is_part, windows_in_whole
-from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
+from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingSeries, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
+from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
-from api.read.making import at_once, spread
+from api.read.piecemeal import at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
@@ -119,7 +120,11 @@ class ReadSide:
         """What is missing before the numbers may be believed."""
         if self.log_check is None:
             return self.consumer.problems()
-        found = [*self.consumer.problems(), *self.log_check.problems()]
+        doubts = self.log_check.problems()
+        if doubts and self._next_generation is not None:
+            # A replay has mended what contradicted the old one: nobody is to begin another one meanwhile.
+            doubts = [f"generation {self._next_generation} is read: Kafka's topics are not those of what is served now"]
+        found = [*self.consumer.problems(), *doubts]
         return found or ([] if self.log_check.has_looked else ["Kafka's topics have not been looked at yet"])
 
     @property
@@ -149,7 +154,7 @@ class ReadSide:
         await asyncio.sleep(0)
         if not self.is_loaded:
             return self.picture(self._clock())
-        teams, waiting = ExportedReps(self.view, self._clock()), WaitingLeads(self.view, self._clock())
+        teams, waiting = ExportedReps(self.view, self._clock()), WaitingSeries(self.view, self._clock())
         for each in (teams, waiting):
             while not each.look_at(_LOOKED_AT_ONCE):
                 await asyncio.sleep(0)
@@ -166,7 +171,7 @@ class ReadSide:
         self,
         now: int,
         reps: ExportedReps | None = None,
-        leads: WaitingLeads | None = None,
+        leads: WaitingSeries | None = None,
         goals: ExportedGoals | None = None,
         part: ExportedPart | None = None,
     ) -> Picture:
@@ -188,7 +193,7 @@ class ReadSide:
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
         self._responses.observe((), now)
-        reps, leads = reps or ExportedReps(view, now), leads or WaitingLeads(view, now)
+        reps, leads = reps or ExportedReps(view, now), leads or WaitingSeries(view, now)
         reps.look_at()
         leads.look_at()
         goals = goals or ExportedGoals(view, reps.teams, now)
@@ -301,6 +306,14 @@ class ReadSide:
         self._begin_to_turn(served, config)
 
     @property
+    def _next_generation(self) -> int | None:
+        """Which one is read to be served in place of another; None: no other one is."""
+        served, wanted = self.consumer.served, self._wanted
+        if not self._is_loading or served is None or wanted is None or wanted.generation == served.generation:
+            return None
+        return wanted.generation
+
+    @property
     def _is_loading(self) -> bool:
         return self._loading is not None and not self._loading.done()
 
@@ -383,6 +396,8 @@ class ReadSide:
             self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
+            if self.log_check is not None:
+                self.log_check.look_soon()
         finally:
             await (before if self.consumer is consumer else consumer).stop()
         log.info("generation.served", generation=served.generation)

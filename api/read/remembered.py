@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from api.read.events import Event
+from api.read.events import StreamEvent
 from schemas.instants import SECOND
 
 REMEMBERED_FOR = 300 * SECOND
@@ -17,7 +17,7 @@ class RememberedEvents:
     """In the order of their numbers."""
 
     def __init__(self) -> None:
-        self._events: deque[tuple[int, Event]] = deque()
+        self._events: deque[tuple[int, StreamEvent]] = deque()
         """Each with the instant at which it was told."""
         self._rows = 0
         self._forgotten = 0
@@ -26,7 +26,7 @@ class RememberedEvents:
     def __len__(self) -> int:
         return len(self._events)
 
-    def add(self, event: Event, now: int) -> None:
+    def add(self, event: StreamEvent, now: int) -> None:
         """The newest one; the oldest ones make room."""
         self._events.append((now, event))
         self._rows += event.weight
@@ -37,7 +37,7 @@ class RememberedEvents:
             self._rows -= forgotten.weight
             self._forgotten = forgotten.number
 
-    def after(self, last: int) -> list[Event] | None:
+    def after(self, last: int) -> list[StreamEvent] | None:
         """All since the event of that number; None if some of them are gone."""
         if last < self._forgotten:
             return None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 
-class Known(NamedTuple):
+class KnownAnswer(NamedTuple):
     """An answer that is known but for the instant that it is as of: what stands on both sides of it, and its ETag."""
 
     before: bytes
@@ -28,9 +28,9 @@ class ResponseCache:
     def __init__(self, most: int = 64) -> None:
         self._most = most
         self._revision = -1
-        self._known: OrderedDict[Hashable, Known] = OrderedDict()
+        self._known: OrderedDict[Hashable, KnownAnswer] = OrderedDict()
 
-    def known(self, revision: int, key: Hashable, make: Callable[[], dict[str, Any]]) -> Known:
+    def known(self, revision: int, key: Hashable, make: Callable[[], dict[str, Any]]) -> KnownAnswer:
         """The answer of that key, as the view is at this revision."""
         if revision != self._revision:
             self._known.clear()
@@ -46,11 +46,11 @@ class ResponseCache:
         return found
 
 
-def known(payload: dict[str, Any]) -> Known:
+def known(payload: dict[str, Any]) -> KnownAnswer:
     """An answer whose `as_of` is left empty, and is the only one; no other field of it moves by itself."""
     # In text a quotation mark is escaped, so this can only be the member itself.
     before, member, after = orjson.dumps(payload).partition(b'"as_of":"')
-    return Known(before + member, after, tag_of(before + after))
+    return KnownAnswer(before + member, after, tag_of(before + after))
 
 
 def tag_of(values: bytes) -> str:

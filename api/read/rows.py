@@ -135,11 +135,13 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
         "name": None if clock.rep is None else view.roster.name_of(clock.rep),
         "team": view.roster.team_on(clock.rep, view.calendar.day_of(now)),
         "source": clock.source,
-        "started_at": instant(clock.started_at),
-        "due_at": instant(clock.due_at),
+        "started_at": instant_or_none(clock.started_at),
+        "due_at": instant_or_none(clock.due_at),
         "waiting_seconds": None if clock.started_at is None else max(0, (now - clock.started_at) // SECOND),
         "business_seconds": whole_seconds(clock.business_waiting(view.business, now)),
-        "warn_at": None if clock.started_at is None else instant(clock.warned_at(view.config.lead_response.warn_at)),
+        "warn_at": None
+        if clock.started_at is None
+        else instant_or_none(clock.warned_at(view.config.lead_response.warn_at)),
         "state": clock.state(now, view.config.lead_response.warn_at),
     }
 
@@ -150,7 +152,7 @@ def lead_news(view: View, clock: LeadClock, now: int) -> Json:
     if lead["state"] != "answered" or clock.touch_rep is None:
         return lead
     return lead | {
-        "answered_at": instant(clock.answered_at),
+        "answered_at": instant_or_none(clock.answered_at),
         "answered_rep": clock.touch_rep,
         "answered_team": view.roster.team_on(clock.touch_rep, view.calendar.day_of(now)),
         "answered_by": view.roster.name_of(clock.touch_rep),
@@ -176,32 +178,32 @@ def lead_json(view: View, clock: LeadClock, now: int) -> Json:
     return waiting_lead(view, clock, now) | {
         "status": clock.status,
         "sla_seconds": clock.sla / SECOND,
-        "answered_at": instant(clock.answered_at),
+        "answered_at": instant_or_none(clock.answered_at),
         "response_seconds": None if response is None else response / SECOND,
         "within_sla": clock.is_within_sla,
-        "touch": {"record": kind, "id": touch, "rep": clock.touch_rep, "at": instant(clock.answered_at)}
+        "touch": {"record": kind, "id": touch, "rep": clock.touch_rep, "at": instant_or_none(clock.answered_at)}
         if clock.touch is not None
         else None,
         "merged_into": clock.merged_into,
         "clock": "business" if clock.is_business else "elapsed",
         "calendar": clock.calendar,
-        "escalate_at": instant(clock.escalate_at),
+        "escalate_at": instant_or_none(clock.escalate_at),
         "business_response_seconds": seconds(clock.business_response),
         "touched_before": clock.is_touched_before,
-        "assigned_at": instant(clock.assigned_at),
+        "assigned_at": instant_or_none(clock.assigned_at),
         "assigned_response_seconds": seconds(clock.assigned_response),
         "assigned_business_response_seconds": seconds(clock.assigned_business_response),
-        "attempted_at": instant(clock.attempted_at),
-        "contacted_at": instant(clock.contacted_at),
-        "qualified_at": instant(clock.qualified_at),
-        "automated_at": instant(clock.automated_at),
+        "attempted_at": instant_or_none(clock.attempted_at),
+        "contacted_at": instant_or_none(clock.contacted_at),
+        "qualified_at": instant_or_none(clock.qualified_at),
+        "automated_at": instant_or_none(clock.automated_at),
         "holders": [
             {
                 "rep": holder.rep,
                 "name": view.roster.name_of(holder.rep),
-                "since": instant(holder.since),
-                "until": instant(holder.until),
-                "answered_at": instant(holder.answered_at),
+                "since": instant_or_none(holder.since),
+                "until": instant_or_none(holder.until),
+                "answered_at": instant_or_none(holder.answered_at),
                 "held_seconds": whole_seconds(holder.time_held(now)),
             }
             for holder in clock.holders
@@ -230,15 +232,15 @@ def inquiry_json(inquiry: Inquiry) -> Json:
     return {
         "record": record,
         "id": id,
-        "started_at": instant(inquiry.started_at),
-        "due_at": instant(inquiry.due_at),
-        "answered_at": instant(inquiry.answered_at),
+        "started_at": instant_or_none(inquiry.started_at),
+        "due_at": instant_or_none(inquiry.due_at),
+        "answered_at": instant_or_none(inquiry.answered_at),
         "response_seconds": (
             None if inquiry.answered_at is None else seconds(inquiry.answered_at - inquiry.started_at)
         ),
         "business_response_seconds": seconds(inquiry.business_response),
         "within_sla": None if inquiry.answered_at is None else inquiry.answered_at <= inquiry.due_at,
-        "touch": {"record": kind, "id": touch, "rep": inquiry.touch_rep, "at": instant(inquiry.answered_at)}
+        "touch": {"record": kind, "id": touch, "rep": inquiry.touch_rep, "at": instant_or_none(inquiry.answered_at)}
         if inquiry.touch is not None
         else None,
     }
@@ -265,14 +267,14 @@ def alert_json(view: View, alert: Alert) -> Json:
         "rep": alert.rep,
         "name": None if alert.rep is None else view.roster.name_of(alert.rep),
         "team": alert.team,
-        "started_at": instant(alert.started_at),
-        "due_at": instant(alert.due_at),
-        "raised_at": instant(alert.raised_at),
-        "resolved_at": instant(alert.resolved_at),
+        "started_at": instant_or_none(alert.started_at),
+        "due_at": instant_or_none(alert.due_at),
+        "raised_at": instant_or_none(alert.raised_at),
+        "resolved_at": instant_or_none(alert.resolved_at),
         "late": alert.is_late,
         "request": alert.request or None,
-        "acknowledged_at": instant(done.acknowledged_at),
-        "snoozed_until": instant(done.snoozed_until),
+        "acknowledged_at": instant_or_none(done.acknowledged_at),
+        "snoozed_until": instant_or_none(done.snoozed_until),
     } | crossing_fields(alert)
 
 
@@ -291,7 +293,7 @@ def dead_letter_json(letter: DeadLetter) -> Json:
         "detail": letter.detail,
         "delivery": f"{letter.partition}-{letter.offset}",
         "index": letter.index,
-        "received_at": instant(letter.received_at or None),
+        "received_at": instant_or_none(letter.received_at or None),
         "request": letter.request or None,
     }
 
@@ -320,8 +322,8 @@ def freshness_json(
             {
                 "connection": name,
                 "kind": connection.kind,
-                "last_delivery_at": instant(newest.get(name, (None, None))[0] or None),
-                "last_event_at": instant(newest.get(name, (None, None))[1] or None),
+                "last_delivery_at": instant_or_none(newest.get(name, (None, None))[0] or None),
+                "last_event_at": instant_or_none(newest.get(name, (None, None))[1] or None),
                 **reconciled_json(view.connection_states.get(name)),
             }
             for name, connection in view.config.connections.items()
@@ -347,7 +349,12 @@ def freshness_json(
 def calendar_json(name: str, calendar: BusinessCalendar, now: int) -> Json:
     """Whether they work now who go by a calendar: outside of their hours nothing comes, and nothing is wrong."""
     since, until = calendar.turned_at(now)
-    return {"calendar": name, "is_open": calendar.is_open(now), "since": instant(since), "until": instant(until)}
+    return {
+        "calendar": name,
+        "is_open": calendar.is_open(now),
+        "since": instant_or_none(since),
+        "until": instant_or_none(until),
+    }
 
 
 def reconciled_json(state: ConnectionState | None) -> Json:
@@ -355,7 +362,7 @@ def reconciled_json(state: ConnectionState | None) -> Json:
     if state is not None and not state.is_asked:
         state = None
     return {
-        "reconciled_at": None if state is None else instant(state.reconciled_at),
+        "reconciled_at": None if state is None else instant_or_none(state.reconciled_at),
         "missed": None if state is None else {"day": state.missed_day, "month": state.missed_month},
     }
 
@@ -363,7 +370,7 @@ def reconciled_json(state: ConnectionState | None) -> Json:
 def verification_json(found: Verification, now: int) -> Json:
     """What the continuous recount found: how many values differ, in which windows, and when that was looked at."""
     return {
-        "verified_at": instant(found.verified_at),
+        "verified_at": instant_or_none(found.verified_at),
         "differences": found.differences,
         "undecided": found.undecided,
         "stale": found.is_stale(now),
@@ -373,7 +380,7 @@ def verification_json(found: Verification, now: int) -> Json:
         "windows": [
             {
                 "window": held.name,
-                "verified_at": instant(held.at),
+                "verified_at": instant_or_none(held.at),
                 "differences": held.differences,
                 "undecided": held.undecided,
             }
@@ -384,7 +391,7 @@ def verification_json(found: Verification, now: int) -> Json:
     }
 
 
-def instant(value: int | None) -> str | None:
+def instant_or_none(value: int | None) -> str | None:
     """An instant as text, if there is one."""
     return None if value is None else format_instant(value)
 

@@ -18,21 +18,21 @@ from schemas.windows import Day, Span, date_of
 TEAM = "team"
 """The dimension that is always there: the team of each day."""
 
-LabelOn = Callable[[str | None, Day], str | None]
+NameOn = Callable[[str | None, Day], str | None]
 _EMPTY: Pane = {}
 
 
-class Part(NamedTuple):
+class RowPart(NamedTuple):
     """What of a row is meant: all of it, or what has one label of the dimension. None is the label of nobody."""
 
     is_whole: bool = True
     label: str | None = None
 
 
-WHOLE = Part()
+WHOLE = RowPart()
 
 
-class Parts:
+class RowParts:
     """The numbers of rows as of one instant, whole and by one dimension; what was merged is remembered meanwhile."""
 
     def __init__(self, view: View, now: int, metrics: Sequence[str], by: str | None = None) -> None:
@@ -51,19 +51,19 @@ class Parts:
         """All these reps will be asked for: they are merged at once."""
         self._expected = dict.fromkeys(reps)
 
-    def segments(self, scope: Scope, span: Span) -> list[Part]:
+    def segments(self, scope: Scope, span: Span) -> list[RowPart]:
         """Its parts: all labels of a list in its order; of people those that occur, nobody's last."""
         if self.by is None:
             return []
         if not self._is_of_person:
-            return [Part(is_whole=False, label=label) for label in self.view.labels(self.by)]
-        parts = [Part(is_whole=False, label=label) for label in self._panes_of_people(scope, span)]
+            return [RowPart(is_whole=False, label=label) for label in self.view.labels(self.by)]
+        parts = [RowPart(is_whole=False, label=label) for label in self._panes_of_people(scope, span)]
         idle = self._blank_of(span)
         occurring = [part for part in parts if _is_something(self.values(scope, span, part), idle)]
         order = segment_order(self.view, self.by)
         return sorted(occurring, key=lambda part: order(part.label))
 
-    def values(self, scope: Scope, span: Span, part: Part = WHOLE) -> Values:
+    def values(self, scope: Scope, span: Span, part: RowPart = WHOLE) -> Values:
         """The metrics of a part, as they are shown."""
         pane, label = self._pane(scope, span, part), self._label(part)
         if label is None:
@@ -76,7 +76,7 @@ class Parts:
             self._blank[span] = self.view.result({}, self.now, self.metrics, span)
         return self._blank[span]
 
-    def exact(self, scope: Scope, span: Span, metric: str, part: Part = WHOLE) -> Exact:
+    def exact(self, scope: Scope, span: Span, metric: str, part: RowPart = WHOLE) -> Exact:
         """One metric of a part before it is shown; None also where not all of the span is kept."""
         if self.view.not_kept(span, self.now, metric) is not None:
             return None
@@ -86,12 +86,12 @@ class Parts:
         """How many cases a metric is made of; of counts and sums it is the value itself."""
         return self.view.sample(metric, self._pane(scope, span, WHOLE), self.now)
 
-    def _label(self, part: Part) -> tuple[str, str] | None:
+    def _label(self, part: RowPart) -> tuple[str, str] | None:
         if part.is_whole or self._is_of_person or self.by is None or part.label is None:
             return None
         return self.by, part.label
 
-    def _pane(self, scope: Scope, span: Span, part: Part) -> Pane:
+    def _pane(self, scope: Scope, span: Span, part: RowPart) -> Pane:
         if self._is_of_person and not part.is_whole:
             return self._panes_of_people(scope, span).get(part.label, _EMPTY)
         if (scope, span) not in self._panes and scope.kind == "rep" and scope.id in self._expected:
@@ -129,7 +129,7 @@ def segment_order(view: View, by: str) -> Callable[[str | None], tuple[int, str]
     return place
 
 
-def label_on(view: View, by: str) -> LabelOn:
+def label_on(view: View, by: str) -> NameOn:
     """What the label of somebody is on a day: team and tenure of that day, other fields as they are now."""
     if by == TEAM:
         return view.roster.team_on

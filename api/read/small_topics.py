@@ -10,11 +10,11 @@ from schemas.kafka_clients import begun_whole, stop_quietly
 
 _WAIT_MS = 500
 
-Records = list[ConsumerRecord[bytes, bytes]]
+TopicRecords = list[ConsumerRecord[bytes, bytes]]
 
 
 @asynccontextmanager
-async def following(kafka: Kafka, topic: str) -> AsyncIterator[AsyncIterator[tuple[Records, bool]]]:
+async def following(kafka: Kafka, topic: str) -> AsyncIterator[AsyncIterator[tuple[TopicRecords, bool]]]:
     """What lies there and then comes, each with whether all that lay there at first has been read by then.
 
     Nothing at all where there is no such topic. Raises KafkaError, OSError, TimeoutError.
@@ -33,13 +33,13 @@ async def following(kafka: Kafka, topic: str) -> AsyncIterator[AsyncIterator[tup
         await stop_quietly(consumer)
 
 
-async def _records(consumer: AIOKafkaConsumer, partition: TopicPartition) -> AsyncIterator[tuple[Records, bool]]:
+async def _records(consumer: AIOKafkaConsumer, partition: TopicPartition) -> AsyncIterator[tuple[TopicRecords, bool]]:
     if partition.topic not in await consumer.topics():
         return
     consumer.assign([partition])
     end = (await consumer.end_offsets([partition]))[partition]
     await consumer.seek_to_beginning(partition)
-    records: Records = []
+    records: TopicRecords = []
     while True:
         yield records, await consumer.position(partition) >= end
         records = (await consumer.getmany(timeout_ms=_WAIT_MS)).get(partition, [])

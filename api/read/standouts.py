@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from api.read.comparison import Comparisons
 from api.read.rows import Json
-from api.read.segments import Parts
+from api.read.segments import RowParts
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import Exact, shown
 from schemas.windows import Span
@@ -39,7 +39,7 @@ def standouts(view: View, reps: Sequence[str], span: Span, now: int, metrics: Se
 
 
 def _found(view: View, reps: Sequence[str], span: Span, now: int, metrics: Sequence[str]) -> Iterator[Standout]:
-    parts = Parts(view, now, metrics)
+    parts = RowParts(view, now, metrics)
     comparisons = Comparisons(parts, span)
     employed, today = set(comparisons.employed[None]), view.calendar.day_of(now)
     for rep in reps:

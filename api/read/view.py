@@ -49,7 +49,7 @@ DEAD_LETTERS_KEPT = 10_000
 
 
 @dataclass(slots=True)
-class Changes:
+class ViewChanges:
     """What has changed since it was last taken."""
 
     panes: set[tuple[Window, str | None]] = field(default_factory=set)
@@ -93,7 +93,7 @@ class View(Floor):
         self.connection_states: dict[str, ConnectionState] = {}
         """Connection -> how asking its API goes."""
         self.dead_letters: OrderedDict[str, DeadLetter] = OrderedDict()
-        self.changes = Changes()
+        self.changes = ViewChanges()
         self._instants: list[tuple[int, str]] = []
         """Heap of (instant, lead): when a lead's state changes by time alone."""
         self._now = 0
@@ -264,24 +264,24 @@ class View(Floor):
             self.changes.panes |= {(window, rep) for window in windows for rep in reps}
         self._now = max(self._now, now)
 
-    def take_changes(self) -> Changes:
+    def take_changes(self) -> ViewChanges:
         """What has changed since the last call."""
-        changes, self.changes = self.changes, Changes()
+        changes, self.changes = self.changes, ViewChanges()
         return changes
 
     def forget_changes(self) -> None:
         """Take it that everything has changed, instead of remembering what: while all of Kafka is read in."""
-        self.changes = Changes(everything=True)
+        self.changes = ViewChanges(everything=True)
 
 
 __all__ = [
     "DEAD_LETTERS_KEPT",
     "DECODED_WINDOWS",
     "ORGANISATION",
-    "Changes",
     "Scope",
     "Values",
     "View",
+    "ViewChanges",
     "rep_scope",
     "team_scope",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Literal, NamedTuple
 
-from api.read.view import Changes, View
+from api.read.view import View, ViewChanges
 from schemas.instants import DAY, HOUR
 from schemas.wins import Json, Win, Wins
 
@@ -31,7 +31,7 @@ class WinNews(NamedTuple):
     told: Json | None
 
 
-class WinTeller:
+class ToldWins:
     """State: the wins that were told."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class WinTeller:
         self._looked_on: int | None = None
         """The day on which they were last looked at."""
 
-    def news(self, view: View, changes: Changes, now: int) -> list[WinNews]:
+    def news(self, view: View, changes: ViewChanges, now: int) -> list[WinNews]:
         """What clients do not know yet. What is new comes before what is taken back: a correction is both."""
         day, start = self._today(view, now)
         is_new_day, self._looked_on = day != self._looked_on, day
@@ -101,7 +101,7 @@ class WinTeller:
             self._day = day, view.calendar.day_start(day)
         return self._day
 
-    def _looked_at(self, view: View, changes: Changes, since: int, now: int) -> Iterator[_Cause]:
+    def _looked_at(self, view: View, changes: ViewChanges, since: int, now: int) -> Iterator[_Cause]:
         yield from (("deal", deal) for deal in changes.deals)
         yield from (("goal", id) for id in changes.alerts if id in view.milestones or ("goal", id) in self._told)
         while self._coming and self._coming[0][0] <= now:
@@ -128,7 +128,7 @@ class WinTeller:
         return wins.of_deal(card)
 
 
-def _before(view: View, wins: Wins, changes: Changes, cause: _Cause) -> Win | None:
+def _before(view: View, wins: Wins, changes: ViewChanges, cause: _Cause) -> Win | None:
     """What was won by this before it changed."""
     kind, id = cause
     if kind == "deal":

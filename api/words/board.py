@@ -52,11 +52,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def write(folder: Path = FOLDER) -> None:
+def write_boards(folder: Path = FOLDER) -> None:
     """Write the modules of all languages."""
     for language in LANGUAGES:
         (folder / f"{language}.js").write_text(module(language), "utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    write_boards()

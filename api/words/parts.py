@@ -6,7 +6,7 @@ names that somebody has given, such as products, are left as they are. Pure.
 
 from collections.abc import Iterable
 
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.catalogue.dimensions import Dimension
 from schemas.catalogue.rules import Stages
 from schemas.catalogue.tenure import months_of
@@ -17,7 +17,9 @@ _SHIPPED_OTHER = {"Other": "other", "none": "none"}
 """What the shipped dimensions call all other values -> its text."""
 
 
-def part_name(dimension: Dimension, label: str, words: Words, formats: Formats, pipelines: Iterable[Stages]) -> str:
+def part_name(
+    dimension: Dimension, label: str, words: ReaderWords, formats: Formats, pipelines: Iterable[Stages]
+) -> str:
     """What `label`, one of this dimension, is called."""
     found = _of_bands(dimension, label, words, formats)
     if found is None and dimension.is_of_stages:
@@ -31,7 +33,7 @@ def part_name(dimension: Dimension, label: str, words: Words, formats: Formats, 
     return label if found is None else found
 
 
-def _of_bands(dimension: Dimension, label: str, words: Words, formats: Formats) -> str | None:
+def _of_bands(dimension: Dimension, label: str, words: ReaderWords, formats: Formats) -> str | None:
     if dimension.bands is None:
         return None
     if label not in dimension.bands:

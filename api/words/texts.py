@@ -24,7 +24,7 @@ Text = str | Mapping[str, str]
 """Words, or words by number (the plural categories of CLDR)."""
 
 
-class Words:
+class ReaderWords:
     """What is said to one reader."""
 
     def __init__(self, language: str, locale: Locale | None = None) -> None:
@@ -100,15 +100,15 @@ def languages() -> Mapping[str, str]:
     return {language: language_file(language)["called"] for language in LANGUAGES}
 
 
-def words_for(asked: str | None, accepts: str, otherwise: str) -> Words:
+def words_for(asked: str | None, accepts: str, otherwise: str) -> ReaderWords:
     """Words in the language that somebody asks for, else in one that their browser names, else in `otherwise`."""
     if asked is not None:
-        return Words(asked)
+        return ReaderWords(asked)
     for tag in _accepted(accepts):
         language = _language_of(tag)
         if language is not None:
-            return Words(language, _regional(language, tag))
-    return Words(otherwise if otherwise in LANGUAGES else "en")
+            return ReaderWords(language, _regional(language, tag))
+    return ReaderWords(otherwise if otherwise in LANGUAGES else "en")
 
 
 def _accepted(header: str) -> Sequence[str]:

@@ -27,8 +27,6 @@ REFUSAL = "the delivery was not stored: Kafka does not acknowledge; send it agai
 TOO_LARGE = "the delivery was not stored: it is larger than max.message.bytes of the topic {topic}"
 _UNBOUNDED = 1 << 40
 _LEAST = 1 << 10
-# After this long without an acknowledgement, though some are due, the producer is dropped and built anew.
-_STALL_SECONDS = 3.0
 # First the time for an orderly end, then for each cancellation: aiokafka swallows some.
 _CLOSE_SECONDS = (0.3, 0.1, 0.1)
 # The loop turns so often until aiokafka has written a request. If another batch waits, its request leaves first and the
@@ -168,10 +166,11 @@ class ProducerSession:
                 self._is_held_late = True
                 self.stalled_at = partition
                 self._refuse()
-                patience = sent + self._timeout + _STALL_SECONDS - self._loop.time()
-                await asyncio.wait({storing}, timeout=patience)
+                # Its first may have waited for the batch before it. Once this one is due itself, another producer and
+                # another partition take sooner what comes than this leader does: Kafka may be electing the next one.
+                await asyncio.wait({storing}, timeout=sent + self._timeout - self._loop.time())
                 if not storing.done():
-                    return f"nothing acknowledged for {_STALL_SECONDS:g} s"
+                    return f"nothing acknowledged for {self._timeout:g} s"
                 log.info("producer.recovered", topic=self._topic)
             if storing.cancelled():
                 return "cancelled by the library"

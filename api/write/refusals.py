@@ -1,7 +1,7 @@
 """Why something was not stored. What a client is answered, api/http/errors.py decides."""
 
 
-class RefusedError(Exception):
+class StoreRefusedError(Exception):
     """Not stored, as far as anybody knows; the same may be taken after `retry_after` seconds."""
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
@@ -10,9 +10,9 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
-class UnacknowledgedError(RefusedError):
+class UnacknowledgedError(StoreRefusedError):
     """Kafka did not acknowledge in time, or is known to be away. It may be stored all the same."""
 
 
-class BacklogFullError(RefusedError):
+class BacklogFullError(StoreRefusedError):
     """As much waits for Kafka as memory is set aside for."""

@@ -27,9 +27,12 @@ app = group()
 @with_settings("config", "host", "port", "broker", "data")
 def up(settings: Settings) -> None:
     """Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."""
-    wrong = media_problems(settings.config, checked_config(settings.config))
+    config = checked_config(settings.config)
+    wrong = media_problems(settings.config, config)
     if wrong:
         fail(wrong, ExitCode.WRONG_USE)
+    for remark in config.connection_remarks():
+        say(remark)
     raise typer.Exit(_up(settings))
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from deploy.streaming import pubsub_api_pb2 as api
 from deploy.streaming.events import Received
-from schemas.connectors.salesforce.token import Access
+from schemas.connectors.salesforce.token import AccessToken
 
 log = structlog.get_logger("stream")
 
@@ -36,7 +36,7 @@ _OPTIONS = [
     ("grpc.keepalive_permit_without_calls", 1),
 ]
 
-LogIn = Callable[[], Awaitable[Access]]
+LogIn = Callable[[], Awaitable[AccessToken]]
 """Asks for a new token. Raises PubSubError."""
 _Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -62,7 +62,7 @@ class PubSub:
         self._organization = organization
         self._log_in = log_in
         self._silence = silence_seconds
-        self._access: Access | None = None
+        self._access: AccessToken | None = None
         self._logging_in = asyncio.Lock()
         self._channel = (
             grpc.aio.secure_channel(endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
@@ -115,18 +115,18 @@ class PubSub:
             raise
         return subscription
 
-    async def _access_now(self) -> Access:
+    async def _access_now(self) -> AccessToken:
         async with self._logging_in:
             if self._access is None:
                 self._access = await self._log_in()
             return self._access
 
-    def _metadata(self, access: Access) -> _Metadata:
+    def _metadata(self, access: AccessToken) -> _Metadata:
         return (
             ("accesstoken", access.token), ("instanceurl", access.instance_url), ("tenantid", self._organization),
         )  # fmt: skip
 
-    async def _meant(self, error: grpc.aio.AioRpcError, access: Access) -> PubSubError:
+    async def _meant(self, error: grpc.aio.AioRpcError, access: AccessToken) -> PubSubError:
         """What a refusal means. A token that is not taken is forgotten: the next call asks for another one."""
         code, word = error.code(), _in_trailer(error, "error-code")
         log.info("stream.refused", status=code.name, code=word, rpc=_in_trailer(error, "rpc-id"))
@@ -142,7 +142,7 @@ class PubSub:
 class Subscription:
     """One channel, read in order."""
 
-    def __init__(self, pubsub: PubSub, call: grpc.aio.StreamStreamCall, access: Access, silence: float) -> None:  # type: ignore[type-arg]
+    def __init__(self, pubsub: PubSub, call: grpc.aio.StreamStreamCall, access: AccessToken, silence: float) -> None:  # type: ignore[type-arg]
         self._pubsub = pubsub
         self._call = call
         self._access = access

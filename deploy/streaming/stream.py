@@ -40,7 +40,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.connectors.asking import Answer, BadAnswerError
 from schemas.connectors.salesforce import SalesforceConnection
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStream
-from schemas.connectors.salesforce.token import Access, log_in
+from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
@@ -146,7 +146,7 @@ def open_pubsub(connection: SalesforceConnection, stream: SalesforceStream, api:
     return PubSub(stream.endpoint, tls=stream.tls, organization=connection.organization, log_in=lambda: ask_token(api))
 
 
-async def ask_token(api: SalesforceApi) -> Access:
+async def ask_token(api: SalesforceApi) -> AccessToken:
     """A new token. Raises PubSubError."""
     steps = log_in(api.client_id, api.client_secret.get_secret_value())
     ask = next(steps)
@@ -161,7 +161,7 @@ async def ask_token(api: SalesforceApi) -> Access:
     try:
         steps.send(Answer(response.status_code, orjson.loads(response.content)))
     except StopIteration as end:
-        access: Access = end.value
+        access: AccessToken = end.value
         return access
     except (orjson.JSONDecodeError, BadAnswerError) as error:
         raise PubSubError(reason="refused", problem=f"{ask.path}: {error}") from None

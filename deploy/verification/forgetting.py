@@ -39,7 +39,7 @@ _INSTANTS = {
     "goal": ("since",),
     "activity": ("at",),
 }
-_Horizon = Callable[[int], tuple[date, int]]
+_Cutoff = Callable[[int], tuple[date, int]]
 """For a receipt: the first day that is kept then, and its first instant."""
 _POINTERS = {
     "call": ("lead",),
@@ -81,24 +81,24 @@ def remembered(
     """What is left when the receipt `newest` has been taken in; None: that of the newest of these changes."""
     if newest is None and not changes:
         return Remembered(date.min, changes)
-    horizon = _horizons(config)
+    cutoff = _cutoffs(config)
     if newest is None:
         newest = max(change.received_at for change in changes)
-    first_day, final = horizon(newest)
+    first_day, final = cutoff(newest)
     if all(change.changed_at >= final for change in changes):
         return Remembered(first_day, changes)  # nothing is old enough for any rule
     first: dict[tuple[str, str, int, int], RecordChange] = {}
     for change in sorted(changes, key=lambda change: change.received_at):
-        if not _is_late(change, horizon):
+        if not _is_late(change, cutoff):
             first.setdefault((change.kind, change.id, change.changed_at, change.digest), change)
     told = list(first.values())
-    lives = _lives(told, horizon, stands)
+    lives = _lives(told, cutoff, stands)
     groups, names, whole = _groups(lives, final)
     kept: dict[str, dict[str, list[RecordChange]]] = {kind: {} for kind in GROUPS}
     reps = [change for change in told if change.kind == "rep"]
     for (kind, name), heard in groups.items():
         since = 0
-        limits = [*(horizon(at)[1] for at, _, _ in heard), final]
+        limits = [*(cutoff(at)[1] for at, _, _ in heard), final]
         for place, limit in enumerate(limits):
             if place and limit == limits[place - 1]:
                 continue  # of the same day: a group is let go when a day begins, and never within one
@@ -107,7 +107,7 @@ def remembered(
             if before and _are_old(known, limit) and not waits(kind, name, [*before, *reps]):
                 since = place
         kept[kind][name] = _held(heard, since, len(heard))
-    last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final, stands)]
+    last_lives = [life for life in lives if life.is_last and not life.has_gone(cutoff, final, stands)]
     return Remembered(
         first_day,
         [change for life in last_lives for change in life.changes],
@@ -138,17 +138,17 @@ class _Life:
             }.get(kind, False)
         )
 
-    def has_gone(self, horizon: _Horizon, limit: int, stands: Stands) -> bool:
+    def has_gone(self, cutoff: _Cutoff, limit: int, stands: Stands) -> bool:
         """Whether it was let go by when `limit` is the first instant that is kept: as a day began, never within one."""
-        is_old = horizon(self.changes[-1].received_at)[1] < limit and _are_old(self.changes, limit)
+        is_old = cutoff(self.changes[-1].received_at)[1] < limit and _are_old(self.changes, limit)
         return is_old and not self.is_spared and not stands(self.changes)
 
 
-def _lives(told: Iterable[RecordChange], horizon: _Horizon, stands: Stands) -> list[_Life]:
+def _lives(told: Iterable[RecordChange], cutoff: _Cutoff, stands: Stands) -> list[_Life]:
     lives: dict[tuple[str, str], list[_Life]] = defaultdict(list)
     for change in told:
         own = lives[change.kind, change.id]
-        if own and not own[-1].has_gone(horizon, horizon(change.received_at)[1], stands):
+        if own and not own[-1].has_gone(cutoff, cutoff(change.received_at)[1], stands):
             own[-1].changes.append(change)
             continue
         if own:
@@ -317,8 +317,8 @@ def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
     return fields
 
 
-def _is_late(change: RecordChange, horizon: _Horizon) -> bool:
-    _, limit = horizon(change.received_at)
+def _is_late(change: RecordChange, cutoff: _Cutoff) -> bool:
+    _, limit = cutoff(change.received_at)
     fields: Mapping[str, Any] = change.fields
     goes_on = {"deal": ("open",), "lead": ("new", "qualified")}.get(change.kind, ())
     is_open = any(value in goes_on for name, value in fields.items() if name.partition("#")[0] == "status")
@@ -332,7 +332,7 @@ def _is_late(change: RecordChange, horizon: _Horizon) -> bool:
     return all(at < limit for at in (change.changed_at, *chain.from_iterable(said)))
 
 
-def _horizons(config: Config) -> _Horizon:
+def _cutoffs(config: Config) -> _Cutoff:
     zone, kept = config.organisation.zone, config.retention.records
 
     @cache
@@ -342,8 +342,8 @@ def _horizons(config: Config) -> _Horizon:
             start += _MINUTE
         return (start - _EPOCH) // _MICROSECOND
 
-    def horizon(received_at: int) -> tuple[date, int]:
+    def cutoff(received_at: int) -> tuple[date, int]:
         day = (_EPOCH + timedelta(microseconds=received_at - kept)).astimezone(zone).date()
         return day, start_of(day)
 
-    return horizon
+    return cutoff

@@ -11,7 +11,7 @@ import msgspec
 
 from processor.agents.restoring import Published
 from processor.agents.stage import Deployment, StageShard
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
 from schemas.alerts import (
@@ -44,7 +44,7 @@ class AcknowledgeShard(StageShard):
     def __init__(self, partition: int, deployment: Deployment, *, channels: Iterable[str]) -> None:
         super().__init__(partition, deployment)
         self._channels = tuple(channels)
-        self._horizon = Horizon(deployment.definitions.calendar, deployment.definitions.records_kept)
+        self._cutoff = RetentionCutoff(deployment.definitions.calendar, deployment.definitions.records_kept)
         self._held: dict[str, Acknowledgement] = {}
 
     async def load(self) -> None:
@@ -81,9 +81,9 @@ class AcknowledgeShard(StageShard):
     def _forget(self, actions: Sequence[AlertAction]) -> list[Message]:
         """Let go what was done longer ago than records are kept, when the day of the newest action has changed."""
         self.progress.log_at = max([self.progress.log_at, *(action.at for action in actions)])
-        if not self._horizon.advance(self.progress.log_at):
+        if not self._cutoff.advance(self.progress.log_at):
             return []
-        kept_from = self._horizon.starts_at
+        kept_from = self._cutoff.starts_at
         old = [
             id for id, held in self._held.items() if max(held.acknowledged_at or 0, held.snoozed_until or 0) < kept_from
         ]

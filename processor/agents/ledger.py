@@ -5,7 +5,7 @@ and panes.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,7 +20,7 @@ from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
-from schemas.frames import decode_changes, record_key
+from schemas.frames import changed_records, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
 from schemas.requests import requests_in
@@ -50,7 +50,7 @@ class LedgerShard(StageShard):
         """Have the rows and panes back, derive what no checkpoint has, and publish where what was published differs."""
         found = await self.recover_since(state_of)
         name = self.deployment.topic
-        self.ledger.horizon.restore(self.progress.kept_from)
+        self.ledger.cutoff.restore(self.progress.kept_from)
         began = time.monotonic()
         if isinstance(found, Since):
             news = LedgerNews(*(found.news[name(topic)] for topic in LEDGER_TOPICS))
@@ -100,7 +100,7 @@ class LedgerShard(StageShard):
         self._requests = {
             key: id
             for record in records
-            for key, id in requests_in(headers_of(record), record.value or b"", _records_in).items()
+            for key, id in requests_in(headers_of(record), record.value or b"", changed_records).items()
         }
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
@@ -119,12 +119,12 @@ class LedgerShard(StageShard):
         if not batch:
             return
         # What was delivered before midnight meets what was kept till then.
-        for part in batch.parts(self.ledger.horizon.at):
+        for part in batch.parts(self.ledger.cutoff.at):
             await self._take(part, is_new, is_quiet=is_quiet)
 
     async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
         oldest_at, newest_at = changes.oldest_at, changes.newest_at
-        await self.reach(newest_at, self.ledger.horizon)
+        await self.reach(newest_at, self.ledger.cutoff)
         if is_new:
             self.progress.count("events", len(changes))
         # What a part has changed is written before the next is made: together they may take very much memory.
@@ -147,7 +147,3 @@ class LedgerShard(StageShard):
         if messages:
             place = self.deployment.topic(LATE), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (record_key(change.kind, change.id) for change in decode_changes(frame).changes)

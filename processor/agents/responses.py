@@ -5,8 +5,8 @@ is what channels are to be told, before the alerts themselves say that it was.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 import structlog
@@ -14,6 +14,7 @@ import structlog
 from processor.agents.outputs import GROUP_TOPICS, alert_rows, by_loudness, group_messages
 from processor.agents.restoring import Published, Since
 from processor.agents.stage import Deployment, StageShard
+from processor.agents.watermark import Watermark
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
@@ -23,7 +24,7 @@ from processor.transport.packing import Message
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
-from schemas.frames import EngagementFrame, decode_engagements
+from schemas.frames import EngagementFrame, decode_engagements, engaged_records
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.machine_clock import machine_clock
@@ -44,17 +45,6 @@ STOOD_STILL = 10 * SECOND
 """Before a replay was handed over: what came due then may not have been raised any more, so it is told."""
 
 
-class Horizon(Protocol):
-    """Up to which instant all that was delivered is known: see horizon.py."""
-
-    @property
-    def settled_at(self) -> int: ...
-
-    def begin(self) -> None: ...
-
-    async def end(self) -> None: ...
-
-
 class ResponsesShard(StageShard):
     """One partition of `engagements`."""
 
@@ -69,7 +59,7 @@ class ResponsesShard(StageShard):
         deployment: Deployment,
         *,
         alerts: Alerts,
-        horizon: Horizon,
+        watermark: Watermark,
         clock: Callable[[], int] = machine_clock,
     ) -> None:
         super().__init__(partition, deployment)
@@ -77,7 +67,7 @@ class ResponsesShard(StageShard):
         self.groups = Groups(self.origin, deployment.definitions, check=self._check)
         self.book = AlertBook(alerts.quiet_after)
         self._rules = alerts
-        self._horizon = horizon
+        self._watermark = watermark
         self._clock = clock
         self._has_begun = False
         self._traces = Remembered()
@@ -89,7 +79,7 @@ class ResponsesShard(StageShard):
         published = self._published(await self.recover_since(published_of))
         no_groups = await self.put_back(published, GROUPS, self._restore)
         no_alerts = await self.put_back(published, ALERTS, lambda _key, row: self.book.restore(row))
-        self.groups.horizon.restore(self.progress.kept_from)
+        self.groups.cutoff.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
         log_at = self.progress.log_at
@@ -122,7 +112,7 @@ class ResponsesShard(StageShard):
                 ALERTS: gone + no_alerts,
             }
         )
-        self._horizon.begin()
+        self._watermark.begin()
         self._has_begun = True
 
     def _published(self, found: Published | Since[dict[bytes, bytes]]) -> Published:
@@ -155,7 +145,7 @@ class ResponsesShard(StageShard):
         """Drop what is held."""
         if self._has_begun:
             self._has_begun = False
-            await self._horizon.end()
+            await self._watermark.end()
         await super().close()
 
     async def tick(self, now: int) -> None:
@@ -163,7 +153,7 @@ class ResponsesShard(StageShard):
         if self.groups.backlog:
             output = self.groups.sweep(SWEPT_AT_ONCE)
             await self._write(output, Turned(), oldest_at=None)
-        turned = self.book.pass_time(self._horizon.settled_at, now)
+        turned = self.book.pass_time(self._watermark.settled_at, now)
         if not turned.alerts:
             return
         traces = (self._traces.of(alert.lead or "") for alert in turned.alerts)
@@ -183,7 +173,7 @@ class ResponsesShard(StageShard):
         """Fold, hand on, write, and only then call the batch done."""
         trace = self.deployment.tracing.current
         for record in records:
-            for key, request in requests_in(headers_of(record), record.value or b"", _records_in).items():
+            for key, request in requests_in(headers_of(record), record.value or b"", engaged_records).items():
                 lead = key.partition("|")[2]
                 if request:
                     self.book.requests.note(lead, request)
@@ -207,13 +197,13 @@ class ResponsesShard(StageShard):
         await self.let_go_unread(unread)
         if not frames:
             return
-        for part in self.groups.horizon.parts(frames, lambda frame: frame.received_at):
+        for part in self.groups.cutoff.parts(frames, lambda frame: frame.received_at):
             await self._take(part, is_new, is_quiet=is_quiet)
 
     async def _take(self, frames: Sequence[EngagementFrame], is_new: bool, *, is_quiet: bool) -> None:
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
-        await self.reach(newest_at, self.groups.horizon)
+        await self.reach(newest_at, self.groups.cutoff)
         output = self.groups.fold(
             (engagement for frame in frames for engagement in frame.engagements), self.progress.log_at
         )
@@ -270,10 +260,6 @@ class ResponsesShard(StageShard):
             found.kept += turned.kept
             found.quiet |= turned.quiet
         return found
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (each.record for each in decode_engagements(frame).engagements)
 
 
 def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes | None]]) -> set[str]:

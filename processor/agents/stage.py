@@ -17,7 +17,7 @@ from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.alert_names import with_names
 from processor.core.definitions import Definitions
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from processor.core.routing import routed
 from processor.transport.checkpoints import Checkpoints, Held, Piece
 from processor.transport.fetched import Fetched, Place
@@ -349,16 +349,16 @@ class StageShard:
             named |= self._untold()
             await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000)
 
-    async def reach(self, newest_at: int, horizon: Horizon) -> None:
+    async def reach(self, newest_at: int, cutoff: RetentionCutoff) -> None:
         """Note the newest receipt of the log.
 
-        Where the horizon moves by it, that is acknowledged before anything is let go: a successor that did not know
+        Where the cutoff moves by it, that is acknowledged before anything is let go: a successor that did not know
         would derive days again of which only a part is left. The batch in hand is not done yet, so its counters stay
         out of what is told: it is counted when it is repeated.
         """
         self.progress.log_at = max(self.progress.log_at, newest_at)
-        if horizon.moves_at(self.progress.log_at):
-            self.progress.kept_from = max(self.progress.kept_from, horizon.of(self.progress.log_at))
+        if cutoff.moves_at(self.progress.log_at):
+            self.progress.kept_from = max(self.progress.kept_from, cutoff.of(self.progress.log_at))
             settled = decode_progress(self._settled)
             settled.log_at, settled.kept_from = self.progress.log_at, self.progress.kept_from
             self._settled = self._done = encode_progress(settled)

@@ -6,7 +6,7 @@ Owns when is looked, and the order of writing: channels are told before an alert
 known as told. What a crossing is, is processor/core/thresholds.py. A number of a team or of the organisation is merged
 from all partitions, so exactly one shard looks: that of partition 0 of `alert-actions`, the quietest topic.
 
-    look     not before all that was delivered is in the numbers (horizon.py), and up to that instant only
+    look     not before all that was delivered is in the numbers (watermark.py), and up to that instant only
     reload   not while a partition is written by other definitions than ours: its numbers are not those that are meant
     restart  alerts are read back from `threshold-alerts`, numbers from the beginning of `panes`, beside everything else
 """
@@ -16,7 +16,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import structlog
 
@@ -25,6 +25,7 @@ from processor.agents.announcements import Announcements, kept
 from processor.agents.connections import ConnectionWatch
 from processor.agents.outputs import alert_rows
 from processor.agents.stage import Deployment
+from processor.agents.watermark import Watermark
 from processor.core.milestones import MilestoneBook
 from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
@@ -61,23 +62,6 @@ FORGET_AFTER = 400 * DAY
 log = structlog.get_logger(__name__)
 
 
-class Horizon(Protocol):
-    """Up to which instant all that was delivered is known: see horizon.py."""
-
-    @property
-    def settled_at(self) -> int: ...
-
-    @property
-    def is_current(self) -> bool: ...
-
-    @property
-    def has_deliveries(self) -> bool: ...
-
-    def begin(self) -> None: ...
-
-    async def end(self) -> None: ...
-
-
 class ThresholdsShard(AcknowledgeShard):
     """Partition 0 of `alert-actions`, and beside it the one who looks at metrics."""
 
@@ -89,7 +73,7 @@ class ThresholdsShard(AcknowledgeShard):
         deployment: Deployment,
         *,
         config: Config,
-        horizon: Horizon,
+        watermark: Watermark,
         clock: Callable[[], int] = machine_clock,
         die: Die = die,
     ) -> None:
@@ -107,7 +91,7 @@ class ThresholdsShard(AcknowledgeShard):
             bootstrap=deployment.bootstrap, topic=deployment.topic(CONNECTION_STATES), book=self._missed,
             connections=self._asked, turn=self.turn, clock=clock, die=die,
         )  # fmt: skip
-        self._watch = _Watch(self, floor, (self._book, self._milestones), self._announcements, horizon, clock, die)
+        self._watch = _Watch(self, floor, (self._book, self._milestones), self._announcements, watermark, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
@@ -206,7 +190,7 @@ class _Watch:
         floor: Floor,
         books: Sequence[ThresholdBook | MilestoneBook],
         announcements: Announcements,
-        horizon: Horizon,
+        watermark: Watermark,
         clock: Callable[[], int],
         die: Die,
     ) -> None:
@@ -214,7 +198,7 @@ class _Watch:
         self.floor = floor
         self._books = books
         self._announcements = announcements
-        self._horizon = horizon
+        self._watermark = watermark
         self._clock = clock
         self._die = die
         self._task: asyncio.Task[None] | None = None
@@ -227,7 +211,7 @@ class _Watch:
 
     def begin(self) -> None:
         """Look from now on."""
-        self._horizon.begin()
+        self._watermark.begin()
         self._task = asyncio.create_task(self._guarded(), name="thresholds")
 
     async def end(self) -> None:
@@ -235,7 +219,7 @@ class _Watch:
         task, self._task = self._task, None
         if task is not None:
             await tasks.end([task])
-            await self._horizon.end()
+            await self._watermark.end()
 
     async def _guarded(self) -> None:
         try:
@@ -260,16 +244,16 @@ class _Watch:
 
         Nor before the first delivery: where nobody has said anything yet, nobody has done too little by eleven.
         """
-        while not self._horizon.settled_at:
+        while not self._watermark.settled_at:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
         while not self._is_current():
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        while not self._horizon.has_deliveries:
+        while not self._watermark.has_deliveries:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
 
     def _is_current(self) -> bool:
         """Whether all stages have said to be done by our definitions; else the log has it from time to time."""
-        if self._horizon.is_current:
+        if self._watermark.is_current:
             return True
         self._warn()
         return False
@@ -300,7 +284,7 @@ class _Watch:
             ]
             while True:
                 began = time.monotonic()
-                settled_at = self._horizon.settled_at
+                settled_at = self._watermark.settled_at
                 if settled_at and self._as_of - settled_at > SET_BACK:
                     log.warning("thresholds.clock_set_back", seconds=(self._as_of - settled_at) / 1e6)
                     return

@@ -34,8 +34,8 @@ class Batch(Changes, Protocol):
     def add(self, frame: bytes) -> None:
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
 
-    def parts(self, horizon_at: Callable[[int], int]) -> "Sequence[Batch]":
-        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+    def parts(self, cutoff_at: Callable[[int], int]) -> "Sequence[Batch]":
+        """Cut by where the cutoff lies at a receipt, the earliest part first. That never falls while receipts grow."""
 
 
 class ChangeBatch:
@@ -64,11 +64,11 @@ class ChangeBatch:
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
         self._changes += decode_changes(frame).changes
 
-    def parts(self, horizon_at: Callable[[int], int]) -> "list[ChangeBatch]":
-        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+    def parts(self, cutoff_at: Callable[[int], int]) -> "list[ChangeBatch]":
+        """Cut by where the cutoff lies at a receipt, the earliest part first. That never falls while receipts grow."""
         found: dict[int, list[RecordChange]] = {}
         for change in self._changes:
-            found.setdefault(horizon_at(change.received_at), []).append(change)
+            found.setdefault(cutoff_at(change.received_at), []).append(change)
         return [ChangeBatch(part) for _, part in sorted(found.items())]
 
 

@@ -24,7 +24,7 @@ from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
-from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
+from processor.core.retention import Expiry, RetentionCutoff, is_spared, last_instant, marked, newest_version
 from processor.core.team_dependents import TeamDependents
 from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
@@ -75,19 +75,19 @@ class Groups:
         self._full: dict[str, bounds.Full] = {}
         """Of groups that hold as many as they take: their own records, and those handed on."""
         self._dependents = TeamDependents()
-        self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self.cutoff = RetentionCutoff(definitions.calendar, definitions.records_kept)
         self._repeats = Repeats(definitions)
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
         self._is_merges_due = False
-        """Whether pointers of merged leads may be too old, since the horizon has moved."""
+        """Whether pointers of merged leads may be too old, since the cutoff has moved."""
         self._log_at = 0
         self._coming: list[tuple[int, str]] = []
         """Heap of (instant, group): touches that lie after the newest receipt, to be counted plainly by then."""
         self._filed: dict[str, int] = {}
         """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
         keeps = definitions.counting.plan.keeps
-        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon, keeps)
+        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, keeps)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows.values())
@@ -138,7 +138,7 @@ class Groups:
         The same state is the same bytes, so rows are only read where two of one record differ.
         """
         changed: dict[str, dict[str, bytes]] = {}
-        due, looked_at, rows_of, kept_from = self._expiry.due, set[str](), self._rows, self.horizon.starts_at
+        due, looked_at, rows_of, kept_from = self._expiry.due, set[str](), self._rows, self.cutoff.starts_at
         for engagement in engagements:
             group, key, row = engagement.group, engagement.record, engagement.row
             if engagement.via:
@@ -168,7 +168,7 @@ class Groups:
         taken = self._taken(group, rows, news, output)
         for key in taken:
             rows[key] = news[key]
-        facts, kept_from = self._facts(group), self.horizon.starts_at
+        facts, kept_from = self._facts(group), self.cutoff.starts_at
         is_doubtful = facts.first_set_at < kept_from
         if is_doubtful:
             rows |= {key: marked(decode_record(rows[key]), kept_from) for key in taken}
@@ -227,7 +227,7 @@ class Groups:
             self._count(group, contributions)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)
-        kept_from, was_spared = self.horizon.starts_at, group in self._expiry.spared
+        kept_from, was_spared = self.cutoff.starts_at, group in self._expiry.spared
         if not was_spared and facts.first_set_at >= kept_from:
             return
         records = self._decoded(group)
@@ -242,7 +242,7 @@ class Groups:
 
     def _is_expired(self, group: str, records: dict[str, Record]) -> bool:
         """Whether all of it is too old and nothing of it goes on. Notes what is spared although it is old."""
-        if _last_instant(records) >= self.horizon.starts_at:
+        if _last_instant(records) >= self.cutoff.starts_at:
             return False
         # Without what is part of a level that lasts, that would fall by itself.
         stands = any(at is None for _, at, _ in self._counted.get(group, ()))
@@ -264,7 +264,7 @@ class Groups:
 
     def _file(self, group: str, records: dict[str, Record]) -> None:
         """Note when to look at it again, which is kept."""
-        expiry, said_at, kept_from = self._expiry, _newest_version(records), self.horizon.starts_at
+        expiry, said_at, kept_from = self._expiry, _newest_version(records), self.cutoff.starts_at
         is_any_empty = any(record.is_empty for record in records.values())
         if said_at >= kept_from and not is_any_empty:
             expiry.spared.discard(group)
@@ -301,8 +301,8 @@ class Groups:
 
     def _advance(self, log_at: int) -> None:
         self._log_at = max(self._log_at, log_at)
-        if self.horizon.advance(log_at):
-            self._expiry.advance(self.horizon.starts_at)
+        if self.cutoff.advance(log_at):
+            self._expiry.advance(self.cutoff.starts_at)
             self._is_merges_due = True
         self.panes.advance(log_at)
 
@@ -334,7 +334,7 @@ class Groups:
                 self._look_at(group, output)
             return group in self._rows
 
-        gone = self._merges.expire(self.horizon.starts_at, is_here)
+        gone = self._merges.expire(self.cutoff.starts_at, is_here)
         self._merges.apply(dict.fromkeys(gone))
         output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), None) for key in gone]
 
@@ -360,7 +360,7 @@ class Groups:
 
     def _settle_merges(self, news: Mapping[str, bytes], output: GroupsOutput) -> dict[str, Move]:
         """Keep the pointers of merged leads; the leads whose root is another one now."""
-        kept_from = self.horizon.starts_at
+        kept_from = self.cutoff.starts_at
         rows = {key: marked(decode_record(news[key]), kept_from) for key in sorted(news)}
         output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), row) for key, row in rows.items()]
         return self._merges.apply(rows)
@@ -486,7 +486,7 @@ class Groups:
         """Whether it is too old to be kept; if not, it is filed."""
         if group == ROSTER_GROUP:
             return False
-        if facts.first_set_at >= self.horizon.starts_at and not facts.is_any_empty:
+        if facts.first_set_at >= self.cutoff.starts_at and not facts.is_any_empty:
             self._expiry.file(group, facts.first_set_at)
             return False
         records = self._decoded(group)

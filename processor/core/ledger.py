@@ -20,7 +20,7 @@ from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.retention import (
     Expiry,
-    Horizon,
+    RetentionCutoff,
     is_spared,
     last_instant,
     marked,
@@ -115,7 +115,7 @@ class Ledger:
         self._rows: dict[bytes, bytes] = {}
         self._quietly_won: set[bytes] = set()
         """Deals of which no webhook told first that they were won. With the row it is all that makes their card."""
-        self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self.cutoff = RetentionCutoff(definitions.calendar, definitions.records_kept)
         self._expiry: Expiry[bytes] = Expiry()
         self.panes: Panes
         self._plain: Plain | None = None
@@ -124,12 +124,12 @@ class Ledger:
 
             counting = definitions.counting
             compiled_plan = plan.CompiledPlan(counting.plan, counting.aliases)
-            table = panes.PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon, compiled_plan)
+            table = panes.PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, compiled_plan)
             self._plain = ledger.Plain(table)
             self.panes = table
         else:
             keeps = definitions.counting.plan.keeps
-            self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon, keeps)
+            self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, keeps)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -156,7 +156,7 @@ class Ledger:
         self._advance(log_at)
         self._sweep(output, SLICE)
         if self._plain is not None and self._plain.takes(changes):
-            changes = self._plain.fold(changes, self._rows, self.horizon.starts_at, self._expiry, self._look_at, output)
+            changes = self._plain.fold(changes, self._rows, self.cutoff.starts_at, self._expiry, self._look_at, output)
         left, is_first = iter(changes), True
         while (part := self._gather(left, output)).changes or is_first:
             past: dict[bytes, Record] = {}
@@ -176,14 +176,14 @@ class Ledger:
         part = _Part()
         touched, taken = part.touched, part.changes
         rows, definitions, room = self._rows, self._definitions, PART
-        kept_from, due = self.horizon.starts_at, self._expiry.due
+        kept_from, due = self.cutoff.starts_at, self._expiry.due
         for change in changes:
             taken.append(change)
             key = record_key(change.kind, change.id).encode()
             room -= 1 + _persons_of(change)
             if change.changed_at < kept_from:
-                if self.horizon.is_late(change):
-                    output.late.append(LateChange(REFUSED, self.horizon.of(change.received_at), change))
+                if self.cutoff.is_late(change):
+                    output.late.append(LateChange(REFUSED, self.cutoff.of(change.received_at), change))
                     continue
                 part.doubtful.add(key)
             held = touched.get(key)
@@ -224,7 +224,7 @@ class Ledger:
         after = record_contributions(record, self._definitions, held.pasts)
         if after != held.before:
             self.panes.replace(*differing(held.before, after))
-        kept_from = self.horizon.starts_at
+        kept_from = self.cutoff.starts_at
         if speaks_of_the_past(record, kept_from) and not self._stands(record):
             before = self._rows.get(key)
             past[key] = Record(record.kind) if before is None else decode_record(before)
@@ -263,13 +263,13 @@ class Ledger:
         found = []
         for change in changes:
             record = records.get(record_key(change.kind, change.id).encode())
-            if record is not None and not self.horizon.is_late(change) and record.fold(change):
-                found.append(LateChange(PAST, self.horizon.starts_at, change))
+            if record is not None and not self.cutoff.is_late(change) and record.fold(change):
+                found.append(LateChange(PAST, self.cutoff.starts_at, change))
         return found
 
     def _is_expired(self, key: bytes, record: Record) -> bool:
         """Whether it is too old to be kept. Notes what is spared although it is."""
-        if last_instant(record) >= self.horizon.starts_at:
+        if last_instant(record) >= self.cutoff.starts_at:
             return False
         if is_spared(record) or self._stands(record):
             self._expiry.spared.add(key)
@@ -285,7 +285,7 @@ class Ledger:
 
     def _file(self, key: bytes, record: Record) -> None:
         """Note when to look at it again, which is kept."""
-        expiry, said_at, kept_from = self._expiry, newest_version(record), self.horizon.starts_at
+        expiry, said_at, kept_from = self._expiry, newest_version(record), self.cutoff.starts_at
         if said_at >= kept_from:
             expiry.spared.discard(key)
             expiry.file(key, said_at)
@@ -303,8 +303,8 @@ class Ledger:
             self._expiry.spared.add(key)
 
     def _advance(self, log_at: int) -> None:
-        if self.horizon.advance(log_at):
-            self._expiry.advance(self.horizon.starts_at)
+        if self.cutoff.advance(log_at):
+            self._expiry.advance(self.cutoff.starts_at)
         self.panes.advance(log_at)
 
     def sweep(self, most: int) -> LedgerOutput:
@@ -360,14 +360,14 @@ class Ledger:
         """
         output = LedgerOutput()
         self._advance(log_at)
-        self._expiry.advance(self.horizon.starts_at)
+        self._expiry.advance(self.cutoff.starts_at)
         for key, card in news.deals.items():
             (self._quietly_won.add if card is not None and _is_quiet(card) else self._quietly_won.discard)(key)
         # Where a person or card was published and its row was not, the row says what it is.
         known = {key: self._shown(key) for key in (*news.roster, *news.deals) if key not in news.rows}
         left: Iterable[bytes] = news.rows
         if self._plain is not None:
-            left = self._plain.follow(self._rows, news.rows, self.horizon.starts_at, self._expiry)
+            left = self._plain.follow(self._rows, news.rows, self.cutoff.starts_at, self._expiry)
         for key in left:
             known[key] = self._shown(key)
             self._follow(key, news.rows[key], output)
@@ -410,7 +410,7 @@ class Ledger:
 
     def _is_filed(self, key: bytes, row: bytes, said_at: int, values: Mapping[str, Value]) -> bool:
         """Note when to look at a row that was read back; False: it is too old to be kept."""
-        if self.horizon.starts_at <= said_at and values:
+        if self.cutoff.starts_at <= said_at and values:
             self._expiry.filed[said_at // DAY].append(key)
             return True
         record = decode_record(row)
@@ -460,7 +460,7 @@ class Ledger:
     ) -> Iterator[Contribution]:
         """What all rows count for. Files them, or notes them as expired; and compares the roster and the deals."""
         rows, definitions = self._rows, self._definitions
-        left = rows if self._plain is None else self._plain.derive(rows, self.horizon.starts_at, self._expiry.filed)
+        left = rows if self._plain is None else self._plain.derive(rows, self.cutoff.starts_at, self._expiry.filed)
         for key in left:
             row = rows[key]
             try:

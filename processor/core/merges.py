@@ -95,13 +95,13 @@ class Merges:
         for passed in path:
             self._roots[passed] = root
 
-    def expire(self, horizon: int, is_here: Callable[[str], bool]) -> list[str]:
-        """The keys of pointers that nobody here needs any more: they were set before `horizon`, microseconds.
+    def expire(self, cutoff: int, is_here: Callable[[str], bool]) -> list[str]:
+        """The keys of pointers that nobody here needs any more: they were set before `cutoff`, microseconds.
 
         `is_here`: whether a lead has a group in this partition. Such a lead needs its whole chain, and as a root all
         chains that end in it.
         """
-        old = [key for key, row in self.rows.items() if last_instant(decode_record(row)) < horizon]
+        old = [key for key, row in self.rows.items() if last_instant(decode_record(row)) < cutoff]
         if not old:
             return []
         needed = self._needed(is_here)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from processor.core.plan import Contribution
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.instants import MINUTE
 from schemas.panes import Pane, Values, add, decode_pane, encode_pane
 from schemas.windows import (
@@ -83,16 +83,16 @@ class PaneTable:
     """
 
     def __init__(
-        self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon,
+        self, origin: str, calendar: Calendar, minutes_kept: int, cutoff: RetentionCutoff,
         keeps: Mapping[int, int] | None = None,
     ) -> None:  # fmt: skip
-        """`horizon`: from when on days are kept; whoever owns it moves it. `keeps`: cells kept for fewer days."""
+        """`cutoff`: from when on days are kept; whoever owns it moves it. `keeps`: cells kept for fewer days."""
         self.origin = origin
         self._calendar = calendar
         self._keeps = keeps or {}
         self._log_day: Day = -(2**31)
         self._minutes_kept = minutes_kept // MINUTE
-        self._horizon = horizon
+        self._cutoff = cutoff
         self._panes: HeldPanes = {}
         self._opened: dict[Window, dict[str | None, Pane]] = {}
         """Those that have changed since the last `take_changes`."""
@@ -176,13 +176,13 @@ class PaneTable:
         return pane
 
     def advance(self, log_at: int) -> None:
-        """Let panes expire by the instant of the log and by the horizon: whole panes, never parts of one."""
+        """Let panes expire by the instant of the log and by the cutoff: whole panes, never parts of one."""
         first_minute = minute_window(log_at) - 2 * self._minutes_kept
-        first_day = day_window(self._horizon.first_day)
+        first_day = day_window(self._cutoff.first_day)
         if first_day > self._first_day:
             self._first_day = first_day
             # No minute outlives its day.
-            first_minute = max(first_minute, minute_window(self._horizon.starts_at))
+            first_minute = max(first_minute, minute_window(self._cutoff.starts_at))
         elif first_minute <= self._first_minute:
             return
         self._first_minute = Window(max(first_minute, self._first_minute))
@@ -222,8 +222,7 @@ class PaneTable:
     def restore(self, panes: HeldPanes) -> None:
         """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
         self._panes = panes
-        for held in panes.values():
-            self._reps.update(zip(held, held, strict=True))
+        self._reps = {rep: rep for rep in set[str | None]().union(*panes.values())}
 
     def _close(self, published: dict[bytes, bytes] | None = None) -> Iterator[Message]:
         """Encode what was opened, window by window, so that few decoded panes lie beside their bytes.

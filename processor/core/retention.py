@@ -1,13 +1,13 @@
-"""How long records are kept: the horizon of a log, what lies before it, and when to look at a row again.
+"""How long records are kept: the cutoff of a log, what lies before it, and when to look at a row again.
 
 Owns the rules of retention that ledger and groups share. Everything goes by instants of the log (receipts), never by
-the machine's clock, so a restart or a replay decides alike. The horizon moves by whole days of the organisation and
+the machine's clock, so a restart or a replay decides alike. The cutoff moves by whole days of the organisation and
 only forward.
 
-    contributions   of days before the horizon count nowhere
+    contributions   of days before the cutoff count nowhere
     rows            go when the newest instant they name and the newest version are before it, and nothing spares them;
                     only when it moves: what is too old when it is heard of stays that day, and its row says so
-    late changes    all that they say was said and happened before the horizon of their own receipt
+    late changes    all that they say was said and happened before the cutoff of their own receipt
 """
 
 from collections import defaultdict, deque
@@ -45,7 +45,7 @@ _RUNNING: Mapping[str, frozenset[str]] = {
 """Statuses of what has not ended, where somebody says so."""
 
 
-class Horizon:
+class RetentionCutoff:
     """From when on one log's records are kept. Moves forward only."""
 
     def __init__(self, calendar: Calendar, records_kept: int) -> None:
@@ -58,7 +58,7 @@ class Horizon:
         """Its first instant (microseconds): what is older is not kept."""
 
     def moves_at(self, log_at: int) -> bool:
-        """Whether the horizon would move if this were the newest receipt of the log."""
+        """Whether the cutoff would move if this were the newest receipt of the log."""
         return log_at > 0 and self._calendar.day_of(log_at - self._kept) > self.first_day
 
     def advance(self, log_at: int) -> bool:
@@ -78,7 +78,7 @@ class Horizon:
             self.first_day, self.starts_at = day, self._calendar.day_start(day)
 
     def of(self, received_at: int) -> int:
-        """Where the horizon of one receipt lies: a function of nothing else."""
+        """Where the cutoff of one receipt lies: a function of nothing else."""
         day = self._calendar.day_of(received_at - self._kept)
         starts_at = self._starts.get(day)
         if starts_at is None:
@@ -92,7 +92,7 @@ class Horizon:
         return max(self.starts_at, self.of(received_at))
 
     def parts(self, items: Sequence[_Item], receipt_of: Callable[[_Item], int]) -> list[Sequence[_Item]]:
-        """A batch, cut where the horizon moves: what was delivered before midnight meets what was kept till then."""
+        """A batch, cut where the cutoff moves: what was delivered before midnight meets what was kept till then."""
         if not self.moves_at(max(map(receipt_of, items), default=0)):
             return [items]
         found: dict[int, list[_Item]] = {}
@@ -101,12 +101,12 @@ class Horizon:
         return [part for _, part in sorted(found.items(), key=lambda entry: entry[0])]
 
     def is_late(self, change: RecordChange) -> bool:
-        """Whether it was said, and all that it speaks of happened, before the horizon of its own receipt.
+        """Whether it was said, and all that it speaks of happened, before the cutoff of its own receipt.
 
         It depends on the change alone, so the same changes are refused whatever came before them.
         """
-        horizon = self.of(change.received_at)
-        if change.changed_at >= horizon or change.kind == "rep":
+        cutoff = self.of(change.received_at)
+        if change.changed_at >= cutoff or change.kind == "rep":
             return False
         fields = change.fields
         if any(fields.get(name) in _RUNNING.get(change.kind, ()) for name in _STATUSES):
@@ -115,7 +115,7 @@ class Horizon:
             return False
         if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
             return False
-        return not any(at >= horizon for at in _happening(change.kind, fields.get, _SPOKEN))
+        return not any(at >= cutoff for at in _happening(change.kind, fields.get, _SPOKEN))
 
 
 _STATUSES = ("status", *FURTHER["status"])
@@ -200,24 +200,24 @@ def is_spared(record: Record) -> bool:
     return is_running and not record.is_deleted
 
 
-def speaks_of_the_past(record: Record, horizon: int) -> bool:
-    """Whether all that it names happened before the horizon, and nobody waits for it: it counts nowhere any more."""
+def speaks_of_the_past(record: Record, cutoff: int) -> bool:
+    """Whether all that it names happened before the cutoff, and nobody waits for it: it counts nowhere any more."""
     names_any = False
-    if _entered_at(record) >= horizon:
+    if _entered_at(record) >= cutoff:
         return False
     for at in _happening(record.kind, record.get):
-        if at >= horizon:
+        if at >= cutoff:
             return False
         names_any = True
     if not names_any or is_spared(record):
         return False
     if record.kind == "deal" and (ended_at := closed_at(record)) is not None:
-        return ended_at < horizon
+        return ended_at < cutoff
     if record.kind != "lead" or record.is_deleted:
         return True
     status = record.entry("status")
     # When a lead got its status is an instant too, which no field names.
-    return status is not None and status[2] not in {None, "new"} and status[0] < horizon
+    return status is not None and status[2] not in {None, "new"} and status[0] < cutoff
 
 
 class Expiry(Generic[_Key]):
@@ -235,11 +235,11 @@ class Expiry(Generic[_Key]):
         """Keys that are kept although nothing was said of them for long: to look at whenever they change."""
 
     def file(self, key: _Key, at: int) -> None:
-        """Look at it again when the horizon has passed this instant (microseconds)."""
+        """Look at it again when the cutoff has passed this instant (microseconds)."""
         self.filed[at // DAY].append(key)
 
     def advance(self, starts_at: int) -> None:
-        """The horizon has moved there."""
+        """The cutoff has moved there."""
         for day in sorted(day for day in self.filed if day * DAY < starts_at):
             self.due.extend(dict.fromkeys(self.filed.pop(day)))
 

@@ -78,13 +78,13 @@ cdef class ChangeBatch:
             for change in decode_changes(frame).changes:
                 self._append(change)
 
-    def parts(self, horizon_at):
-        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+    def parts(self, cutoff_at):
+        """Cut by where the cutoff lies at a receipt, the earliest part first. That never falls while receipts grow."""
         cdef const Item *item
         cdef Py_ssize_t place
         cdef int64_t last = 0
         cdef ChangeBatch part = None
-        if self.count and horizon_at(self.oldest_at) == horizon_at(self.newest_at):
+        if self.count and cutoff_at(self.oldest_at) == cutoff_at(self.newest_at):
             return [self]
         found = {}
         for place in range(self.count):
@@ -92,10 +92,10 @@ cdef class ChangeBatch:
             received_at = item.received_at if item.change == NULL else (<object>item.change).received_at
             if part is None or received_at != last:  # many come with one delivery
                 last = received_at
-                horizon = horizon_at(received_at)
-                part = found.get(horizon)
+                cutoff = cutoff_at(received_at)
+                part = found.get(cutoff)
                 if part is None:
-                    part = found[horizon] = ChangeBatch()
+                    part = found[cutoff] = ChangeBatch()
                     part._frames = self._frames
             part._copy(self, item)
         return [part for _, part in sorted(found.items())]

@@ -15,7 +15,7 @@ cdef struct Quarter:
 cdef class PaneTable:
     cdef readonly str origin
     cdef CompiledPlan plan
-    cdef object _calendar, _horizon
+    cdef object _calendar, _cutoff
     cdef int64_t _minutes_kept, _first_minute, _first_day, _log_day
     cdef dict _panes, _reps
     cdef Opened **_chunks

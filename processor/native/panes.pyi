@@ -2,14 +2,14 @@ from collections.abc import Iterable
 
 from processor.core.panes import HeldPanes, Message
 from processor.core.plan import Contribution
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from processor.native.plan import CompiledPlan
 from schemas.windows import Calendar, Window
 
 class PaneTable:
     origin: str
     def __init__(
-        self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon, plan: CompiledPlan
+        self, origin: str, calendar: Calendar, minutes_kept: int, cutoff: RetentionCutoff, plan: CompiledPlan
     ) -> None: ...
     def __len__(self) -> int: ...
     def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None: ...

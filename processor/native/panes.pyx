@@ -41,12 +41,12 @@ cdef class PaneTable:
         for place in range(DAYS):
             self._quarters[place].bucket = -1 - (<int64_t>1 << 62)
 
-    def __init__(self, origin, calendar, minutes_kept, horizon, CompiledPlan plan):
+    def __init__(self, origin, calendar, minutes_kept, cutoff, CompiledPlan plan):
         self.origin = origin
         self.plan = plan
         self._calendar = calendar
         self._minutes_kept = minutes_kept // MINUTE
-        self._horizon = horizon
+        self._cutoff = cutoff
         self._panes = {}
         self._reps = {}
         self._first_minute = self._first_day = self._log_day = _EVER
@@ -67,16 +67,16 @@ cdef class PaneTable:
         self._replace(contributions, 1)
 
     def advance(self, log_at):
-        """Let panes expire by the instant of the log and by the horizon: whole panes, never parts of one."""
+        """Let panes expire by the instant of the log and by the cutoff: whole panes, never parts of one."""
         cdef int64_t first_minute = log_at // MINUTE * 2 - 2 * self._minutes_kept
-        cdef int64_t first_day = self._horizon.first_day * 2 + 1
+        cdef int64_t first_day = self._cutoff.first_day * 2 + 1
         cdef int64_t window
         cdef Py_ssize_t place
         cdef Opened *pane
         if first_day > self._first_day:
             self._first_day = first_day
             # No minute outlives its day.
-            first_minute = max(first_minute, self._horizon.starts_at // MINUTE * 2)
+            first_minute = max(first_minute, self._cutoff.starts_at // MINUTE * 2)
         elif first_minute <= self._first_minute:
             return
         self._first_minute = max(first_minute, self._first_minute)
@@ -124,9 +124,7 @@ cdef class PaneTable:
     def restore(self, panes):
         """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
         self._panes = panes
-        for held in panes.values():
-            for rep in held:
-                self.intern(rep)
+        self._reps = {rep: rep for rep in set().union(*panes.values())}
 
     cdef PyObject *intern(self, object rep) except NULL:
         """One text for all panes of a rep: they are told apart by where it lies."""

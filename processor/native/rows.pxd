@@ -57,4 +57,4 @@ cdef bint is_sound(const Row *row) noexcept
 cdef bytes write_row(Row *row)
 cdef int64_t oldest_version(const Row *row) noexcept
 cdef list groups_of(const Row *row)
-cdef int speaks_of_the_past(const Row *row, int64_t horizon) noexcept
+cdef int speaks_of_the_past(const Row *row, int64_t cutoff) noexcept

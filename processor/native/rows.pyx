@@ -432,8 +432,8 @@ cdef list groups_of(const Row *row):
     return found
 
 
-cdef int speaks_of_the_past(const Row *row, int64_t horizon) noexcept:
-    """Whether all that it names happened before the horizon; -1: not plain."""
+cdef int speaks_of_the_past(const Row *row, int64_t cutoff) noexcept:
+    """Whether all that it names happened before the cutoff; -1: not plain."""
     cdef int code
     cdef int64_t instant
     cdef const uint8_t *at
@@ -448,7 +448,7 @@ cdef int speaks_of_the_past(const Row *row, int64_t horizon) noexcept:
             end = at + row.slots[code].size
             if not read_integer(&at, end, &instant) or at != end:
                 return -1
-            if instant >= horizon:
+            if instant >= cutoff:
                 return False
             names_any = True
         rest >>= 1

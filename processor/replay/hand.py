@@ -316,7 +316,7 @@ class Hand:
                 self._fold_changes(share, changes, order.log_at, engage)
                 self._told.add(len(changes))
             share.done.log_at = max(share.done.log_at, order.log_at)
-            share.done.kept_from = max(share.done.kept_from, share.ledger.horizon.starts_at)
+            share.done.kept_from = max(share.done.kept_from, share.ledger.cutoff.starts_at)
             handed_on += len(engagements)
             self._hand_on((Engagement(*names, row) for names, row in engagements.items()), 0, order.log_at)
         return Done(handed_on)
@@ -375,7 +375,7 @@ class Hand:
                 handed_on += len(output.engagements)
                 self._told.add(len(engagements))
             share.grouped.log_at = max(share.grouped.log_at, order.log_at)
-            share.grouped.kept_from = max(share.grouped.kept_from, share.groups.horizon.starts_at)
+            share.grouped.kept_from = max(share.grouped.kept_from, share.groups.cutoff.starts_at)
         rows = sum(len(found) for share in self._shares.values() for found in share.unwritten.values())
         return Done(handed_on, rows)
 

@@ -125,7 +125,8 @@ class Config(Model):
             self._defined = with_bands(self._defined, bands)
         check_references(self, read)
         for name, connection in self.connections.items():
-            connection.knows(id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            people = (id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            connection.knows(people, self.organisation.timezone)
         return self
 
     @property
@@ -186,8 +187,8 @@ class Config(Model):
                 for team, entry in self.teams.items()
                 if entry.calendar is None
             ]
+        found += self.connection_remarks()
         for name, connection in self.connections.items():
-            found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
             currency = connection.currency
             if currency is not None and currency not in {self.organisation.currency, *self.currency_rates}:
                 found.append(f"connections.{name}.currency: there is no rate for {currency} under currency_rates")
@@ -209,6 +210,14 @@ class Config(Model):
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")
                 break
         return found
+
+    def connection_remarks(self) -> list[str]:
+        """What is allowed of a connection and not advised, likewise: whoever starts floorcast is told each time."""
+        return [
+            f"connections.{name}.{setting}: {why}"
+            for name, connection in self.connections.items()
+            for setting, why in connection.remarks().items()
+        ]
 
     def _remarks_on(self, name: str, threshold: Threshold) -> list[str]:
         field = f"alerts.thresholds.{name}"

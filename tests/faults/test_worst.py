@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from api.read.broadcast import Broadcaster
-from api.read.making import AT_ONCE
+from api.read.unfinished_snapshot import AT_ONCE
 from api.read.view import View
 from processor.core.panes import Message
 from tests.builders import make_config

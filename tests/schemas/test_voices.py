@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.verification.bounds import whole
-from deploy.verification.forgetting import _horizons, _is_late
+from deploy.verification.forgetting import _cutoffs, _is_late
 from deploy.verification.records import fold as recount
 from processor.core.merged_leads import whole_of
-from processor.core.retention import INSTANTS, Horizon, last_instant
+from processor.core.retention import INSTANTS, RetentionCutoff, last_instant
 from schemas.instants import DAY
 from schemas.records import (
     CHOICES,
@@ -124,14 +124,14 @@ def test_every_voice_of_every_kind_has_a_code_in_rows_of_its_own() -> None:
 
 @pytest.mark.parametrize(("kind", "field"), [each for each in VOICED if each[1] in INSTANTS[each[0]]])
 def test_a_record_is_kept_for_an_instant_that_any_voice_names(kind: str, field: str) -> None:
-    horizon = Horizon(UTC_DAYS, 30 * DAY)
+    cutoff = RetentionCutoff(UTC_DAYS, 30 * DAY)
     for voice in VOICES[kind][field]:
         changes = [
             make_change(kind=kind, id="x", changed_at=NOW - 90 * DAY, fields={voice: at}, received_at=NOW)
             for at in (NOW - 60 * DAY, NOW)
         ]
-        assert [horizon.is_late(change) for change in changes] == [True, False]
-        assert [_is_late(change, _horizons(THIRTY_DAYS)) for change in changes] == [True, False]
+        assert [cutoff.is_late(change) for change in changes] == [True, False]
+        assert [_is_late(change, _cutoffs(THIRTY_DAYS)) for change in changes] == [True, False]
         assert [last_instant(fold_all(kind, [change])) for change in changes] == [NOW - 60 * DAY, NOW]
 
 

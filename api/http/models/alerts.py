@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 from api.http.models.goals import PeriodAnswer
 
 
@@ -16,20 +16,22 @@ class AlertAnswer(Answer):
     rep: str | None = Field(description="The lead's owner; whose number it is.", examples=["r-17"])
     name: str | None = Field(description="Of the rep.", examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
-    started_at: Instant = Field(
+    started_at: InstantText = Field(
         description="When the lead's clock or the metric's window started.", examples=["2026-03-18T08:00:00.000Z"]
     )
-    due_at: Instant = Field(description="The instant of this level or crossing.", examples=["2026-03-18T09:00:00.000Z"])
-    raised_at: Instant = Field(examples=["2026-03-18T09:00:00.480Z"])
-    resolved_at: Instant | None = Field(description="Since when it is not so any more.", examples=[None])
+    due_at: InstantText = Field(
+        description="The instant of this level or crossing.", examples=["2026-03-18T09:00:00.000Z"]
+    )
+    raised_at: InstantText = Field(examples=["2026-03-18T09:00:00.480Z"])
+    resolved_at: InstantText | None = Field(description="Since when it is not so any more.", examples=[None])
     late: bool = Field(description="Whether it was raised noticeably later than due.", examples=[False])
     request: str | None = Field(
         description="`x-request-id` of the webhook that told last of the lead; null where none did, or the worker was "
         "started again since.",
         examples=["4613ee63-77"],
     )
-    acknowledged_at: Instant | None = Field(examples=["2026-03-18T09:04:12.000Z"])
-    snoozed_until: Instant | None = Field(examples=[None])
+    acknowledged_at: InstantText | None = Field(examples=["2026-03-18T09:04:12.000Z"])
+    snoozed_until: InstantText | None = Field(examples=[None])
     threshold: str | None = Field(
         default=None, description="This and all that follows of a metric only: the name in `alerts.thresholds`.",
         examples=[None],
@@ -67,15 +69,15 @@ class ActionAnswer(Answer):
     """What was done, as it will be shown with the alert in a moment."""
 
     alert: str = Field(examples=["l-5:breach:1773828000000000:1773831600000000"])
-    acknowledged_at: Instant | None = Field(examples=["2026-03-18T09:04:12.000Z"])
-    snoozed_until: Instant | None = Field(examples=[None])
+    acknowledged_at: InstantText | None = Field(examples=["2026-03-18T09:04:12.000Z"])
+    snoozed_until: InstantText | None = Field(examples=[None])
 
 
 class AlertsAnswer(Answer):
     """Alerts."""
 
     rows: list[AlertAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])
 
 
@@ -88,7 +90,7 @@ class DeadLetterAnswer(Answer):
     detail: str = Field(examples=["fields.dialed_at: is not an RFC 3339 instant"])
     delivery: str = Field(examples=["2-1017"])
     index: int | None = Field(examples=[0])
-    received_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    received_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
     request: str | None = Field(description="`x-request-id` of the webhook that brought it.", examples=["4613ee63-77"])
 
 
@@ -96,5 +98,5 @@ class DeadLettersAnswer(Answer):
     """Dead letters, newest first."""
 
     rows: list[DeadLetterAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])

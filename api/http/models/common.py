@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+InstantText = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """In UTC, with milliseconds."""
 
 

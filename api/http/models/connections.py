@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class UnknownNameAnswer(Answer):
@@ -27,14 +27,14 @@ class LimitsAnswer(Answer):
 
     used: int = Field(examples=[1200])
     of: int = Field(examples=[250_000])
-    resets_at: Instant | None = Field(examples=["2026-03-19T00:00:00.000Z"])
+    resets_at: InstantText | None = Field(examples=["2026-03-19T00:00:00.000Z"])
 
 
 class SubscriptionAnswer(Answer):
     """Whether the CRM still posts to us."""
 
     state: str = Field(examples=["active"])
-    expires_at: Instant | None = Field(examples=["2026-03-20T09:00:00.000Z"])
+    expires_at: InstantText | None = Field(examples=["2026-03-20T09:00:00.000Z"])
 
 
 class BackfillAnswer(Answer):
@@ -49,11 +49,11 @@ class ConnectionAnswer(Answer):
 
     connection: str = Field(examples=["feed"])
     kind: str = Field(examples=["generic"])
-    last_delivery_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
-    last_event_at: Instant | None = Field(
+    last_delivery_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    last_event_at: InstantText | None = Field(
         description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
     )
-    reconciled_at: Instant | None = Field(examples=[None])
+    reconciled_at: InstantText | None = Field(examples=[None])
     missed: dict[str, dict[str, int]] | None = Field(examples=[None])
     missed_share: dict[str, float | None] | None = Field(examples=[None])
     unmapped: list[UnmappedWordAnswer] | None = Field(
@@ -78,4 +78,4 @@ class ConnectionsAnswer(Answer):
     """The connections, in the order of the file."""
 
     rows: list[ConnectionAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])

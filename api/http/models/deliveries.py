@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from schemas.connectors.cloud_events import BATCHED, REQUIRED, SPECVERSION, STRUCTURED
 from schemas.records import FIELDS
 
 _FIELDS = "".join(f"\n- `{kind}`: {', '.join(f'`{name}`' for name in fields)}" for kind, fields in FIELDS.items())
@@ -29,21 +30,43 @@ EVENT: dict[str, Any] = {
     },
 }
 
-_REFERENCE = {"$ref": "#/components/schemas/Event"}
+_EVENT = {"$ref": "#/components/schemas/Event"}
+_ENVELOPE = {"$ref": "#/components/schemas/CloudEvent"}
 
 REQUEST_BODY: dict[str, Any] = {
     "description": "Of a connection of the kind `generic`; others take what their CRM sends.",
     "required": True,
-    "content": {"application/json": {"schema": {"anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE}]}}},
+    "content": {
+        "application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
+        STRUCTURED: {"schema": _ENVELOPE},
+        BATCHED: {"schema": {"type": "array", "items": _ENVELOPE}},
+    },
 }
 
-RECEIPT: dict[str, Any] = {
-    "description": "Stored: the broker has acknowledged it.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
+RECEIPTS: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "Stored: the broker has acknowledged it.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
+    },
+    200: {
+        "description": "The same of a connection of the kind `salesforce`, which waits for an `Ack`.",
+        "content": {"text/xml": {"schema": {"type": "string"}, "example": "<Ack>true</Ack>"}},
+    },
 }
 
 SCHEMAS: dict[str, Any] = {
     "Event": EVENT,
+    "CloudEvent": {
+        "type": "object",
+        "title": "CloudEvent",
+        "description": "The envelope of an event, as CloudEvents 1.0 has it. It may stand in headers (`ce-id`) too.",
+        "required": [*REQUIRED, "data"],
+        "properties": {
+            **{name: {"type": "string", "minLength": 1, "examples": [name]} for name in REQUIRED},
+            "specversion": {"type": "string", "enum": [SPECVERSION], "examples": [SPECVERSION]},
+            "data": _EVENT,
+        },
+    },
     "Receipt": {
         "type": "object",
         "title": "Receipt",
@@ -52,4 +75,4 @@ SCHEMAS: dict[str, Any] = {
         "properties": {"delivery": {"type": "string", "examples": ["2-1017"]}},
     },
 }
-"""By the names that the two above refer to."""
+"""By the names that those above refer to."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class DigestAnswer(Answer):
@@ -15,4 +15,4 @@ class DigestAnswer(Answer):
     )
     lines: list[str] = Field(description="What stands below the table.", examples=[["As of 17:30"]])
     text: str = Field(description="All of it as lines.", examples=["The day at Acme: Wednesday, March 18, 2026"])
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class ConnectionFreshness(Answer):
@@ -10,11 +10,11 @@ class ConnectionFreshness(Answer):
 
     connection: str = Field(examples=["feed"])
     kind: str = Field(examples=["generic"])
-    last_delivery_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
-    last_event_at: Instant | None = Field(
+    last_delivery_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    last_event_at: InstantText | None = Field(
         description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
     )
-    reconciled_at: Instant | None = Field(
+    reconciled_at: InstantText | None = Field(
         description="When what its CRM's API says was last compared with what is known; null where nobody asks it.",
         examples=["2026-03-18T09:30:00.000Z"],
     )
@@ -31,7 +31,7 @@ class VerifiedWindow(Answer):
         description="As in requests; two dates for days of the past; `leads` for the leads that wait.",
         examples=["today"],
     )
-    verified_at: Instant = Field(examples=["2026-03-18T09:40:02.120Z"])
+    verified_at: InstantText = Field(examples=["2026-03-18T09:40:02.120Z"])
     differences: int = Field(description="Values that are served otherwise.", examples=[0])
     undecided: int = Field(description="Values that changed too fast to be compared.", examples=[0])
 
@@ -47,7 +47,7 @@ class DifferingValue(Answer):
 class VerificationAnswer(Answer):
     """What the continuous recount (`floorcast verify --every`) found last."""
 
-    verified_at: Instant = Field(
+    verified_at: InstantText = Field(
         description="As of when the served values were compared.", examples=["2026-03-18T09:40:02.120Z"]
     )
     differences: int = Field(
@@ -70,10 +70,10 @@ class CalendarState(Answer):
 
     calendar: str = Field(examples=["office"])
     is_open: bool = Field(examples=[True])
-    since: Instant | None = Field(
+    since: InstantText | None = Field(
         description="Since when that is so; null: for longer than two weeks.", examples=["2026-03-18T01:00:00.000Z"]
     )
-    until: Instant | None = Field(
+    until: InstantText | None = Field(
         description="Until when; null: for longer than two weeks.", examples=["2026-03-18T10:00:00.000Z"]
     )
 
@@ -81,8 +81,8 @@ class CalendarState(Answer):
 class FreshnessAnswer(Answer):
     """How fresh the numbers are."""
 
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
-    server_time: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
+    server_time: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     timezone: str = Field(description="The organisation's.", examples=["Asia/Kuala_Lumpur"])
     connections: list[ConnectionFreshness]
     calendars: list[CalendarState]

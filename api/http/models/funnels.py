@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 from api.http.models.metrics import WindowAnswer
 
 
@@ -54,4 +54,4 @@ class FunnelAnswer(FunnelPart):
         examples=[{"stage_conversion": "kept since 2025-10-25"}],
     )
     segments: list[FunnelSegment] | None = Field(default=None, description="With `by`.")
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
-Amount = int | float | str
+GoalNumber = int | float | str
 """Of the metric: money is a decimal string."""
 
 State = Literal["reached", "missed", "ahead", "on_track", "behind"]
@@ -16,15 +16,15 @@ class GoalAnswer(Answer):
     """A goal in a row of metrics. What is not spread over days has target, attainment and state alone."""
 
     goal: str = Field(examples=["quota"])
-    target: Amount = Field(examples=["90000.00"])
+    target: GoalNumber = Field(examples=["90000.00"])
     attainment: float | None = Field(
         description="Actual / target; where less is better, target / actual.", examples=[0.7777777777777778]
     )
-    gap: Amount | None = Field(description="Actual - target.", examples=["-20000.00"])
-    expected: Amount | None = Field(description="Of the target, by now.", examples=["61363.64"])
+    gap: GoalNumber | None = Field(description="Actual - target.", examples=["-20000.00"])
+    expected: GoalNumber | None = Field(description="Of the target, by now.", examples=["61363.64"])
     pace: float | None = Field(description="Actual / expected.", examples=[1.1407407407407408])
-    projection: Amount | None = Field(description="The actual at the end, at this pace.", examples=["102666.67"])
-    needed_per_day: Amount | None = Field(
+    projection: GoalNumber | None = Field(description="The actual at the end, at this pace.", examples=["102666.67"])
+    needed_per_day: GoalNumber | None = Field(
         description="On each working day that is left; null where none is.", examples=["2857.14"]
     )
     state: State | None = Field(description="Null where not all of the window is kept.", examples=["ahead"])
@@ -34,8 +34,10 @@ class PeriodAnswer(Answer):
     """A period of a goal."""
 
     name: str = Field(examples=["month"])
-    from_: Instant = Field(alias="from", description="First instant, included.", examples=["2026-02-28T16:00:00.000Z"])
-    to: Instant = Field(description="First instant after it.", examples=["2026-03-31T16:00:00.000Z"])
+    from_: InstantText = Field(
+        alias="from", description="First instant, included.", examples=["2026-02-28T16:00:00.000Z"]
+    )
+    to: InstantText = Field(description="First instant after it.", examples=["2026-03-31T16:00:00.000Z"])
 
 
 class GoalRowAnswer(Answer):
@@ -48,14 +50,14 @@ class GoalRowAnswer(Answer):
     name: str | None = Field(examples=["Ana Lim"])
     team: str | None = Field(description="The rep's team today.", examples=["north"])
     period: PeriodAnswer
-    target: Amount = Field(examples=["60000.00"])
-    actual: Amount | None = Field(examples=["41000.00"])
+    target: GoalNumber = Field(examples=["60000.00"])
+    actual: GoalNumber | None = Field(examples=["41000.00"])
     attainment: float | None = Field(examples=[0.6833333333333333])
-    gap: Amount | None = Field(examples=["-19000.00"])
-    expected: Amount | None = Field(examples=["40909.09"])
+    gap: GoalNumber | None = Field(examples=["-19000.00"])
+    expected: GoalNumber | None = Field(examples=["40909.09"])
     pace: float | None = Field(examples=[1.0022222222222221])
-    projection: Amount | None = Field(examples=["60133.33"])
-    needed_per_day: Amount | None = Field(examples=["2714.29"])
+    projection: GoalNumber | None = Field(examples=["60133.33"])
+    needed_per_day: GoalNumber | None = Field(examples=["2714.29"])
     state: State | None = Field(description="Null where not all of the period is kept.", examples=["on_track"])
     share_at_goal: float | None = Field(
         description="Of the people with a target, in teams and the organisation.", examples=[None]
@@ -77,5 +79,5 @@ class GoalsAnswer(Answer):
     """Goals by scope, goal and period."""
 
     rows: list[GoalRowAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(description="`cursor` of the next page.", examples=[None])

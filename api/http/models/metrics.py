@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 from api.http.models.goals import GoalAnswer
 
 
@@ -12,8 +12,10 @@ class WindowAnswer(Answer):
     """The window of a row."""
 
     name: str = Field(examples=["today"])
-    from_: Instant = Field(alias="from", description="First instant, included.", examples=["2026-03-17T16:00:00.000Z"])
-    to: Instant = Field(description="First instant after the window.", examples=["2026-03-18T16:00:00.000Z"])
+    from_: InstantText = Field(
+        alias="from", description="First instant, included.", examples=["2026-03-17T16:00:00.000Z"]
+    )
+    to: InstantText = Field(description="First instant after the window.", examples=["2026-03-18T16:00:00.000Z"])
 
 
 _METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
@@ -91,7 +93,7 @@ class RowAnswer(Answer):
         default=None, description="Where the rep's picture is; left out without one.", examples=["/photos/r-17"]
     )
     window: WindowAnswer
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     metrics: dict[str, int | float | str | None] = Field(
         description="By name. Counts and sums are 0 where nothing happened; ratios and percentiles null.",
         examples=[_METRICS_EXAMPLE],
@@ -120,7 +122,7 @@ class RowsAnswer(Answer):
     """A list of rows."""
 
     rows: list[RowAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(
         default=None,
         description="Where `limit` was given: the `cursor` of the next page; null on the last one.",
@@ -168,7 +170,7 @@ class MetricsAnswer(Answer):
     """The catalogue."""
 
     rows: list[MetricAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class RepAnswer(Answer):
@@ -185,7 +187,7 @@ class RepsAnswer(Answer):
     """The roster."""
 
     rows: list[RepAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class TeamAnswer(Answer):
@@ -200,7 +202,7 @@ class TeamsAnswer(Answer):
     """All teams."""
 
     rows: list[TeamAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class EntryAnswer(Answer):
@@ -220,7 +222,7 @@ class LeaderboardAnswer(Answer):
 
     metric: str = Field(examples=["calls_made"])
     window: WindowAnswer
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     currency: str | None = Field(default=None, examples=["USD"])
     entries: list[EntryAnswer]
 
@@ -235,8 +237,8 @@ class PointSegment(Answer):
 class PointAnswer(Answer):
     """One step of a series."""
 
-    from_: Instant = Field(alias="from", examples=["2026-03-18T09:41:00.000Z"])
-    to: Instant = Field(examples=["2026-03-18T09:42:00.000Z"])
+    from_: InstantText = Field(alias="from", examples=["2026-03-18T09:41:00.000Z"])
+    to: InstantText = Field(examples=["2026-03-18T09:42:00.000Z"])
     value: int | float | str | None = Field(examples=[3])
     bound: float | None = Field(
         default=None, description="What a percentile that falls on a waiting lead is at least.", examples=[18000]
@@ -258,6 +260,6 @@ class SeriesAnswer(Answer):
     rep: str | None = Field(default=None, description="Whose it is; neither: the organisation's.", examples=["r-17"])
     team: str | None = Field(default=None, examples=["north"])
     step: str = Field(examples=["1d"])
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     currency: str | None = Field(default=None, examples=["USD"])
     points: list[PointAnswer]

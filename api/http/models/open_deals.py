@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class OpenDealAnswer(Answer):
@@ -17,9 +17,9 @@ class OpenDealAnswer(Answer):
     stage: str | None = Field(examples=["offer"])
     amount: str | None = Field(description="By today's rate; null without amount or rate.", examples=["12000.00"])
     currency: str = Field(examples=["EUR"])
-    entered_stage_at: Instant | None = Field(examples=["2026-03-17T09:41:30.344Z"])
+    entered_stage_at: InstantText | None = Field(examples=["2026-03-17T09:41:30.344Z"])
     age_seconds: int | None = Field(description="In that stage.", examples=[86400])
-    next_step_at: Instant | None = Field(examples=[None])
+    next_step_at: InstantText | None = Field(examples=[None])
     flags: list[str] = Field(
         description="stalled, at_risk, concentrated, no_next_step.", examples=[["stalled", "no_next_step"]]
     )
@@ -29,7 +29,7 @@ class OpenDealsAnswer(Answer):
     """The largest first; those without an amount last."""
 
     rows: list[OpenDealAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(description="`cursor` of the next page.", examples=[None])
 
 
@@ -43,10 +43,10 @@ class OpenLeadAnswer(Answer):
     team: str | None = Field(description="Of the rep, today.", examples=["north"])
     status: str | None = Field(examples=["new"])
     source: str | None = Field(examples=["demo_request"])
-    received_at: Instant | None = Field(examples=["2026-03-17T09:41:30.344Z"])
+    received_at: InstantText | None = Field(examples=["2026-03-17T09:41:30.344Z"])
     touches: int = Field(description="Attempts by a human.", examples=[2])
-    last_touch_at: Instant | None = Field(examples=["2026-03-17T10:02:00.000Z"])
-    next_step_at: Instant | None = Field(examples=[None])
+    last_touch_at: InstantText | None = Field(examples=["2026-03-17T10:02:00.000Z"])
+    next_step_at: InstantText | None = Field(examples=[None])
     value: str | None = Field(description="By today's rate; null without value or rate.", examples=["12000.00"])
     currency: str = Field(examples=["EUR"])
     flags: list[str] = Field(description="no_next_step, quiet, late.", examples=[["no_next_step"]])
@@ -56,5 +56,5 @@ class OpenLeadsAnswer(Answer):
     """Those that came first are first."""
 
     rows: list[OpenLeadAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(description="`cursor` of the next page.", examples=[None])

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class _Asked(BaseModel):
@@ -45,7 +45,7 @@ class CodeAnswer(Answer):
 
     code: str = Field(examples=["K7M2QX"])
     claim: str = Field(examples=["T0tlbi1vZi10aGUtYnJvd3Nlcg"])
-    expires_at: Instant = Field(examples=["2026-03-18T09:46:30.344Z"])
+    expires_at: InstantText = Field(examples=["2026-03-18T09:46:30.344Z"])
 
 
 class WaitingAnswer(Answer):
@@ -77,8 +77,8 @@ class ScreenRow(Answer):
     screen: str = Field(examples=["floor"])
     name: str | None = Field(examples=["Lobby"])
     team: str | None = Field(examples=["north"])
-    paired_at: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
-    last_seen_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    paired_at: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
+    last_seen_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
     online: bool = Field(description="Heard of in the last 30 s.", examples=[True])
     build: str | None = Field(examples=["9c1e0f33"])
     scene: str | None = Field(examples=["Month"])
@@ -89,7 +89,7 @@ class ScreensAnswer(Answer):
     """Every device that was paired and not revoked."""
 
     rows: list[ScreenRow]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class DeliveredAnswer(Answer):

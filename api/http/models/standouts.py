@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 from api.http.models.metrics import WindowAnswer
 
 
@@ -29,7 +29,7 @@ class StandoutsAnswer(Answer):
 
     window: WindowAnswer
     rows: list[StandoutAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     currency: str | None = Field(default=None, description="Of money among them.", examples=["USD"])
     unavailable: dict[str, str] | None = Field(
         default=None, description="Metric that is not looked at -> since when it is kept.", examples=[{}]

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, Instant
+from api.http.models.common import Answer, InstantText
 
 
 class WinAnswer(Answer):
@@ -29,7 +29,7 @@ class WinAnswer(Answer):
     goal: str | None = Field(description="Its name.", examples=[None])
     metric: str | None = Field(description="Of the goal.", examples=[None])
     milestone: float | None = Field(description="The attainment that was reached.", examples=[None])
-    at: Instant = Field(examples=["2026-03-18T09:00:00.000Z"])
+    at: InstantText = Field(examples=["2026-03-18T09:00:00.000Z"])
     withdrawn: bool = Field(
         description="Taken back: the deal was reopened, deleted or lost. Only the stream tells of it.", examples=[False]
     )
@@ -39,5 +39,5 @@ class WinsAnswer(Answer):
     """The newest first."""
 
     rows: list[WinAnswer]
-    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(description="`cursor` of the next page.", examples=[None])

@@ -22,7 +22,7 @@ from api.http.parameters import (
     known_team,
     named_span,
     read_date,
-    shown,
+    shown_name,
 )
 from api.read.comparison import COMPARISONS, OF_REPS
 from api.read.open_deals import DealFlag, LeadFlag
@@ -41,7 +41,7 @@ DEAL_FLAGS: tuple[str, ...] = get_args(DealFlag)
 LEAD_FLAGS: tuple[str, ...] = get_args(LeadFlag)
 
 
-def canonical(request: Request) -> tuple[dict[str, str], bool]:
+def canonical_address(request: Request) -> tuple[dict[str, str], bool]:
     """The parameters as links write them, and whether the address has them otherwise.
 
     A form sends what is left empty too, and each chosen metric by itself; dates that are chosen take the place of a
@@ -61,7 +61,7 @@ def canonical(request: Request) -> tuple[dict[str, str], bool]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageAsked:
     """What is to be shown."""
 
     path: str
@@ -107,7 +107,7 @@ class Asked:
         return date_of(self.span.last).isoformat() if self.span.days else None
 
 
-def read_asked(path: str, query: Mapping[str, str], view: View, access: Access, now: int) -> Asked:
+def read_asked(path: str, query: Mapping[str, str], view: View, access: Access, now: int) -> PageAsked:
     """What the address asks for. Raises InvalidParameterError, NotFoundError, ForbiddenError."""
     team, by = query.get("team"), query.get("by")
     if team is not None:
@@ -116,11 +116,13 @@ def read_asked(path: str, query: Mapping[str, str], view: View, access: Access, 
         known_dimension(view, by)
     language = query.get("language")
     if language is not None and language not in LANGUAGES:
-        raise InvalidParameterError(field="language", detail=f"{shown(language)} is not one of {', '.join(LANGUAGES)}")
+        raise InvalidParameterError(
+            field="language", detail=f"{shown_name(language)} is not one of {', '.join(LANGUAGES)}"
+        )
     sort = query.get("sort")
     if sort is not None:
         known_metric(view, sort)
-    return Asked(
+    return PageAsked(
         path=path,
         query=query,
         span=_span(query, view, now),
@@ -145,7 +147,7 @@ def _span(query: Mapping[str, str], view: View, now: int) -> Span:
             raise InvalidParameterError(name, detail="from and to belong together")
         found = read_date(query[name])
         if found is None:
-            raise InvalidParameterError(name, f"{shown(query[name])} is not a date like 2026-03-18")
+            raise InvalidParameterError(name, f"{shown_name(query[name])} is not a date like 2026-03-18")
         dates[name] = found
     return dates_span(dates["from"], dates["to"])
 
@@ -161,14 +163,14 @@ def _compare(query: Mapping[str, str], access: Access) -> str | None:
     asked = query.get("compare", PREVIOUS)
     kinds = comparisons_of(access)
     if asked not in kinds:
-        raise InvalidParameterError(field="compare", detail=f"{shown(asked)} is not one of {', '.join(kinds)}")
+        raise InvalidParameterError(field="compare", detail=f"{shown_name(asked)} is not one of {', '.join(kinds)}")
     return None if asked == NO_COMPARISON else asked
 
 
 def _one_of(name: str, query: Mapping[str, str], known: tuple[str, ...]) -> str | None:
     asked = query.get(name)
     if asked is not None and asked not in known:
-        raise InvalidParameterError(name, f"{shown(asked)} is not one of {', '.join(known)}")
+        raise InvalidParameterError(name, f"{shown_name(asked)} is not one of {', '.join(known)}")
     return asked
 
 

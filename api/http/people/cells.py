@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from api.read.rows import Json
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.formats import NOTHING, Formats
@@ -20,7 +20,7 @@ _GAP = 0.22
 _LEAST_SEEN = 0.0005
 
 
-class Change(NamedTuple):
+class ValueChange(NamedTuple):
     """How far a value is from what it is compared with."""
 
     text: str
@@ -30,7 +30,7 @@ class Change(NamedTuple):
     before: str
 
 
-class Goal(NamedTuple):
+class GoalCell(NamedTuple):
     """A goal beside a value."""
 
     text: str
@@ -42,7 +42,7 @@ class Goal(NamedTuple):
     """Where it should be by now, in percent."""
 
 
-class Cell(NamedTuple):
+class ShownCell(NamedTuple):
     """A value of a metric."""
 
     metric: str
@@ -50,8 +50,8 @@ class Cell(NamedTuple):
     text: str
     why: str
     """Why there is no value."""
-    change: Change | None
-    goal: Goal | None
+    change: ValueChange | None
+    goal: GoalCell | None
     width: float
     """Of the bar below it, in percent of the best of its column."""
     is_nothing: bool
@@ -67,10 +67,10 @@ class Bar(NamedTuple):
     is_last: bool
 
 
-class Cells:
+class CellWriter:
     """Writes the cells of one answer."""
 
-    def __init__(self, catalogue: Catalogue, words: Words, formats: Formats, currency: str) -> None:
+    def __init__(self, catalogue: Catalogue, words: ReaderWords, formats: Formats, currency: str) -> None:
         self._catalogue, self._words, self._formats, self._currency = catalogue, words, formats, currency
 
     def label(self, metric: str) -> str:
@@ -85,10 +85,10 @@ class Cells:
         """What was set for it."""
         return self._formats.exactly(value, self._catalogue[metric].unit, self._currency)
 
-    def cell(self, row: Json, metric: str, compare: str | None = None, *, best: float = 0) -> Cell:
+    def cell(self, row: Json, metric: str, compare: str | None = None, *, best: float = 0) -> ShownCell:
         """A value of a row. `best`: the largest one of its column, where bars are drawn."""
         value, goal = row["metrics"].get(metric), self.goal(row.get("goals", {}).get(metric), metric)
-        return Cell(
+        return ShownCell(
             metric,
             self.label(metric),
             self.text(metric, value, row["bounds"].get(metric)),
@@ -96,7 +96,7 @@ class Cells:
             None if compare is None else self._change(row.get("compare", {}).get(compare), metric, compare),
             goal,
             # One bar is enough, and the goal's says more.
-            100 * max(0.0, number(value)) / best if best and goal is None else 0,
+            100 * max(0.0, drawn_number(value)) / best if best and goal is None else 0,
             is_nothing(value),
         )
 
@@ -110,39 +110,39 @@ class Cells:
             return self._words.say("floor.kept_since", time=f"{formats.day(at)} {formats.time(at)}")
         return self._words.say("floor.kept_since", time=formats.long_date(date.fromisoformat(since)))
 
-    def _change(self, compared: Json | None, metric: str, kind: str) -> Change | None:
+    def _change(self, compared: Json | None, metric: str, kind: str) -> ValueChange | None:
         if compared is None:
             return None
         value = compared["metrics"].get(metric)
         if isinstance(value, Mapping):
             whole = value.get("team", value.get("organisation")) if len(value) == 1 else value.get("organisation")
-            return None if whole is None else Change(self._formats.share(whole), "same", "", "")
+            return None if whole is None else ValueChange(self._formats.share(whole), "same", "", "")
         before = "" if value is None else self.text(metric, value)
         change = compared["change"].get(metric)
         before = self._words.say("change.before", value=before)
         if change is None:
-            return None if is_nothing(value) else Change("", "same", "", before)
+            return None if is_nothing(value) else ValueChange("", "same", "", before)
         entry = self._catalogue[metric]
         if abs(change) < _LEAST_SEEN:
-            return Change("", "same", self._words.say("change.same"), before)
+            return ValueChange("", "same", self._words.say("change.same"), before)
         is_better = (change > 0) == (entry.better == "higher")
         size = self._formats.share(abs(change))
         text = self._words.say("change.points", points=size) if entry.unit == "ratio" else size
         kind = "better" if is_better else "worse"
         sign = "▲" if change > 0 else "▼"
-        return Change(f"{sign} {text}", kind, self._words.say(f"change.{kind}"), before)
+        return ValueChange(f"{sign} {text}", kind, self._words.say(f"change.{kind}"), before)
 
     def state(self, state: str | None) -> str:
         """How far somebody is, in words; of a period that is not kept nothing."""
         return "" if state is None else self._words.say(f"goal.{state}")
 
-    def goal(self, goal: Json | None, metric: str) -> Goal | None:
+    def goal(self, goal: Json | None, metric: str) -> GoalCell | None:
         """A goal of a row; None: there is none."""
         if goal is None or goal.get("target") is None:
             return None
         attainment = goal["attainment"]
-        expected, aim = number(goal.get("expected")), number(goal["target"])
-        return Goal(
+        expected, aim = drawn_number(goal.get("expected")), drawn_number(goal["target"])
+        return GoalCell(
             self._words.say(
                 "goal.of_target",
                 share=NOTHING if attainment is None else self._formats.share(attainment),
@@ -155,7 +155,7 @@ class Cells:
         )
 
 
-def number(value: MetricValue) -> float:
+def drawn_number(value: MetricValue) -> float:
     """A value to draw with; nothing is 0."""
     return 0.0 if value is None else float(Decimal(str(value)))
 
@@ -167,7 +167,7 @@ def is_nothing(value: MetricValue) -> bool:
 
 def bars(values: Sequence[MetricValue]) -> list[Bar]:
     """A row of bars, one for each value, on an axis that begins at 0."""
-    drawn = [number(value) for value in values]
+    drawn = [drawn_number(value) for value in values]
     top, bottom = max(0.0, *drawn) if drawn else 0.0, min(0.0, *drawn) if drawn else 0.0
     if top == bottom:
         return []
@@ -185,6 +185,6 @@ def bars(values: Sequence[MetricValue]) -> list[Bar]:
     return found
 
 
-def said(values: Any) -> str:
+def text_or_none(values: Any) -> str:
     """A text that may be missing."""
     return NOTHING if values is None else str(values)

@@ -6,15 +6,15 @@ Owns which entries are shown and how they are said. What waits, is flagged or wa
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from api.http.people.asked import DEAL_FLAGS, LEAD_FLAGS, Asked
-from api.http.people.cells import Cells
+from api.http.people.asked import DEAL_FLAGS, LEAD_FLAGS, PageAsked
+from api.http.people.cells import CellWriter
 from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
 from api.read.stage_labels import stage_label
 from api.read.view import View
 from api.read.won import wins_between
 from api.words.parts import readable, stage_name
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
 from schemas.config.rules import rules_of
 from schemas.deals import DealCard
@@ -57,16 +57,16 @@ class Flagged(NamedTuple):
     """Flag, what it is called, how many have it."""
 
 
-class Lists:
+class PageLists:
     """Makes the lists of one page. `reps`: whose; None: everybody's, and what is nobody's."""
 
     def __init__(
-        self, view: View, asked: Asked, now: int, reps: frozenset[str] | None, words: Words, formats: Formats
+        self, view: View, asked: PageAsked, now: int, reps: frozenset[str] | None, words: ReaderWords, formats: Formats
     ) -> None:
         self._view, self._asked, self._now, self._reps = view, asked, now, reps
         self._words, self._formats = words, formats
         self._pipelines = rules_of(view.config).pipelines
-        self._cells = Cells(view.catalogue, words, formats, view.config.organisation.currency)
+        self._cells = CellWriter(view.catalogue, words, formats, view.config.organisation.currency)
 
     def _is_theirs(self, rep: str | None) -> bool:
         return self._reps is None or rep in self._reps
@@ -253,4 +253,4 @@ def _flagged(
     return counts, [each for each, held in found if wanted is None or wanted in held]
 
 
-__all__ = ["DealCard", "Flagged", "Lists", "WaitingLead"]
+__all__ = ["DealCard", "Flagged", "PageLists", "WaitingLead"]

@@ -8,20 +8,20 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from api.http.people.asked import Asked
-from api.http.people.cells import Bar, Cell, Cells, bars, is_nothing, number
+from api.http.people.asked import PageAsked
+from api.http.people.cells import Bar, CellWriter, ShownCell, bars, drawn_number, is_nothing
 from api.read.comparison import OF_REPS
 from api.read.funnels import funnel_json
 from api.read.goal_rows import row_json, standings_of
-from api.read.leaderboards import Asked as Ranked
+from api.read.leaderboards import LeaderboardAsked as Ranked
 from api.read.leaderboards import Leaderboards
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
-from api.read.segments import TEAM, Parts
+from api.read.segments import TEAM, RowParts
 from api.read.standouts import standouts
 from api.read.view import Scope, View, rep_scope
 from api.words.parts import part_name
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.catalogue.reading import shipped
 from schemas.config.rules import rules_of
 from schemas.formats import NOTHING, Formats
@@ -42,53 +42,61 @@ FEW_ENOUGH = 500
 """Reps among whom it is looked for who stands out: each is compared in every metric that is shown."""
 
 
-class Figure(NamedTuple):
+class LargeFigure(NamedTuple):
     """A large number, with the days before it."""
 
-    cell: Cell
+    cell: ShownCell
     bars: list[Bar]
     days: str
 
 
-class Person(NamedTuple):
+class PersonRow(NamedTuple):
     """A row of the table of reps."""
 
     rep: str
     name: str
     team: str
     rank: str
-    cells: list[Cell]
+    cells: list[ShownCell]
 
 
-class Described(NamedTuple):
+class DescribedMetric(NamedTuple):
     """A metric in the table of all: its value, with what it counts."""
 
-    cell: Cell
+    cell: ShownCell
     meaning: str
     tags: list[str]
 
 
-class People(NamedTuple):
+class PeopleTable(NamedTuple):
     """The table of reps."""
 
-    rows: list[Person]
+    rows: list[PersonRow]
     total: int
     first: int
     sort: str
 
 
-class Numbers:
+class PageNumbers:
     """Makes the numbers of one page."""
 
     def __init__(
-        self, view: View, asked: Asked, now: int, *, scope: Scope, words: Words, formats: Formats, sees_all: bool = True
+        self,
+        view: View,
+        asked: PageAsked,
+        now: int,
+        *,
+        scope: Scope,
+        words: ReaderWords,
+        formats: Formats,
+        sees_all: bool = True,
     ) -> None:
         """`scope`: whose page it is; `sees_all`: whether shares of the organisation may be shown."""
         self.view, self.asked, self.now, self.scope = view, asked, now, scope
         self.words, self.formats = words, formats
         self._sees_all = sees_all
         currency = view.config.organisation.currency
-        self.cells = Cells(view.catalogue, words, formats, currency)
+        self.cells = CellWriter(view.catalogue, words, formats, currency)
         self.values = view.values(scope, asked.span, now).metrics
         """Of every metric, as it is for the whole of the page."""
         self._month = view.values(scope, span_of("30d", now, view.calendar), now).metrics
@@ -119,16 +127,16 @@ class Numbers:
             self.view, self.asked.span, self.now, metrics, by=by, compare=kinds, sees_organisation=self._sees_all
         )  # fmt: skip
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[LargeFigure]:
         """The large numbers, each with its last days."""
         row, compare = self.rows(self.metrics, of_reps=self.scope.kind == "rep").row(self.scope), self.asked.compare
         today = self.view.calendar.day_of(self.now)
-        parts = Parts(self.view, self.now, self.metrics)
+        parts = RowParts(self.view, self.now, self.metrics)
         days = [
             parts.values(self.scope, Span("", days=True, first=day, last=day)).metrics
             for day in range(today - TREND_DAYS + 1, today + 1)
         ]
-        return [Figure(self.cells.cell(row, name, compare), *self._trend(name, days)) for name in self.metrics]
+        return [LargeFigure(self.cells.cell(row, name, compare), *self._trend(name, days)) for name in self.metrics]
 
     def _trend(self, metric: str, days: Sequence[Json]) -> tuple[list[Bar], str]:
         values = [day[metric] for day in days]
@@ -136,11 +144,11 @@ class Numbers:
         known = [value for value in values if value is not None]
         if not drawn or len(known) < 2:
             return [], ""
-        least, most = min(known, key=number), max(known, key=number)
+        least, most = min(known, key=drawn_number), max(known, key=drawn_number)
         said = {"least": self.cells.text(metric, least), "most": self.cells.text(metric, most), "count": TREND_DAYS}
         return drawn, self.words.say("figures.days", **said)
 
-    def people(self, leaderboards: Leaderboards) -> People:
+    def people(self, leaderboards: Leaderboards) -> PeopleTable:
         """The reps in the order of one metric, a page of them."""
         view, asked, sort = self.view, self.asked, self.asked.sort or self.metrics[0]
         metrics = self.metrics if sort in self.metrics else (*self.metrics, sort)
@@ -150,11 +158,11 @@ class Numbers:
         listed = entries[asked.start : asked.start + REPS_A_PAGE]
         maker = self.rows(metrics, of_reps=True)
         rows = [maker.row(rep_scope(entry["rep"])) for entry in listed]
-        best = max((number(entry["value"]) for entry in entries), default=0.0)
+        best = max((drawn_number(entry["value"]) for entry in entries), default=0.0)
         teams = view.roster.team_names
-        return People(
+        return PeopleTable(
             [
-                Person(
+                PersonRow(
                     entry["rep"],
                     entry["name"],
                     teams.get(entry["team"], entry["team"] or ""),
@@ -168,7 +176,7 @@ class Numbers:
             sort,
         )
 
-    def segments(self) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
+    def segments(self) -> tuple[list[str], list[tuple[str, list[ShownCell]]]]:
         """The metrics that are counted by the dimension, and a row of cells for each of its labels."""
         by = self.asked.by
         if by is None:
@@ -191,13 +199,13 @@ class Numbers:
         pipelines = rules_of(self.view.config).pipelines
         return part_name(self.view.dimensions[by], label, self.words, self.formats, pipelines)
 
-    def everything(self) -> list[Described]:
+    def everything(self) -> list[DescribedMetric]:
         """Every metric, with comparison and goal, and what it counts, in the order of the catalogue."""
         catalogue, words = self.view.catalogue, self.words
         metrics = [*self.values]
         row = self.rows(metrics, of_reps=self.scope.kind == "rep").row(self.scope)
         return [
-            Described(
+            DescribedMetric(
                 self.cells.cell(row, name, self.asked.compare),
                 words.description(name, catalogue[name]),
                 [words.tag(tag) for tag in catalogue[name].tags],
@@ -261,7 +269,7 @@ class Numbers:
         metric, last = rows[-1]["metric"], rows[-1]
         # On a closed day nothing is to be reached: what is shown last ended before it.
         is_running = parse_instant(last["period"]["to"]) > self.now
-        begins = next((place for place, row in enumerate(rows) if number(row["actual"])), len(rows) - 1)
+        begins = next((place for place, row in enumerate(rows) if drawn_number(row["actual"])), len(rows) - 1)
         return {
             "name": name,
             "label": self.cells.label(metric),

@@ -17,10 +17,10 @@ from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.identity import keep_token, token_asked
 from api.http.parameters import ReadRequest
 from api.http.people.asked import NAMES
-from api.http.people.rendering import words_of
+from api.http.people.rendering import reader_words
 from api.http.scopes import PAGES
 from api.read.view import View
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.formats import Formats
 from schemas.keys import ApiScope, KeyStore
 
@@ -40,9 +40,9 @@ class PeopleRoute(APIRoute):
         return handle_read
 
 
-def look_of(request: Request, view: View) -> tuple[Words, Formats]:
+def look_of(request: Request, view: View) -> tuple[ReaderWords, Formats]:
     """The words for whoever asks, and how values are written for them."""
-    words = words_of(request, view.config)
+    words = reader_words(request, view.config)
     return words, Formats(words.locale, ZoneInfo(view.config.organisation.timezone))
 
 

@@ -12,11 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.http.people.rendering import rendered, words_of
+from api.http.people.rendering import reader_words, rendered
 from api.http.scopes import PAGES
 from api.http.served import config_of
 from api.read.view import View
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.keys import ApiKey, ApiScope, KeyStore
 
 _DATES = frozenset({"from", "to"})
@@ -32,7 +32,7 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
     path: str = scope["path"]
     page = path.removeprefix("/").partition("/")[0]
     connection = HTTPConnection(scope)
-    words = words_of(connection, config_of(scope))
+    words = reader_words(connection, config_of(scope))
     query = parse_qsl(scope["query_string"].decode("latin-1"))
     if status == 401 or (status == 403 and path == f"/{page}" and field not in {"origin", "team"}):
         key = _key_of(scope, page, query)
@@ -53,7 +53,7 @@ def _here(path: str, page: str, query: list[tuple[str, str]]) -> str:
     return f"/{page}?{rest}" if rest and path == f"/{page}" else f"/{page}"
 
 
-def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None, *, is_unknown: bool) -> str:
+def _refusal(words: ReaderWords, status: int, field: str | None, key: ApiKey | None, *, is_unknown: bool) -> str:
     """Why the door stays closed; empty where nobody has shown a key yet.
 
     `is_unknown`: the address has one that nobody knows, which is no error where everything is open.
@@ -82,7 +82,7 @@ def _key_of(scope: Scope, page: str, query: list[tuple[str, str]]) -> ApiKey | N
 
 
 def _words(
-    scope: Scope, words: Words, status: int, field: str | None, query: dict[str, str], detail: str
+    scope: Scope, words: ReaderWords, status: int, field: str | None, query: dict[str, str], detail: str
 ) -> tuple[str, str, str]:
     """Heading and text; and what a program is told, where that says more: what may be asked instead."""
     asked = query.get(field or "", "")

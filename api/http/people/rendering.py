@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 from api.http.headers import CONTENT_SECURITY_POLICY
-from api.words.texts import Words, words_for
+from api.words.texts import ReaderWords, words_for
 from schemas.config import Config
 from schemas.config.screens import LANGUAGES
 
@@ -38,14 +38,14 @@ def _environment() -> Environment:
 
 
 def rendered(
-    template: str, words: Words, *, status: int = 200, headers: dict[str, str] | None = None, **context: Any
+    template: str, words: ReaderWords, *, status: int = 200, headers: dict[str, str] | None = None, **context: Any
 ) -> HTMLResponse:
     """The page as an answer."""
     body = _environment().get_template(f"people/{template}.html").render(words=words, **context)
     return HTMLResponse(body, status_code=status, headers={**_HEADERS, **(headers or {})})
 
 
-def words_of(request: HTTPConnection, config: Config) -> Words:
+def reader_words(request: HTTPConnection, config: Config) -> ReaderWords:
     """The language of whoever asks: of the address, else of their browser, else of the first screen on the wall."""
     asked = request.query_params.get("language")
     screens = [str(screen.language) for screen in config.screens.values()]

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.identity import Access
 from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, organisation_allowed, page, read_router
@@ -32,7 +32,7 @@ class ActionLog(Protocol):
     """Where actions go."""
 
     def append(self, message: bytes) -> Awaitable[str]:
-        """Store, and return once the broker has acknowledged it. Raises NotStoredError."""
+        """Store, and return once the broker has acknowledged it. Raises StoreRefusedError."""
 
 
 _LENGTH = re.compile(r"^[0-9]{1,6}[smhd]$")
@@ -95,7 +95,7 @@ async def alerts(
     rows = sorted((alert for alert in held if access.allows(alert.rep, alert.team)), key=_newest_alert_first)
     found, following = page(rows, _newest_alert_first, limit, cursor)
     found_json = [alert_json(view, alert) for alert in found]
-    return answer(request, {"rows": found_json, "as_of": format_instant(now)} | following)
+    return tagged_answer(request, {"rows": found_json, "as_of": format_instant(now)} | following)
 
 
 @router.get(
@@ -108,7 +108,7 @@ async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor 
     letters = sorted(view.dead_letters.values(), key=_newest_letter_first)
     found, following = page(letters, _newest_letter_first, limit, cursor)
     rows = [dead_letter_json(letter) for letter in found]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)} | following)
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)} | following)
 
 
 @router.post(
@@ -166,7 +166,7 @@ def snoozed_until(length: str, now: int) -> int:
 
 
 async def act_on(request: Request, action: AlertAction) -> None:
-    """Tell everybody what somebody did about an alert. Raises NotStoredError."""
+    """Tell everybody what somebody did about an alert. Raises StoreRefusedError."""
     log: ActionLog = request.app.state.alert_actions
     await log.append(encode_action(action))
 

@@ -13,7 +13,7 @@ from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
 from api.http.identity import access_of, redirect_with_cookie
-from api.http.parameters import shown
+from api.http.parameters import shown_name
 from api.http.served import config_of
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
@@ -38,7 +38,7 @@ def static_files() -> StaticFiles:
     return _Fresh(directory=STATIC)
 
 
-def build(config: Config) -> str:
+def board_build(config: Config) -> str:
     """Name of what is served: a screen that shows another one reloads itself. What the file says of screens is part."""
     digest = blake2b(digest_size=8)
     for folder in (STATIC, TEMPLATES):
@@ -71,7 +71,7 @@ async def board(
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     config = config_of(request.scope)
     if screen not in config.screen_names:
-        msg = f"there is no screen {shown(screen)}"
+        msg = f"there is no screen {shown_name(screen)}"
         raise NotFoundError(msg, field="screen")
     redirect = redirect_with_cookie(request, screen)
     if redirect is not None:
@@ -82,7 +82,7 @@ async def board(
         unknown = unknown_name(request)
         if unknown is not None:
             field, name = unknown
-            msg = f"there is no {field} {shown(name)}"
+            msg = f"there is no {field} {shown_name(name)}"
             raise NotFoundError(msg, field=field)
     settings = None
     if configured is not None:
@@ -98,12 +98,11 @@ async def board(
 def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> None:
     held = screen.scenes[0] if scene is None else screen.scene(scene)
     if held is None:
-        msg = (
-            f"this screen has no scene {shown(scene or '')}; there are {', '.join(each.name for each in screen.scenes)}"
-        )
+        scenes = ", ".join(each.name for each in screen.scenes)
+        msg = f"this screen has no scene {shown_name(scene or '')}; there are {scenes}"
         raise NotFoundError(msg, field="scene")
     if tile is not None and not 1 <= tile <= len(held.tiles):
-        msg = f"the scene {shown(held.name)} has no tile {tile}; it has {len(held.tiles)}"
+        msg = f"the scene {shown_name(held.name)} has no tile {tile}; it has {len(held.tiles)}"
         raise NotFoundError(msg, field="tile")
 
 

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from api.http.description import READ_PROBLEMS
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.connections import ConnectionsAnswer
 from api.http.parameters import ReadRequest, organisation_allowed, read_router
 from api.read.connection_rows import connection_row
@@ -21,4 +21,4 @@ async def connections(request: ReadRequest) -> Response:
     states = view.connection_states
     found = connection_stats(view.config.connections, view.progress)
     rows = [connection_row(stats, states.get(stats.connection)) for stats in found]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from api.http.description import READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.digest import DigestAnswer
-from api.http.parameters import ReadRequest, organisation_allowed, read_router, shown
+from api.http.parameters import ReadRequest, organisation_allowed, read_router, shown_name
 from api.read.won import wins_between
 from schemas.config import Config
 from schemas.digest import digest_of
@@ -45,7 +45,7 @@ async def digest(
         "lines": notice.lines,
         "text": "\n".join(notice_lines(notice)),
     }
-    return answer(request, said | {"as_of": format_instant(now)})
+    return tagged_answer(request, said | {"as_of": format_instant(now)})
 
 
 def _names(config: Config, channel: str | None) -> Names:
@@ -54,5 +54,5 @@ def _names(config: Config, channel: str | None) -> Names:
     if channel is None:
         return strictest(screen.privacy.names for screen in config.screens.values())
     if channel not in config.alerts.channels:
-        raise InvalidParameterError(field="channel", detail=f"there is no channel {shown(channel)}")
+        raise InvalidParameterError(field="channel", detail=f"there is no channel {shown_name(channel)}")
     return config.names_told(channel)

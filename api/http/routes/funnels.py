@@ -7,9 +7,17 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.funnels import FunnelAnswer
-from api.http.parameters import ReadRequest, SpanAsked, known_dimension, known_metric, one_scope, read_router, shown
+from api.http.parameters import (
+    ReadRequest,
+    SpanAsked,
+    known_dimension,
+    known_metric,
+    one_scope,
+    read_router,
+    shown_name,
+)
 from api.read.funnels import Json, funnel_json, funnel_segments
 from api.read.rows import window_json
 from api.read.view import View
@@ -35,7 +43,7 @@ async def funnel(
     reader = _known_funnel(view, metric)
     scope = one_scope(view, rep, team, access, now)
     if pipeline is not None and reader.way(pipeline) is None:
-        raise InvalidParameterError(field="pipeline", detail=f"{metric} has no pipeline {shown(pipeline)}")
+        raise InvalidParameterError(field="pipeline", detail=f"{metric} has no pipeline {shown_name(pipeline)}")
     if by is not None:
         _check_dimension(view, metric, by)
     way = reader.way(pipeline)
@@ -53,7 +61,7 @@ async def funnel(
         payload["unavailable"] = {metric: since}
     if by is not None:
         payload["segments"] = funnel_segments(view, metric, scope, span, now, pipeline, by)
-    return answer(request, payload)
+    return tagged_answer(request, payload)
 
 
 def _known_funnel(view: View, metric: str) -> FunnelReader:

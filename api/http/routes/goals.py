@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.identity import Access
 from api.http.models.goals import GoalsAnswer
 from api.http.parameters import (
@@ -27,7 +27,7 @@ from api.http.parameters import (
     read_names,
     read_router,
     reps_asked,
-    shown,
+    shown_name,
     team_today,
 )
 from api.read.goal_rows import GoalRow, row_json, standings_of
@@ -78,7 +78,7 @@ async def goals(
     page = list(islice(found, limit + 1))
     following = _write_cursor(key_of(page[limit - 1][0])) if len(page) > limit else None
     rows = [row_json(view, row, standing, now) for row, standing in page[:limit]]
-    return answer(request, {"rows": rows, "as_of": format_instant(now), "next": following})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now), "next": following})
 
 
 class _Key(NamedTuple):
@@ -94,7 +94,7 @@ def _known_goals(view: View, names: str | None) -> list[str]:
     asked = read_names("goal", names)
     for name in asked or ():
         if name not in view.goals.goals:
-            raise InvalidParameterError(field="goal", detail=f"there is no goal {shown(name)}")
+            raise InvalidParameterError(field="goal", detail=f"there is no goal {shown_name(name)}")
     return [name for name in view.goals.goals if not asked or name in asked]
 
 
@@ -113,7 +113,9 @@ def _periods(view: View, name: str, period: str, count: int, now: int) -> list[D
 def _date(text: str) -> date:
     found = read_date(text)
     if found is None:
-        raise InvalidParameterError(field="period", detail=f"{shown(text)} is neither current nor previous nor a date")
+        raise InvalidParameterError(
+            field="period", detail=f"{shown_name(text)} is neither current nor previous nor a date"
+        )
     return known_date("period", found)
 
 

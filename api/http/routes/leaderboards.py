@@ -9,8 +9,8 @@ from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer_known
 from api.http.models.metrics import LeaderboardAnswer
 from api.http.parameters import ReadRequest, SpanAsked, TeamAsked, known_metric, known_team, read_router
-from api.read.leaderboards import Asked
-from api.read.making import spread
+from api.read.leaderboards import LeaderboardAsked
+from api.read.piecemeal import spread
 from api.read.read_side import ReadSide
 from api.read.response_cache import known
 from api.read.rows import has_money
@@ -42,7 +42,7 @@ async def leaderboard(
     read_side: ReadSide = request.app.state.read_side
     boards = read_side.leaderboards
     whose = team if team is not None else access.team
-    asked = Asked(metric, span, whose, by_goal=rank == "attainment", today=view.calendar.day_of(now))
+    asked = LeaderboardAsked(metric, span, whose, by_goal=rank == "attainment", today=view.calendar.day_of(now))
 
     def make(most: int = limit) -> dict[str, Any]:
         start, end = span.bounds(view.calendar)

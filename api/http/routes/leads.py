@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import InvalidParameterError, NotFoundError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.freshness import FreshnessAnswer
 from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
 from api.http.parameters import (
@@ -22,10 +22,10 @@ from api.http.parameters import (
     page,
     read_router,
     screen_filter,
-    shown,
+    shown_name,
     team_today,
 )
-from api.read.making import spread
+from api.read.piecemeal import spread
 from api.read.rows import lead_json, of_one, waiting_clocks, waiting_lead, waiting_order
 from schemas.instants import format_instant
 
@@ -67,7 +67,7 @@ async def waiting_leads(
         broadcaster = request.app.state.read_side.broadcaster
         told = await spread(broadcaster.showing(screen_filter(request), lambda: now_of(request)))
         rows = [request.discretion.lead(row, told) for row in rows]
-    return answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
 
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
@@ -82,10 +82,12 @@ async def lead_clock(request: ReadRequest, lead: str) -> Response:
     access, view, now = request.access, request.view, request.now
     clock = view.clocks.get(lead)
     if clock is None or not access.allows(clock.rep, team_today(view, clock.rep, now)):
-        msg = f"there is no lead {shown(lead)}"
+        msg = f"there is no lead {shown_name(lead)}"
         raise NotFoundError(msg, field="lead")
     told = lead_json(view, clock, now)
-    return answer(request, (told if access.rep is None else of_one(told, access.rep)) | {"as_of": format_instant(now)})
+    return tagged_answer(
+        request, (told if access.rep is None else of_one(told, access.rep)) | {"as_of": format_instant(now)}
+    )
 
 
 @router.get(
@@ -97,4 +99,4 @@ async def lead_clock(request: ReadRequest, lead: str) -> Response:
 )
 async def freshness(request: ReadRequest) -> Response:
     """Per connection the last delivery and event; latency; what every stage has done. Also while the view loads."""
-    return answer(request, request.app.state.read_side.freshness(request.now))
+    return tagged_answer(request, request.app.state.read_side.freshness(request.now))

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.http.errors import NotFoundError
-from api.http.parameters import ReadRequest, ReadRoute, shown, team_today
+from api.http.parameters import ReadRequest, ReadRoute, shown_name, team_today
 from schemas.config.media_files import MediaError, read_picture, read_sound
 from schemas.naming import id_told
 
@@ -23,7 +23,7 @@ async def photo(request: ReadRequest, rep: str) -> Response:
     """As `reps.NAME.photo` or the CRM names it, below `media/`. A screen that names nobody shows nobody."""
     name = _photo_of(request, rep)
     if name is None:
-        msg = f"there is no picture of {shown(rep)}"
+        msg = f"there is no picture of {shown_name(rep)}"
         raise NotFoundError(msg, field="rep")
     return await _file(request, "rep", name, read_picture)
 
@@ -48,7 +48,7 @@ async def media(request: ReadRequest, name: str) -> Response:
     screens = request.view.config.screens
     asked = [request.access.screen] if request.access.screen is not None else [*screens]
     if not any(name in screens[screen].sound.files.values() for screen in asked):
-        msg = f"no screen plays {shown(name)}"
+        msg = f"no screen plays {shown_name(name)}"
         raise NotFoundError(msg, field="name")
     return await _file(request, "name", name, read_sound)
 

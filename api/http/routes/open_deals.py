@@ -7,7 +7,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.open_deals import OpenDealsAnswer, OpenLeadsAnswer
 from api.http.parameters import (
     Cursor,
@@ -47,7 +47,7 @@ async def open_deals(
     ]
     found, following = page(sorted(listed, key=deals.key), deals.key, limit, cursor)
     rows = [deals.row(deal) for deal in found]
-    return answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
 
 
 @router.get(
@@ -69,7 +69,7 @@ async def open_leads(
     ]
     found, following = page(sorted(listed, key=leads.key), leads.key, limit, cursor)
     rows = [leads.row(lead) for lead in found]
-    return answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
 
 
 def _whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[[str | None], bool]:

@@ -18,9 +18,9 @@ from api.http.errors import (
     UnavailableError,
 )
 from api.http.parameters import ReadRequest, known_rep, reps_asked, team_today
-from api.http.people.asked import NO_COMPARISON, Asked, canonical, comparisons_of, read_asked
-from api.http.people.lists import Lists
-from api.http.people.numbers import REPS_A_PAGE, Numbers, dates_before
+from api.http.people.asked import NO_COMPARISON, PageAsked, canonical_address, comparisons_of, read_asked
+from api.http.people.lists import PageLists
+from api.http.people.numbers import REPS_A_PAGE, PageNumbers, dates_before
 from api.http.people.page import (
     PeopleRoute,
     address_of,
@@ -37,7 +37,7 @@ from api.read.comparison import COMPARISONS
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
-from api.words.texts import Words, languages
+from api.words.texts import ReaderWords, languages
 from schemas.alerts import AlertAction
 from schemas.formats import Formats
 from schemas.keys import ApiScope
@@ -55,9 +55,9 @@ _PAGE: dict[int | str, dict[str, Any]] = problems(InvalidParameterError, Unavail
 WindowAsked = Annotated[
     str | None, Query(description="A named window; `today` if left out.", json_schema_extra={"enum": [*WINDOWS]})
 ]
-FirstDate = Annotated[str | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
-LastDate = Annotated[str | None, Query(description="Last date, included.")]
-MetricsAsked = Annotated[str | None, Query(description="Names, with commas; what this floor counts if left out.")]
+FirstDateText = Annotated[str | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
+LastDateText = Annotated[str | None, Query(description="Last date, included.")]
+MetricsText = Annotated[str | None, Query(description="Names, with commas; what this floor counts if left out.")]
 CompareAsked = Annotated[
     str | None,
     Query(
@@ -71,19 +71,19 @@ CompareAsked = Annotated[
 async def floor(
     request: ReadRequest,
     window: WindowAsked = None,
-    from_: FirstDate = None,
-    to: LastDate = None,
+    from_: FirstDateText = None,
+    to: LastDateText = None,
     team: Annotated[str | None, Query(description="Only this team, today.")] = None,
     by: Annotated[str | None, Query(description="A dimension: the numbers are divided by it.")] = None,
     compare: CompareAsked = None,
-    metrics: MetricsAsked = None,
+    metrics: MetricsText = None,
 ) -> Response:
     """Reps, figures, waiting leads, open deals and leads, funnel and goals, as HTML; every view has its own address.
 
     Also in the address: `sort` (a metric), `start`, `pipeline`, `flag`, `lead_flag` and `language`. `?token=…` is kept
     in a cookie and taken out of the address; so is what the page does not know, by a redirect.
     """
-    query, is_other = canonical(request)
+    query, is_other = canonical_address(request)
     answer = redirect_without_token(request, "floor")
     if answer is not None:
         return answer
@@ -95,13 +95,13 @@ async def floor(
     return await _floor(request, asked, words, formats)
 
 
-async def _floor(request: ReadRequest, asked: Asked, words: Words, formats: Formats) -> Response:
+async def _floor(request: ReadRequest, asked: PageAsked, words: ReaderWords, formats: Formats) -> Response:
     access, view, now = request.access, request.view, request.now
     read_side: ReadSide = request.app.state.read_side
     scope = ORGANISATION if asked.team is None else team_scope(asked.team)
     reps = reps_asked(view, asked.team, access, now)
-    numbers = Numbers(view, asked, now, scope=scope, words=words, formats=formats, sees_all=access.team is None)
-    lists = Lists(view, asked, now, None if asked.team is None else frozenset(reps), words, formats)
+    numbers = PageNumbers(view, asked, now, scope=scope, words=words, formats=formats, sees_all=access.team is None)
+    lists = PageLists(view, asked, now, None if asked.team is None else frozenset(reps), words, formats)
     shown = await _in_turns(
         {
             "people": lambda: numbers.people(read_side.leaderboards),
@@ -151,13 +151,13 @@ async def _floor(request: ReadRequest, asked: Asked, words: Words, formats: Form
 async def me(
     request: ReadRequest,
     window: WindowAsked = None,
-    from_: FirstDate = None,
-    to: LastDate = None,
+    from_: FirstDateText = None,
+    to: LastDateText = None,
     compare: CompareAsked = None,
-    metrics: MetricsAsked = None,
+    metrics: MetricsText = None,
 ) -> Response:
     """Their numbers, goals, waiting leads, open deals and leads and wins, as HTML. With a key of scope `rep`."""
-    query, is_other = canonical(request)
+    query, is_other = canonical_address(request)
     answer = redirect_without_token(request, "me")
     if answer is not None:
         return answer
@@ -167,8 +167,8 @@ async def me(
     if is_other:
         return redirect_to(asked.link())
     words, formats = look_of(request, view)
-    numbers = Numbers(view, asked, now, scope=rep_scope(rep), words=words, formats=formats, sees_all=False)
-    lists = Lists(view, asked, now, frozenset({rep}), words, formats)
+    numbers = PageNumbers(view, asked, now, scope=rep_scope(rep), words=words, formats=formats, sees_all=False)
+    lists = PageLists(view, asked, now, frozenset({rep}), words, formats)
     shown = await _in_turns(
         {
             "figures": numbers.figures,
@@ -245,7 +245,7 @@ async def act_from_page(request: ReadRequest) -> Response:
     return redirect_to(f"{address_of(form.get('next', ''), 'floor')}#waiting")
 
 
-def _common(request: ReadRequest, asked: Asked, words: Words, formats: Formats) -> dict[str, Any]:
+def _common(request: ReadRequest, asked: PageAsked, words: ReaderWords, formats: Formats) -> dict[str, Any]:
     """What both pages have."""
     view, now = request.view, request.now
     return {
@@ -259,7 +259,7 @@ def _common(request: ReadRequest, asked: Asked, words: Words, formats: Formats) 
     }
 
 
-def _dates(asked: Asked, words: Words, formats: Formats) -> str:
+def _dates(asked: PageAsked, words: ReaderWords, formats: Formats) -> str:
     """The window in words."""
     span = asked.span
     if not span.days:
@@ -268,7 +268,7 @@ def _dates(asked: Asked, words: Words, formats: Formats) -> str:
     return days if asked.window is None else f"{words.window(asked.window)} · {days}"
 
 
-def _dimension(words: Words, name: str) -> str:
+def _dimension(words: ReaderWords, name: str) -> str:
     key = f"dimension.{name}"
     return words.say(key) if words.has(key) else name.replace("_", " ").capitalize()
 
@@ -278,11 +278,11 @@ def _dimensions(view: View) -> list[str]:
     return [TEAM, *(name for name, found in view.dimensions.items() if found.labels or found.is_of_person)]
 
 
-def _whole(asked: Asked) -> str:
+def _whole(asked: PageAsked) -> str:
     return "organisation" if asked.team is None else f"teams/{quote(asked.team, safe='')}"
 
 
-def _csv(what: str, asked: Asked, **more: str | None) -> str:
+def _csv(what: str, asked: PageAsked, **more: str | None) -> str:
     """The address of the same numbers as a table."""
     window = (
         {"window": asked.window} if asked.window is not None else {name: asked.query[name] for name in ("from", "to")}
@@ -291,7 +291,7 @@ def _csv(what: str, asked: Asked, **more: str | None) -> str:
     return f"/v1/{what}/metrics?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
-def _stream(page: str, asked: Asked, numbers: Numbers, *, team: str | None = None) -> str:
+def _stream(page: str, asked: PageAsked, numbers: PageNumbers, *, team: str | None = None) -> str:
     """The address of what changes while the page is open."""
     wanted = {
         "windows": asked.window or "today",

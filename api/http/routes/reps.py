@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
     Cursor,
@@ -39,7 +39,7 @@ async def metric_catalogue(request: ReadRequest) -> Response:
     view, now = request.view, request.now
     today = date_of(view.calendar.day_of(now))
     rows = [metric_json(view.catalogue, name, today) for name in view.catalogue]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/reps", summary="The roster", response_model=RepsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
@@ -47,7 +47,7 @@ async def roster(request: ReadRequest, team: TeamAsked = None) -> Response:
     """Everybody in the roster, and everybody that records name."""
     access, view, now = request.access, request.view, request.now
     rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
@@ -62,7 +62,7 @@ async def teams(request: ReadRequest) -> Response:
         for team, name in view.roster.team_names.items()
         if access.allows_team(team) and (access.rep is None or team in members)
     ]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get(
@@ -86,8 +86,7 @@ async def metrics_of_reps(
     following: dict[str, Any] = {}
     if limit is not None:
         reps, following = page(reps, _by_id, limit, cursor)
-    rows = await asked.rows(reps)
-    found = asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now), **following})
+    found = await asked.answer_of_reps(reps, {"as_of": format_instant(now), **following})
     if following.get("next") is not None:
         # A table has no other place to say it.
         after = request.url.include_query_params(cursor=following["next"])
@@ -108,8 +107,7 @@ def _by_id(rep: str) -> tuple[int, str]:
 )
 async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Response:
     """One row."""
-    row = asked.row(rep_scope(known_rep(request.view, rep, request.access, request.now)))
-    return asked.answer("rep", [row], row)
+    return asked.answer("rep", rep_scope(known_rep(request.view, rep, request.access, request.now)))
 
 
 @router.get(
@@ -121,8 +119,7 @@ async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Re
 async def metrics_of_team(request: ReadRequest, team: str, asked: RowsAsked) -> Response:
     """One row: what reps did on days they were in this team."""
     asked.refuse_comparisons_of_reps()
-    row = asked.row(team_scope(known_team(request.view, team, request.access)))
-    return asked.answer("team", [row], row)
+    return asked.answer("team", team_scope(known_team(request.view, team, request.access)))
 
 
 @router.get(
@@ -135,5 +132,4 @@ async def metrics_of_organisation(request: ReadRequest, asked: RowsAsked) -> Res
     """One row: everything, also what no rep did."""
     organisation_allowed(request.access)
     asked.refuse_comparisons_of_reps()
-    row = asked.row(ORGANISATION)
-    return asked.answer("organisation", [row], row)
+    return asked.answer("organisation", ORGANISATION)

@@ -33,7 +33,7 @@ from api.http.models.screens import (
     ScreensAnswer,
     WaitingAnswer,
 )
-from api.http.parameters import ReadRequest, ReadRoute, shown
+from api.http.parameters import ReadRequest, ReadRoute, shown_name
 from api.http.routes.alerts import OnlyJson
 from api.http.served import config_of
 from api.write.access_log import AccessLog
@@ -63,7 +63,7 @@ _MOST_ADDRESSES = 10_000
 
 
 @dataclass(slots=True)
-class Limits:
+class AttemptLimits:
     """How often something was done in the last minute, by whom."""
 
     most: int
@@ -89,8 +89,8 @@ class Screens:
 
     book: AccessBook
     log: AccessLog
-    asked: Limits = field(default_factory=lambda: Limits(CODES_A_MINUTE))
-    wrong: Limits = field(default_factory=lambda: Limits(WRONG_CODES_A_MINUTE))
+    asked: AttemptLimits = field(default_factory=lambda: AttemptLimits(CODES_A_MINUTE))
+    wrong: AttemptLimits = field(default_factory=lambda: AttemptLimits(WRONG_CODES_A_MINUTE))
     heard_here: set[str] = field(default_factory=set)
     """Devices that have said something to this api: their streams come here too, and it knows whether one is open."""
 
@@ -194,10 +194,10 @@ async def pair(request: ReadRequest, pairing: Pairing) -> dict[str, Any]:
     if pairing.screen not in config.screen_names:
         there = ", ".join(config.screen_names)
         raise InvalidParameterError(
-            field="screen", detail=f"there is no screen {shown(pairing.screen)}; there are {there}"
+            field="screen", detail=f"there is no screen {shown_name(pairing.screen)}; there are {there}"
         )
     if pairing.team is not None and pairing.team not in request.view.roster.team_names:
-        raise InvalidParameterError(field="team", detail=f"there is no team {shown(pairing.team)}")
+        raise InvalidParameterError(field="team", detail=f"there is no team {shown_name(pairing.team)}")
     code, device = new_device(code, pairing.screen, team=pairing.team, name=pairing.name, now=now)
     await screens.put(device)
     await screens.put(code)
@@ -263,7 +263,7 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
     screen = config_of(request.scope).screens.get(found.screen)
     if said.scene is not None and (screen is None or screen.scene(said.scene) is None):
         there = "" if screen is None else f"; there are {', '.join(scene.name for scene in screen.scenes)}"
-        raise InvalidParameterError(field="scene", detail=f"there is no scene {shown(said.scene)}{there}")
+        raise InvalidParameterError(field="scene", detail=f"there is no scene {shown_name(said.scene)}{there}")
     broadcaster = request.app.state.read_side.broadcaster
     is_elsewhere = device not in screens.heard_here and screens.book.is_online(device, now)
     delivered = broadcaster.has_device(device) or is_elsewhere
@@ -274,6 +274,6 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
 def _known(book: AccessBook, device: str) -> Device:
     found = book.devices.get(device)
     if found is None:
-        msg = f"there is no screen {shown(device)}"
+        msg = f"there is no screen {shown_name(device)}"
         raise NotFoundError(msg, field="device")
     return found

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.metrics import SeriesAnswer
 from api.http.parameters import (
-    Day,
+    DateParameter,
     ReadRequest,
     dates_span,
     known_date,
@@ -21,9 +21,9 @@ from api.http.parameters import (
     one_scope,
     read_router,
 )
-from api.http.rows_asked import By, check_dimension
+from api.http.rows_asked import By, require_dimension
 from api.read.rows import Json, has_money, window_json
-from api.read.segments import Parts
+from api.read.segments import RowParts
 from api.read.view import Scope, View
 from schemas.instants import MINUTE, format_instant
 from schemas.windows import Span, date_of, day_from, first_day_of, first_minute_kept, periods
@@ -35,7 +35,7 @@ _PERIODS = {"1d": "today", "1w": "week", "1mo": "month", "1q": "quarter", "1y": 
 _POINTS = {"1m": 1, "1y": 2}
 """How many periods (of minutes: days) a series has that nobody says the beginning of; 7 if nothing is said here."""
 
-Step = Literal["1m", "1d", "1w", "1mo", "1q", "1y"]
+SeriesStep = Literal["1m", "1d", "1w", "1mo", "1q", "1y"]
 
 
 @router.get(
@@ -49,14 +49,14 @@ async def series(
     rep: Annotated[str | None, Query(description="Of this rep; without rep and team, of the organisation.")] = None,
     team: Annotated[str | None, Query(description="Of this team.")] = None,
     from_: Annotated[
-        Day | None,
+        DateParameter | None,
         Query(
             alias="from",
             description="First date. Left out: so that there are 7 points (of `1m`: all of `to`; of `1y`: 2).",
         ),
     ] = None,
-    to: Annotated[Day | None, Query(description="Last date, included; today by default.")] = None,
-    step: Annotated[Step, Query(description="Weeks, months, quarters and years are whole ones.")] = "1d",
+    to: Annotated[DateParameter | None, Query(description="Last date, included; today by default.")] = None,
+    step: Annotated[SeriesStep, Query(description="Weeks, months, quarters and years are whole ones.")] = "1d",
     by: By = None,
 ) -> Response:  # fmt: skip
     """A point for each step: the value as that of any window, of a level what there is at the end of the step.
@@ -67,20 +67,20 @@ async def series(
     known_metric(view, metric)
     if view.catalogue[metric].type == "funnel":
         raise InvalidParameterError(field="metric", detail=f"{metric} is a funnel: it has steps, and no series")
-    check_dimension(view, by, [metric])
+    require_dimension(view, by, [metric])
     nobody_named(request, rep)
     scope = one_scope(view, rep, team, access, now)
     span = _span(view, from_, to, step, now)
     steps = _minutes(view, span, now) if step == "1m" else periods(_PERIODS[step], span.first, span.last, view.calendar)
-    points = [*_points(Parts(view, now, [metric], by), scope, steps)]
+    points = [*_points(RowParts(view, now, [metric], by), scope, steps)]
     payload: Json = {"metric": metric, "step": step, "as_of": format_instant(now), "points": points}
     payload |= {} if scope.id is None else {scope.kind: scope.id}
     if has_money(view, [metric]):
         payload["currency"] = view.config.organisation.currency
-    return answer(request, payload)
+    return tagged_answer(request, payload)
 
 
-def _points(parts: Parts, scope: Scope, steps: Iterable[Span]) -> Iterable[Json]:
+def _points(parts: RowParts, scope: Scope, steps: Iterable[Span]) -> Iterable[Json]:
     (metric,) = parts.metrics
     for each in steps:
         values, window = parts.values(scope, each), window_json(parts.view, each)
@@ -97,7 +97,7 @@ def _points(parts: Parts, scope: Scope, steps: Iterable[Span]) -> Iterable[Json]
         yield point
 
 
-def _span(view: View, from_: date | None, to: date | None, step: Step, now: int) -> Span:
+def _span(view: View, from_: date | None, to: date | None, step: SeriesStep, now: int) -> Span:
     """The days asked for."""
     last = known_date("to", to) if to else max(date_of(view.calendar.day_of(now)), from_ or date.min)
     if from_ is not None:

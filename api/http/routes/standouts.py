@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.standouts import StandoutsAnswer
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, TeamAsked, read_router, reps_asked
 from api.read.rows import Json, has_money, window_json
@@ -38,4 +38,4 @@ async def standouts_of_reps(
         payload["unavailable"] = unavailable
     if has_money(view, [row["metric"] for row in rows]):
         payload["currency"] = view.config.organisation.currency
-    return answer(request, payload)
+    return tagged_answer(request, payload)

@@ -23,7 +23,7 @@ from api.http.parameters import (
     screen_filter,
 )
 from api.read.broadcast import Broadcaster
-from api.read.making import spread
+from api.read.piecemeal import spread
 from api.read.subscriptions import Filter
 from api.read.view import View
 from schemas.instants import SECOND
@@ -33,7 +33,7 @@ router = read_router("stream")
 HEARTBEAT_SECONDS = 5
 MAX_CLIENTS = 2_000
 
-Write = Callable[[bytes], Awaitable[None]]
+WriteBytes = Callable[[bytes], Awaitable[None]]
 """Sends a piece of an answer; returns once the client's connection takes more."""
 
 _COME_BACK = b"retry: 100\n\n"
@@ -84,7 +84,7 @@ async def stream(
             view, access, now, teams=teams, reps=reps, metrics=metrics, windows="today" if windows is None else windows
         )
 
-    async def tell(write: Write) -> None:
+    async def tell(write: WriteBytes) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.
         subscription, first = await spread(
             broadcaster.subscribing(wanted, last_event_id or also_last_event_id, lambda: now_of(request))
@@ -117,7 +117,7 @@ class _EventStream(EventSourceResponse):
     Theirs leads through a generator, a lock and a time limit for each event of each client.
     """
 
-    def __init__(self, tell: Callable[[Write], Awaitable[None]]) -> None:
+    def __init__(self, tell: Callable[[WriteBytes], Awaitable[None]]) -> None:
         super().__init__(_nothing(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
         self._tell = tell
 

@@ -32,12 +32,12 @@ from api.http.errors import (
     of_refusal,
 )
 from api.http.headers import answer_of
-from api.http.models.deliveries import RECEIPT, REQUEST_BODY
+from api.http.models.deliveries import RECEIPTS, REQUEST_BODY
 from api.http.request_log import current_request
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
-from api.write.refusals import RefusedError
+from api.write.refusals import StoreRefusedError
 from schemas.config import Connection
 from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
@@ -84,7 +84,7 @@ router = APIRouter(tags=["webhooks"], route_class=_DeliveryRoute)
     operation_id="take_delivery",
     status_code=202,
     responses={
-        202: RECEIPT,
+        **RECEIPTS,
         **problems(
             BadSignatureError, NotFoundError, RequestTimeoutError, BodyTooLargeError, ContentTypeRefusedError,
             TooManyDeliveriesError, NotStoredError,
@@ -96,6 +96,7 @@ async def _described(connection: str) -> None:
     """Stored raw before it is answered. What it says is read later: a body that nobody can read is taken too.
 
     Signed as the connection's kind has it: there is no API key. Gzip is taken, within the same limit of size.
+    Salesforce signs nothing: its address is `/webhooks/{connection}/{secret}`.
     """
 
 
@@ -202,7 +203,7 @@ class WebhookEndpoint:
 
     async def _refuse(self, name: str, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and answer; to be called where the exception is handled."""
-        if isinstance(error, RefusedError):
+        if isinstance(error, StoreRefusedError):
             error = of_refusal(error)
         slug = error.slug if isinstance(error, ApiError) else ApiError.slug
         self._count(name, slug.replace("-", "_"))

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import ForbiddenError
-from api.http.etag import answer
+from api.http.etag import tagged_answer
 from api.http.models.wins import WinsAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, SpanAsked, known_team, page, read_router, screen_filter
 from api.read.subscriptions import Filter
@@ -45,4 +45,4 @@ async def wins(
         and wanted.wants_win(win.row)
     ]
     rows, following = page(sorted(found, key=Win.key), Win.key, limit, cursor)
-    return answer(request, {"rows": [win.row for win in rows], "as_of": format_instant(request.now)} | following)
+    return tagged_answer(request, {"rows": [win.row for win in rows], "as_of": format_instant(request.now)} | following)

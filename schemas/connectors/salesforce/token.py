@@ -13,7 +13,7 @@ PATH = "/services/oauth2/token"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessToken:
     """What a token is good for. It lasts as long as the organisation's sessions do: nothing says until when."""
 
     token: str = field(repr=False)
@@ -21,7 +21,7 @@ class Access:
     """Where the organisation lives: what comes by gRPC must name it."""
 
 
-def log_in(client_id: str, client_secret: str) -> Generator[Ask, Answer, Access]:
+def log_in(client_id: str, client_secret: str) -> Generator[Ask, Answer, AccessToken]:
     """Ask for a token by client credentials. Raises BadAnswerError."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     answer = yield Ask("POST", PATH, form=form)
@@ -29,4 +29,4 @@ def log_in(client_id: str, client_secret: str) -> Generator[Ask, Answer, Access]
     if not token or not token.isprintable() or urlsplit(url).scheme not in ("http", "https"):
         msg = "access_token, instance_url: are not what is documented"
         raise BadAnswerError(msg)
-    return Access(token, url.rstrip("/"))
+    return AccessToken(token, url.rstrip("/"))

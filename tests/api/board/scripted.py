@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from api.http.board_page import board_page, pairing_page
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from tests.api.board.builders import CATALOGUE, Json, instant, make_freshness, make_row, make_snapshot, now
 
 STATIC = Path(__file__).parents[3] / "api" / "static"
@@ -123,7 +123,7 @@ class FloorHandler(BaseHTTPRequestHandler):
         else:
             if path.startswith("/board/"):
                 if self.server.floor.refusal is not None and self.server.floor.refusal[0] == 401:
-                    self._answer(401, "text/html", pairing_page(Words("en")).encode())
+                    self._answer(401, "text/html", pairing_page(ReaderWords("en")).encode())
                     return
                 self._answer(200, "text/html", board_page(self.server.floor.settings).encode())
                 return

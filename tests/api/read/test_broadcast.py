@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from api.read.broadcast import Broadcaster
 from api.read.discretion import Discretion, Ranking
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
-from api.read.making import at_once
 from api.read.metric_rows import MetricRows
+from api.read.piecemeal import at_once
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
 from api.read.rows import Json, row_maker, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.read.discretion import Discretion, Moves, Ranking, Told
+from api.read.discretion import Discretion, Moves, Ranking, ScreenAudience
 from schemas.naming import Names, alias, first_name, id_told
 
 CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
@@ -28,7 +28,7 @@ FIVE = [rep("a", 9), rep("b", 7), rep("c", 5), rep("d", 0), rep("e", 2, team="so
 
 def told(discretion: Discretion, window: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What a screen is told of these people."""
-    screen = Told(discretion)
+    screen = ScreenAudience(discretion)
     for row in rows:
         screen.take(window, row)
     screen.settle()
@@ -118,7 +118,7 @@ def test_who_answers_is_named_as_everybody_is() -> None:
 
 
 def test_who_falls_out_of_a_ranking_is_named_and_only_a_snapshot_can_say_it() -> None:
-    screen = Told(Discretion("floor", top=2, rankings=(CALLS,)))
+    screen = ScreenAudience(Discretion("floor", top=2, rankings=(CALLS,)))
     for row in FIVE:
         screen.take("today", row)
     assert screen.settle() == Moves(frozenset({("today", "a"), ("today", "b")}), is_less=False)

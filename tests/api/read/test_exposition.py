@@ -13,7 +13,7 @@ from api.read.exposition import (
     Exposition,
     Picture,
     ResponseHistogram,
-    WaitingLeads,
+    WaitingSeries,
     crossed_limits,
     render,
 )
@@ -348,7 +348,7 @@ def test_open_alerts_of_metrics_are_counted_by_threshold_and_alerts_of_both_stag
 
 def test_waiting_leads_of_a_team_that_nobody_names_any_more_are_still_counted() -> None:
     view = make_view(make_config())
-    leads = WaitingLeads(view, 0)
+    leads = WaitingSeries(view, 0)
 
     assert leads.look_at()
     assert leads.counts == {("", "waiting"): 0, ("", "warned"): 0, ("", "breached"): 0}

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 import pytest
 
-from api.read.leaderboards import Asked, Leaderboards
+from api.read.leaderboards import LeaderboardAsked, Leaderboards
 from api.read.view import View, rep_scope
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.records import RecordChange
@@ -41,7 +41,7 @@ def test_it_is_the_same_after_any_changes(seed: int, by_goal: bool, team: str | 
     view = View(config)
     pipeline, held, chance = ToldPipeline(config, view), Leaderboards(view), random.Random(seed)
     span = span_of("month", NOW, view.calendar)
-    asked = Asked("calls_made", span, team, by_goal=by_goal, today=view.calendar.day_of(NOW))
+    asked = LeaderboardAsked("calls_made", span, team, by_goal=by_goal, today=view.calendar.day_of(NOW))
 
     for number in range(40):
         pipeline.take([some_change(chance, number)])
@@ -58,7 +58,7 @@ def test_of_two_who_look_by_different_clocks_neither_gets_what_the_other_has_mad
     for number in range(9):
         at = NOW - 30 * MINUTE
         pipeline.take([change("lead", f"l{number}", at, rep=f"r{number}", received_at=at)])
-    asked = Asked("leads_due", span_of("today", NOW, view.calendar), None, by_goal=False,
+    asked = LeaderboardAsked("leads_due", span_of("today", NOW, view.calendar), None, by_goal=False,
                   today=view.calendar.day_of(NOW))  # fmt: skip
 
     first, second = boards.ahead(asked, NOW), boards.ahead(asked, NOW + HOUR)
@@ -93,7 +93,7 @@ def some_record(chance: random.Random, number: int) -> RecordChange:
                           deleted=chance.random() < 0.2)  # fmt: skip
 
 
-def plainly(view: View, asked: Asked, limit: int) -> list[tuple[int | None, str, object]]:
+def plainly(view: View, asked: LeaderboardAsked, limit: int) -> list[tuple[int | None, str, object]]:
     """Everybody looked at, ranked and cut off."""
     is_lower = view.catalogue[asked.metric].better == "lower"
     idle = view.result({}, NOW, [asked.metric], asked.span).metrics[asked.metric]
@@ -131,7 +131,7 @@ def test_the_first_of_everybody_are_those_that_looking_at_everybody_finds(seed: 
                     view.store.pack(window)
         for metric in metrics:
             team = chance.choice([None, "north"])
-            asked = Asked(metric, chance.choice(spans), team, by_goal=False, today=view.calendar.day_of(NOW))
+            asked = LeaderboardAsked(metric, chance.choice(spans), team, by_goal=False, today=view.calendar.day_of(NOW))
             limit = chance.choice([1, 2, 4, 100])
             found = held.top(asked, limit, NOW)
             assert [(each["rank"], each["rep"], each["value"]) for each in found] == plainly(view, asked, limit)

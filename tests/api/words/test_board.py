@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.words.board import FOLDER, module, write
+from api.words.board import FOLDER, module, write_boards
 from schemas.config.screens import LANGUAGES
 
 
@@ -16,6 +16,6 @@ def test_a_module_is_that_of_its_language(language: str) -> None:
 
 
 def test_all_of_them_are_written(tmp_path: Path) -> None:
-    write(tmp_path)
+    write_boards(tmp_path)
 
     assert {path.stem for path in tmp_path.iterdir()} == set(LANGUAGES)

@@ -7,7 +7,7 @@ import pytest
 from babel import Locale
 
 from api.words.parts import part_name, stage_name
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.catalogue.dimensions import Dimension
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.rules import Stages
@@ -21,7 +21,7 @@ PIPELINES = (
 
 
 def named(dimension: Dimension, label: str, language: str = "de") -> str:
-    words = Words(language)
+    words = ReaderWords(language)
     return part_name(dimension, label, words, Formats(Locale.parse(language, sep="-"), UTC), PIPELINES)
 
 

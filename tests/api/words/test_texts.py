@@ -9,7 +9,7 @@ from babel import Locale
 from jinja2 import Environment, nodes
 
 import api
-from api.words.texts import Words, words_for
+from api.words.texts import ReaderWords, words_for
 from schemas.catalogue.reading import shipped
 from schemas.config.screens import LANGUAGES
 from schemas.words import language_file
@@ -21,7 +21,7 @@ SOURCES = [
     *sorted((API / "http" / "people").glob("*.py")),
     *(API / "http" / name for name in ("routes/people.py", "pages.py", "board_page.py")),
 ]
-OWN = {language: Words(language) for language in LANGUAGES}
+OWN = {language: ReaderWords(language) for language in LANGUAGES}
 KEYS = list(language_file("en")["pages"])
 
 

@@ -21,7 +21,7 @@ from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import make_settings
 
 _PATIENCE_SECONDS = 60.0
-_SHORT_SECONDS = 0.05
+_SHORT_SECONDS = 0.5
 
 
 def make_delivery(body: bytes = b"{}") -> Delivery:
@@ -109,15 +109,20 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(data: Path, producers: list[FakeProducer], **settings: Any) -> AsyncIterator[Ingest]:
-    """An ingest that takes the producers one after the other."""
+    """An ingest that takes the producers one after the other; then Kafka is away."""
     supply = iter(producers)
-    given: Any = lambda: next(supply)  # noqa: E731
+    given: Any = lambda: next(supply, None) or FakeProducer(failure=KafkaConnectionError("away"))  # noqa: E731
     ingest = Ingest(make_settings(data, **{"produce_timeout_seconds": _SHORT_SECONDS, **settings}), given)
     await ingest.start()
     try:
         yield ingest
     finally:
         await ingest.stop()
+
+
+def is_connected(ingest: Ingest) -> bool:
+    """Whether it has a producer of which nothing is overdue; after a stall that is not called ready yet."""
+    return ingest._session is not None and not ingest._session.is_stalled
 
 
 async def test_delivery_is_accepted_once_it_is_acknowledged_and_not_before(tmp_path: Path) -> None:
@@ -162,16 +167,22 @@ async def test_without_acknowledgement_it_is_refused_and_then_everything_at_once
         assert not ingest.ready
 
 
-async def test_late_acknowledgement_lets_deliveries_in_again(tmp_path: Path) -> None:
+async def test_who_has_waited_for_another_batch_is_refused_and_the_producer_goes_on(tmp_path: Path) -> None:
     producer = FakeProducer()
 
-    async with running(tmp_path, [producer]) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
+        accepting = asyncio.create_task(ingest.accept(make_delivery()))
+        await asyncio.sleep(0)
+        assert ingest._session is not None
+        ingest._session._waiting[0].arrived -= _PATIENCE_SECONDS
         with pytest.raises(UnacknowledgedError):
-            await ingest.accept(make_delivery())
+            await accepting
+        assert not ingest.ready
         producer.acknowledge_all()
 
         await until(lambda: ingest.ready)
+        assert not producer.is_closed
 
 
 async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None:
@@ -214,38 +225,35 @@ async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_p
     assert len(stored) == len(set(stored)) + 1  # `{}` came twice
 
 
-async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(tmp_path: Path) -> None:
-    hung, whole = FakeProducer(), FakeProducer()
+async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.ingest.DOUBT_SECONDS", 3600.0)
+    hung, whole = FakeProducer(), FakeProducer(is_prompt=True)
 
     async with running(tmp_path, [hung, whole]) as ingest:
         await until(lambda: ingest.ready)
         with pytest.raises(UnacknowledgedError):
             await ingest.accept(make_delivery())
         assert ingest.problems() == ["webhooks are not taken: Kafka does not acknowledge"]
-        await until(lambda: ingest._session is not None and not ingest._session.is_stalled and hung.is_closed)
+        await until(lambda: is_connected(ingest) and hung.is_closed)
 
         assert not ingest.ready  # it is connected to like any other
 
-        accepting = asyncio.create_task(ingest.accept(make_delivery()))
-        await until(lambda: bool(whole.sent))
-        whole.acknowledge_all()
-        await accepting
+        await ingest.accept(make_delivery())
         assert ingest.ready
         # The partition whose leader hung is given nothing for a while.
         assert whole.sent[0][0] != hung.sent[0][0]
 
 
-async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.write.producer_session._STALL_SECONDS", _SHORT_SECONDS)
+async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(tmp_path: Path) -> None:
     stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
 
     async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
         await until(lambda: ingest.ready)
         refused = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(3)]
         outcomes = await asyncio.gather(*refused, return_exceptions=True)
-        await until(lambda: ingest.ready and stalled.is_closed and not ingest._dropping)
+        await until(lambda: is_connected(ingest) and stalled.is_closed and not ingest._dropping)
         accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
 
         assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
@@ -332,21 +340,20 @@ async def test_batches_of_different_sizes_are_spread_by_their_bytes(tmp_path: Pa
 
 
 async def test_what_waits_behind_an_overdue_batch_is_refused_with_it_and_never_sent(tmp_path: Path) -> None:
-    producer = FakeProducer()
+    overdue, prompt = FakeProducer(), FakeProducer(is_prompt=True)
 
-    async with running(tmp_path, [producer], max_in_flight_deliveries=3) as ingest:
+    async with running(tmp_path, [overdue, prompt], max_in_flight_deliveries=3) as ingest:
         await until(lambda: ingest.ready)
         accepting = accept_all(ingest, range(1))
-        await until(lambda: bool(producer.sent))
+        await until(lambda: bool(overdue.sent))
         accepting += accept_all(ingest, range(1, 3))
         outcomes = await asyncio.gather(*accepting, return_exceptions=True)
-        producer.acknowledge_all()
-        producer.is_prompt = True
-        await until(lambda: ingest.ready)
+        await until(lambda: is_connected(ingest) and overdue.is_closed and not ingest._dropping)
         await asyncio.gather(*accept_all(ingest, range(3, 6)))
 
     assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError] * 3
-    assert bodies(producer) == [[b"0"], [b"3", b"4", b"5"]]
+    assert bodies(overdue) == [[b"0"]]
+    assert bodies(prompt) == [[b"3", b"4", b"5"]]
 
 
 async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> None:

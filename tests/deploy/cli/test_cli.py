@@ -118,6 +118,17 @@ def test_up_beyond_loopback_needs_keys(folder: Path) -> None:
     assert "without API keys" in result.stderr
 
 
+def test_what_is_not_advised_of_a_connection_is_said_at_each_start(folder: Path) -> None:
+    """As the api's log does: who starts it sees the terminal."""
+    crm = "  crm: {kind: hubspot, secrets: [abcdefgh], public_url: 'https://x.example', legacy_signatures: true}\n"
+    (folder / "floorcast.yaml").write_text(RIGHT + crm)
+
+    result = floorcast("up", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - it is refused
+
+    said = [line.partition(": ")[0] for line in result.stderr.splitlines()]
+    assert said[:2] == ["connections.crm.kind", "connections.crm.legacy_signatures"]
+
+
 def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT)
 

@@ -13,6 +13,7 @@ from processor.agents import restoring
 from processor.agents.ledger import LedgerShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
+from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.transport.checkpoints import Checkpoints, digest_of_code
 from processor.transport.outgoing import Outgoing
@@ -142,10 +143,11 @@ class Owner:
         """Nothing is open."""
 
 
-class Settled:
+class Settled(Watermark):
     """Nothing is due."""
 
-    settled_at = 0
+    def __init__(self) -> None:
+        self.settled_at = 0
 
     def begin(self) -> None:
         """Nobody is told."""
@@ -173,7 +175,7 @@ class Floor:
 
     def responses(self, *, with_folder: bool = True) -> ResponsesShard:
         deployment = self._deployment(with_folder=with_folder)
-        return self._owned(ResponsesShard(0, deployment, alerts=CONFIG.alerts, horizon=Settled()))
+        return self._owned(ResponsesShard(0, deployment, alerts=CONFIG.alerts, watermark=Settled()))
 
     def _deployment(self, *, with_folder: bool) -> Deployment:
         kept = Checkpoints(self.folder, self.kafka, lambda: self.now, self.code) if with_folder else None

@@ -78,7 +78,7 @@ async def test_rows_panes_and_late_changes_on_the_broker(kafka: str, prefix: str
     later = START + 40 * DAY
     batches = [
         [a_call("1", START), change("deal", "open", START, status="open", created_at=START)],
-        # The horizon moves within the batch: what was delivered before still meets the call.
+        # The cutoff moves within the batch: what was delivered before still meets the call.
         [
             change("call", "1", START + 1, outcome="connected"),
             a_call("2", later),

@@ -13,6 +13,7 @@ from processor.agents.ledger import LedgerShard
 from processor.agents.normalise import NormaliseShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
+from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.log_watch import LogWatch
@@ -50,10 +51,11 @@ class Record:
     headers: Headers = ()
 
 
-class Settled:
-    """A horizon at which all is known."""
+class Settled(Watermark):
+    """A watermark at which all is known."""
 
-    settled_at = START
+    def __init__(self) -> None:
+        self.settled_at = START
 
     def begin(self) -> None:
         """It is there."""
@@ -131,7 +133,7 @@ def shard_on(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> LedgerShard:
     if topics.progress:
         # By way of bytes, as the next owner reads it.
         shard.progress = decode_progress(encode_progress(topics.progress[-1]))
-        shard.ledger.horizon.restore(shard.progress.kept_from)
+        shard.ledger.cutoff.restore(shard.progress.kept_from)
     shard.resume(shard.progress.offset)
     return shard
 
@@ -180,7 +182,7 @@ async def test_a_lead_beyond_those_that_a_frame_names_has_no_request_rather_than
     row = fold_all("lead", [change("lead", "0", START)]).encode()
     engaged = [Engagement(f"lead:{lead.partition('|')[2]}", lead, row) for lead in leads]
     (frame,) = engagement_frames(engaged, START, START)
-    responses = ResponsesShard(0, PLACE, alerts=CONFIG.alerts, horizon=Settled())
+    responses = ResponsesShard(0, PLACE, alerts=CONFIG.alerts, watermark=Settled())
     monkeypatch.setattr(responses, "parts", lambda _: [])
     for lead in ("0", str(MOST_IN_A_FRAME), "another"):
         responses.book.requests.note(lead, "old")
@@ -200,7 +202,7 @@ async def test_a_batch_that_is_repeated_after_a_crash_is_counted_once(
     assert await count_all(monkeypatch, killed_after) == expected
 
 
-async def test_the_horizon_is_told_before_anything_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cutoff_is_told_before_anything_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     topics = Topics()
     shard = shard_on(topics, monkeypatch)
     topics.writes_left = 2
@@ -293,7 +295,7 @@ async def test_what_a_newer_version_hands_on_is_not_let_go_for_damage(
     shard = (
         LedgerShard(0, PLACE)
         if stage == "ledger"
-        else ResponsesShard(0, PLACE, alerts=CONFIG.alerts, horizon=Settled())
+        else ResponsesShard(0, PLACE, alerts=CONFIG.alerts, watermark=Settled())
     )
     monkeypatch.setattr(shard, "owner", topics)
     monkeypatch.setattr(ProgressOf, "rows", newest)

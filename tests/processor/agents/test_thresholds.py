@@ -11,6 +11,7 @@ from processor.agents import thresholds
 from processor.agents.restoring import Published
 from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
+from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.outgoing import Outgoing
@@ -78,7 +79,7 @@ class FakeOwner:
 
 
 @dataclass
-class FakeHorizon:
+class FakeWatermark(Watermark):
     """Settled up to wherever the test says."""
 
     settled_at: int = 0
@@ -152,7 +153,7 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any]) -> None:
         self.config = configured(limits)
         self.topics = FakeTopics()
-        self.horizon = FakeHorizon()
+        self.watermark = FakeWatermark()
         self.published: dict[bytes, bytes] = {}
         self.done: dict[bytes, bytes] = {}
         """What people did about alerts."""
@@ -173,7 +174,11 @@ class OfflineShard(ThresholdsShard):
 
     def __init__(self, desk: Desk, config: Config) -> None:
         super().__init__(
-            0, deployment(config), config=config, horizon=desk.horizon, clock=lambda: max(NINE, desk.horizon.settled_at)
+            0,
+            deployment(config),
+            config=config,
+            watermark=desk.watermark,
+            clock=lambda: max(NINE, desk.watermark.settled_at),
         )
         self.fake = FakeOwner()
         self.owner = self.fake  # type: ignore[assignment]
@@ -201,7 +206,7 @@ async def test_channels_are_told_before_the_alert_is_written_by_who_has_proved_t
     desk.topics.did("r1", 9)
     desk.topics.did("r2", 10)
     shard = await desk.start()
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
 
     (alert,) = await shard.wait_for(1)
     await shard.close()
@@ -211,7 +216,7 @@ async def test_channels_are_told_before_the_alert_is_written_by_who_has_proved_t
         "proved", NAMES.topic(NOTIFICATIONS), NAMES.topic(THRESHOLD_ALERTS),
     ]  # fmt: skip
     assert shard.progress.counters["alerts.warn"] == 1
-    assert desk.horizon.users == 0
+    assert desk.watermark.users == 0
 
 
 async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +225,8 @@ async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monke
     await asyncio.sleep(0.05)
     assert desk.topics.opened == 0
 
-    desk.horizon.is_current = False  # the panes are those of other definitions
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.is_current = False  # the panes are those of other definitions
+    desk.watermark.settled_at = NINE + 2 * HOUR
     await asyncio.sleep(0.05)
     await shard.close()
 
@@ -233,24 +238,24 @@ async def test_nobody_looks_at_numbers_that_are_partly_of_other_definitions(monk
     desk.topics.did("r1", 11)
     desk.topics.did("r2", 11)
     shard = await desk.start()
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     await asyncio.sleep(0.05)
     # Another worker takes a partition by a changed metrics.yaml: what it writes has other cells.
     panes = desk.topics.records[NAMES.topic(PANES)]
     panes.append(FakeRecord(FENCE, encode_fence((7, 1), "of another configuration")))
     panes.append(FakeRecord(pane_key("ledger.0", "r1", day_window(NINE // DAY)), encode_pane(pane_of(emails_sent=1))))
-    desk.horizon.settled_at += SECOND
+    desk.watermark.settled_at += SECOND
     await asyncio.sleep(0.05)
     assert shard.fake.alerts() == []
 
     panes.append(FakeRecord(FENCE, encode_fence((8, 1), "of this configuration")))
-    desk.horizon.is_current = False  # it has still to derive
-    desk.horizon.settled_at += SECOND
+    desk.watermark.is_current = False  # it has still to derive
+    desk.watermark.settled_at += SECOND
     await asyncio.sleep(0.05)
     assert shard.fake.alerts() == []
 
     desk.topics.did("r1", 9)
-    desk.horizon.is_current = True
+    desk.watermark.is_current = True
     (alert,) = await shard.wait_for(1)
     await shard.close()
 
@@ -259,14 +264,14 @@ async def test_nobody_looks_at_numbers_that_are_partly_of_other_definitions(monk
 
 async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch, FEW)
-    desk.horizon.has_deliveries = False
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.has_deliveries = False
+    desk.watermark.settled_at = NINE + 2 * HOUR
     shard = await desk.start()
     await asyncio.sleep(0.05)
     assert desk.topics.opened == 0
 
     desk.topics.did("r2", 10)
-    desk.horizon.has_deliveries = True
+    desk.watermark.has_deliveries = True
     (alert,) = await shard.wait_for(1)
     await shard.close()
 
@@ -275,7 +280,7 @@ async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monke
 
 async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch, FEW)
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     desk.topics.did("r2", 10)
     first = await desk.start()
     await first.wait_for(1)
@@ -292,7 +297,7 @@ async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pyte
 async def test_rows_that_are_none_are_let_go_and_the_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each start would fail of them again."""
     desk = Desk(monkeypatch, FEW)
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     desk.topics.did("r2", 10)
     first = await desk.start()
     await first.wait_for(1)
@@ -324,12 +329,12 @@ async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.Monk
     ]
     desk.topics.records[name] = [*records]
     shard = await desk.start()
-    desk.horizon.settled_at = NINE
+    desk.watermark.settled_at = NINE
     await shard.wait_for(1)
     held = shard._watch.floor.store
 
     assert set(held.windows()) == set(minutes[30 - 14 :])
-    desk.horizon.settled_at = NINE + 30 * MINUTE
+    desk.watermark.settled_at = NINE + 30 * MINUTE
     async with asyncio.timeout(10):
         while minutes[30] in held:
             await asyncio.sleep(0.001)
@@ -364,7 +369,7 @@ async def test_a_metric_is_looked_at_as_it_is_served(
     records = [FakeRecord(key, value) for (_, key), value in pipeline.topics[PANES.name].items()]
     desk.topics.records[NAMES.topic(PANES)] = [*records]
     shard = await desk.start()
-    desk.horizon.settled_at = now
+    desk.watermark.settled_at = now
 
     found = await shard.wait_for(len(limits))
     await shard.close()
@@ -423,7 +428,7 @@ async def test_what_is_found_during_a_rebalance_is_written_after_it(monkeypatch:
     desk = Desk(monkeypatch, FEW)
     shard = await desk.start()
     await shard.suspend()
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     await asyncio.sleep(0.05)
     assert shard.fake.written == []
 
@@ -436,7 +441,7 @@ async def test_a_threshold_that_is_not_configured_any_more_is_resolved_and_nothi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     desk = Desk(monkeypatch, FEW)
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     desk.topics.did("r2", 10)
     first = await desk.start()
     await first.wait_for(1)
@@ -447,7 +452,7 @@ async def test_a_threshold_that_is_not_configured_any_more_is_resolved_and_nothi
     (over,) = await second.wait_for(1)
     await second.close()
 
-    assert (over.event, desk.topics.opened - opened, desk.horizon.users) == ("resolved", 0, 0)
+    assert (over.event, desk.topics.opened - opened, desk.watermark.users) == ("resolved", 0, 0)
 
 
 @pytest.mark.parametrize("failure", [OSError(), TimeoutError()], ids=["connection", "time"])
@@ -456,17 +461,17 @@ async def test_after_an_interruption_all_is_read_anew(monkeypatch: pytest.Monkey
     desk.topics.did("r1", 10)
     desk.topics.did("r2", 10)
     shard = await desk.start()
-    desk.horizon.settled_at = NINE + HOUR
+    desk.watermark.settled_at = NINE + HOUR
     while not desk.topics.opened:
         await asyncio.sleep(0.001)
     opened = desk.topics.opened
 
     desk.topics.failure = failure
-    desk.horizon.settled_at = NINE + 3 * HOUR
+    desk.watermark.settled_at = NINE + 3 * HOUR
     while desk.topics.opened == opened:
         await asyncio.sleep(0.001)
     desk.topics.did("r1", 3)
-    desk.horizon.settled_at += SECOND
+    desk.watermark.settled_at += SECOND
     (alert,) = await shard.wait_for(1)
     await shard.close()
 
@@ -477,14 +482,14 @@ async def test_a_clock_that_is_set_back_begins_anew_and_tells_nothing_twice(monk
     desk = Desk(monkeypatch, FEW)
     desk.topics.did("r1", 10)
     shard = await desk.start()
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     await shard.wait_for(1)
     opened = desk.topics.opened
 
-    desk.horizon.settled_at = NINE
+    desk.watermark.settled_at = NINE
     while desk.topics.opened == opened:
         await asyncio.sleep(0.001)
-    desk.horizon.settled_at = NINE + 2 * HOUR + SECOND
+    desk.watermark.settled_at = NINE + 2 * HOUR + SECOND
     await shard.wait_for(3)
     await shard.close()
 
@@ -516,7 +521,7 @@ async def test_days_and_wins_are_told_once_by_whoever_owns_the_partition(monkeyp
     desk.topics.did("r1", 9)
     card = DealCard("d1", "r1", "Acme", None, None, None, None, "5", "USD", None, None, NINE + MINUTE)
     desk.topics.records[NAMES.topic(DEALS)] = [FakeRecord(b"deal|d1", encode_deal(card))]
-    desk.horizon.settled_at = NINE + HOUR
+    desk.watermark.settled_at = NINE + HOUR
 
     first = await desk.start()
     await first.wait_for(3)
@@ -537,7 +542,7 @@ async def test_channels_are_told_names_where_the_file_or_the_crm_says_one(monkey
     desk = Desk(monkeypatch, FEW)
     desk.topics.did("r2", 10)
     shard = await desk.start()
-    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.watermark.settled_at = NINE + 2 * HOUR
     await shard.wait_for(1)
     await shard.close()
     (alert,) = shard.fake.told()

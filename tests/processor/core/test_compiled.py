@@ -18,7 +18,7 @@ from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Panes, PaneTable
 from processor.core.plan import Contribution, digest_of_id
-from processor.core.retention import Expiry, Horizon
+from processor.core.retention import Expiry, RetentionCutoff
 from processor.native import panes as compiled_panes
 from processor.native.batch import ChangeBatch as FramedBatch
 from processor.native.plan import CompiledPlan
@@ -106,7 +106,7 @@ def both(batches: Iterable[Sequence[RecordChange]]) -> tuple[Told, Told]:
     """Both after the same batches; after each of them they must be the same.
 
     Of several changes of one record in one batch, Python judges the last alone: there it may call all of them late,
-    where one by one, as they may have come too, only that is late which brought it behind the horizon.
+    where one by one, as they may have come too, only that is late which brought it behind the cutoff.
     """
     plain, fast = Told(compiled=False), Told(compiled=True)
     is_late_alike = True
@@ -209,9 +209,9 @@ def test_what_expires_expires_alike(seed: int) -> None:
 @settings(CALM, max_examples=50)
 @given(logs())
 def test_what_came_over_days_is_cut_alike_and_stays_in_its_frames(log: list[RecordChange]) -> None:
-    horizon = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept)
-    decoded = [list(part) for part in ChangeBatch(log).parts(horizon.at)]
-    parts = in_frames(log).parts(horizon.at)
+    cutoff = RetentionCutoff(DEFINITIONS.calendar, DEFINITIONS.records_kept)
+    decoded = [list(part) for part in ChangeBatch(log).parts(cutoff.at)]
+    parts = in_frames(log).parts(cutoff.at)
     assert [list(part) for part in parts] == decoded
     plain, fast = Told(compiled=False), Told(compiled=True)
     for part in parts:
@@ -222,16 +222,16 @@ def test_what_came_over_days_is_cut_alike_and_stays_in_its_frames(log: list[Reco
         assert fast.state() == plain.state()
 
 
-def test_a_batch_is_cut_where_the_horizon_moves_and_nowhere_else() -> None:
-    horizon, kinds = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept), ("call", "deal")
+def test_a_batch_is_cut_where_the_cutoff_moves_and_nowhere_else() -> None:
+    cutoff, kinds = RetentionCutoff(DEFINITIONS.calendar, DEFINITIONS.records_kept), ("call", "deal")
     days = [change(kind, f"{kind}{day}", NOW + day * DAY, rep="r1") for day in (2, 0, 1) for kind in kinds]
 
     def cut(batch: Batch) -> list[list[str]]:
-        return [[said.id for said in part] for part in batch.parts(horizon.at)]
+        return [[said.id for said in part] for part in batch.parts(cutoff.at)]
 
     by_day = [["call0", "deal0"], ["call1", "deal1"], ["call2", "deal2"]]
     assert cut(ChangeBatch(days)) == cut(in_frames(days)) == by_day
-    horizon.advance(NOW + DAY)
+    cutoff.advance(NOW + DAY)
     assert cut(ChangeBatch(days)) == cut(in_frames(days)) == [by_day[0] + by_day[1], by_day[2]]
 
 
@@ -340,9 +340,9 @@ PLAN = plan_of(
 
 
 def tables() -> tuple[Panes, Panes]:
-    horizon = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept)
-    horizon.advance(NOW)
-    kept = (DEFINITIONS.calendar, DEFINITIONS.minutes_kept, horizon)
+    cutoff = RetentionCutoff(DEFINITIONS.calendar, DEFINITIONS.records_kept)
+    cutoff.advance(NOW)
+    kept = (DEFINITIONS.calendar, DEFINITIONS.minutes_kept, cutoff)
     plan = CompiledPlan(PLAN, {})
     found: tuple[Panes, Panes] = (
         PaneTable("ledger.0", *kept, PLAN.keeps),

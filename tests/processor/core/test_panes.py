@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from processor.core.definitions import definitions_of
 from processor.core.panes import PaneTable
 from processor.core.plan import Contribution
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.instants import DAY, HOUR
 from tests.builders import make_config
 
@@ -34,9 +34,9 @@ CONTRIBUTIONS = st.lists(
 
 def table() -> PaneTable:
     definitions = definitions_of(make_config(timezone="Asia/Kuala_Lumpur"))
-    horizon = Horizon(definitions.calendar, definitions.records_kept)
-    horizon.advance(LOG_AT)
-    made = PaneTable("ledger.0", definitions.calendar, definitions.minutes_kept, horizon)
+    cutoff = RetentionCutoff(definitions.calendar, definitions.records_kept)
+    cutoff.advance(LOG_AT)
+    made = PaneTable("ledger.0", definitions.calendar, definitions.minutes_kept, cutoff)
     made.advance(LOG_AT)
     return made
 

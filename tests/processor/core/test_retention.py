@@ -1,4 +1,4 @@
-"""What is kept and what goes: rows, panes and groups by the horizon of the log, one rule at a time."""
+"""What is kept and what goes: rows, panes and groups by the cutoff of the log, one rule at a time."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from processor.core.definitions import definitions_of
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Message
-from processor.core.retention import Horizon
+from processor.core.retention import RetentionCutoff
 from schemas.frames import Engagement
 from schemas.instants import DAY, HOUR
 from schemas.late import PAST, REFUSED
@@ -53,32 +53,32 @@ def engage(groups: Groups, *changes: RecordChange) -> GroupsOutput:
     return groups.fold(engagements, max(change.received_at for change in changes))
 
 
-def test_the_horizon_moves_by_whole_days_of_the_organisation_and_never_back() -> None:
-    horizon = Horizon(DEFINITIONS.calendar, 30 * DAY)
+def test_the_cutoff_moves_by_whole_days_of_the_organisation_and_never_back() -> None:
+    cutoff = RetentionCutoff(DEFINITIONS.calendar, 30 * DAY)
 
-    assert horizon.advance(START)
-    assert horizon.starts_at == instant("2026-02-15T16:00:00Z")
-    assert not horizon.advance(START + 11 * HOUR)
-    assert horizon.advance(START + 12 * HOUR)
-    assert not horizon.advance(START)
-    assert horizon.starts_at == instant("2026-02-16T16:00:00Z")
+    assert cutoff.advance(START)
+    assert cutoff.starts_at == instant("2026-02-15T16:00:00Z")
+    assert not cutoff.advance(START + 11 * HOUR)
+    assert cutoff.advance(START + 12 * HOUR)
+    assert not cutoff.advance(START)
+    assert cutoff.starts_at == instant("2026-02-16T16:00:00Z")
 
 
 def test_a_longer_retention_brings_no_part_of_a_day_back() -> None:
-    horizon = Horizon(DEFINITIONS.calendar, 90 * DAY)
+    cutoff = RetentionCutoff(DEFINITIONS.calendar, 90 * DAY)
 
-    horizon.restore(instant("2026-02-16T16:00:00Z"))
-    horizon.advance(START)
+    cutoff.restore(instant("2026-02-16T16:00:00Z"))
+    cutoff.advance(START)
 
-    assert horizon.starts_at == instant("2026-02-16T16:00:00Z")
+    assert cutoff.starts_at == instant("2026-02-16T16:00:00Z")
 
 
 def test_in_another_time_zone_only_whole_days_are_left() -> None:
-    horizon = Horizon(DEFINITIONS.calendar, 90 * DAY)
+    cutoff = RetentionCutoff(DEFINITIONS.calendar, 90 * DAY)
 
-    horizon.restore(instant("2026-02-17T00:00:00Z"))
+    cutoff.restore(instant("2026-02-17T00:00:00Z"))
 
-    assert horizon.starts_at == instant("2026-02-17T16:00:00Z")
+    assert cutoff.starts_at == instant("2026-02-17T16:00:00Z")
 
 
 def test_a_row_and_its_day_expire_together() -> None:
@@ -118,7 +118,7 @@ def test_a_change_of_which_all_is_older_is_refused_whatever_is_held() -> None:
     )
 
     assert [(late.reason, late.change.id, late.kept_from) for late in output.late] == [
-        (REFUSED, "1", ledger.horizon.starts_at), (REFUSED, "2", ledger.horizon.starts_at),
+        (REFUSED, "1", ledger.cutoff.starts_at), (REFUSED, "2", ledger.cutoff.starts_at),
     ]  # fmt: skip
     assert (output.rows, output.panes, output.engagements) == ([], [], [])
 
@@ -135,7 +135,7 @@ def test_what_is_said_now_of_what_is_older_counts_nowhere_and_is_late() -> None:
     assert [late.change.fields for late in edited.late] == [{"outcome": "connected"}]
 
 
-def test_a_call_moved_to_before_the_horizon_leaves_its_day() -> None:
+def test_a_call_moved_to_before_the_cutoff_leaves_its_day() -> None:
     ledger = make_ledger()
     fold(ledger, a_call("1", START))
 

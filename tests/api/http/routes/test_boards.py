@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.http.routes.boards import build
+from api.http.routes.boards import board_build
 from schemas.words import language_file
 from tests.api.reading import Floor, floor_config
 
@@ -159,12 +159,12 @@ async def test_a_code_leads_a_phone_to_the_same_numbers_without_a_key(tmp_path: 
 def test_what_the_file_says_of_screens_is_part_of_what_is_served() -> None:
     def served(**screen: Any) -> str:
         scenes = [{"name": "Now", "tiles": [{"kind": "leads"}]}]
-        return build(floor_config(screens={"hall": {"scenes": scenes} | screen}))
+        return board_build(floor_config(screens={"hall": {"scenes": scenes} | screen}))
 
     other = [{"name": "Now", "tiles": [{"kind": "wins"}]}]
 
     assert served() == served()
-    assert len({served(), served(scenes=other), served(theme="light"), build(floor_config())}) == 4
+    assert len({served(), served(scenes=other), served(theme="light"), board_build(floor_config())}) == 4
 
 
 async def test_a_screen_of_which_nobody_says_what_it_shows_has_no_metric_that_is_switched_off(tmp_path: Path) -> None:

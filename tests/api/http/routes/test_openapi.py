@@ -1,15 +1,21 @@
 """The description of the api: complete, with examples and errors, and true."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.http.models import alerts, deliveries, freshness, leads, metrics
+from schemas.connectors import KINDS
+from schemas.connectors.base import ContentTypeError
+from schemas.connectors.cloud_events import BATCHED, STRUCTURED
 from schemas.records import FIELDS
+from tests.api.fakes import FakeIngest
 from tests.api.reading import Floor
 from tests.builders import change
+from tests.schemas.connectors.cases import GENERIC, NOW
 
 CONTRACT = {
     "/v1/metrics", "/v1/reps", "/v1/teams", "/v1/reps/{rep}/metrics", "/v1/reps/metrics", "/v1/teams/{team}/metrics",
@@ -20,11 +26,13 @@ CONTRACT = {
 OPEN = {"/livez", "/readyz"}
 PAIRING = {"/v1/screens/codes", "/v1/screens/codes/{code}"}
 """A screen that wants to be paired has no key yet."""
+DELIVERY = "/webhooks/{connection}"
+"""What proves itself: by its signature, not by a key."""
 
 
 @pytest.fixture
 def floor(tmp_path: Path) -> Floor:
-    return Floor(tmp_path)
+    return Floor(tmp_path, ingest=FakeIngest())
 
 
 @pytest.fixture
@@ -96,7 +104,8 @@ def test_errors_are_problem_documents(described: dict[str, Any]) -> None:
         responses = operation["responses"]
         if path in OPEN:
             continue
-        needed = {"401", "503"} if path.startswith("/board") else set() if path in PAIRING else {"401", "403", "503"}
+        has_no_scope = path.startswith("/board") or path == DELIVERY
+        needed = {"401", "503"} if has_no_scope else set() if path in PAIRING else {"401", "403", "503"}
         if path.startswith("/v1/"):  # a parameter that there is not
             needed.add("422")
         if "{" in path and "leaderboards" not in path:
@@ -116,7 +125,7 @@ def test_errors_are_problem_documents(described: dict[str, Any]) -> None:
 def test_key_is_asked_for_everywhere_but_where_the_process_is_asked_how_it_is(described: dict[str, Any]) -> None:
     for path, operation in operations(described):
         if path not in OPEN and not path.startswith("/board"):
-            assert bool(operation["security"]) == (path not in PAIRING), path
+            assert bool(operation["security"]) == (path not in {*PAIRING, DELIVERY}), path
 
 
 @pytest.mark.parametrize(
@@ -171,6 +180,23 @@ def unknown(value: Any, schema: dict[str, Any], defs: dict[str, Any] | None = No
                 yield name
             else:
                 yield from unknown(item, schema["properties"][name], defs)
+
+
+def test_each_body_that_is_described_is_taken_and_answered_as_described(described: dict[str, Any]) -> None:
+    operation = described["paths"][DELIVERY]["post"]
+    request, bodies = GENERIC.request(), operation["requestBody"]["content"]
+
+    for media in bodies:
+        GENERIC.connector().verify(replace(request, headers={**request.headers, "content-type": media}), NOW)
+
+    with pytest.raises(ContentTypeError):
+        GENERIC.connector().verify(replace(request, headers={**request.headers, "content-type": "text/xml"}), NOW)
+    assert bodies.keys() == {"application/json", STRUCTURED, BATCHED}
+    told = {status: [*answer["content"]] for status, answer in operation["responses"].items() if status < "3"}
+    own = [kind.receipt for kind in KINDS.values() if kind.receipt is not None]
+    assert told == {"202": ["application/json"]} | {
+        str(receipt.status): [receipt.content_type.partition(";")[0]] for receipt in own
+    }
 
 
 def test_an_event_names_every_kind_of_record_with_its_fields() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.words.texts import Words
+from api.words.texts import ReaderWords
 from schemas.catalogue.reading import shipped
 from schemas.config.screens import LANGUAGES
 from schemas.words import language_file
@@ -145,7 +145,7 @@ def _pattern(text: str) -> str:
 
 
 def _texts(language: str) -> set[str]:
-    words = Words(language)
+    words = ReaderWords(language)
     said = [
         text for text in [*words.texts.values(), *language_file(language)["segments"].values()] if isinstance(text, str)
     ]
@@ -159,7 +159,7 @@ async def test_every_metric_stands_there_with_what_it_counts(floor: Page) -> Non
     german = (await floor.get("/floor", headers=BROWSER | {"accept-language": "de"})).text
     everything = german.partition('id="all-metrics"')[2]
 
-    words = Words("de")
+    words = ReaderWords("de")
     for name, entry in shipped().metrics.items():
         if floor.view.catalogue.get(name) is not None and floor.view.funnel(name) is None:
             assert f">{words.metric(name, entry)}</a>" in everything, name

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.read.discretion import discretion_of, windows_of
-from api.read.making import at_once
+from api.read.piecemeal import at_once
 from api.read.subscriptions import Filter
 from tests.api.reading import Floor, floor_config
 from tests.builders import change

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.read.consumer import AT_ONCE, PRESSED_FOR, Latency, ViewConsumer
-from api.read.making import SHARE, spread
+from api.read.consumer import AT_ONCE, PRESSED_FOR, ViewConsumer
+from api.read.latency import Latency
+from api.read.piecemeal import SHARE, spread
 from api.settings import Settings
 from schemas.instants import SECOND
 from tests.api.reading import floor_config, make_view
@@ -33,7 +34,7 @@ async def test_others_have_so_much_more_time_where_they_are_pressed(
             clock[0] += seconds
             yield
 
-    monkeypatch.setattr("api.read.making.asyncio.sleep", note)
+    monkeypatch.setattr("api.read.piecemeal.asyncio.sleep", note)
     monkeypatch.setattr(loop, "time", lambda: clock[0], raising=False)
     await spread(pieces(), are_others_pressed=lambda: pressed)  # type: ignore[arg-type]
     monkeypatch.undo()

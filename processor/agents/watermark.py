@@ -27,7 +27,7 @@ of is worse than one called late by mistake."""
 log = structlog.get_logger(__name__)
 
 
-class Horizon:
+class Watermark:
     """Follows the progress of all stages, in a task of its own between `begin` and as many `end`s."""
 
     def __init__(self, deployment: Deployment, clock: Callable[[], int]) -> None:
@@ -55,7 +55,7 @@ class Horizon:
         """Somebody wants to know."""
         self._users += 1
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="horizon")
+            self._task = asyncio.create_task(self._run(), name="watermark")
 
     async def end(self) -> None:
         """Somebody does not any more; after the last one nothing is known."""
@@ -74,7 +74,7 @@ class Horizon:
                         await self._round(follower)
                         await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
             except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
-                log.warning("horizon.interrupted", error=type(error).__name__)
+                log.warning("watermark.interrupted", error=type(error).__name__)
             await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
     async def _round(self, follower: Follower) -> None:
@@ -106,7 +106,7 @@ class Horizon:
             if not behind:
                 return True
             if time.monotonic() - self._advanced_at > PATIENCE_SECONDS:
-                log.warning("horizon.forced", stage=stage, behind=behind)
+                log.warning("watermark.forced", stage=stage, behind=behind)
                 return False
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
