@@ -64,7 +64,8 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 dev: $(VENV)/developing $(CLIENT)/installed
 
 $(VENV)/developing: requirements-dev.lock | install
-	$(PIP) install --no-compile --require-hashes --no-deps --constraint requirements-dev.lock uv
+	awk '/^[^ ]/ { is_uv = /^uv==/ } is_uv' requirements-dev.lock > $(TOOLS)/uv.lock
+	$(PIP) install --no-compile --require-hashes -r $(TOOLS)/uv.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock \
 		|| $(PIP) install --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
