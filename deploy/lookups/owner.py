@@ -33,7 +33,7 @@ from processor.logs import refuse
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
+from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
@@ -275,7 +275,7 @@ class LookupProcess:
             turn.told = state
             await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
 
-    def _subscription(self, turn: _Turn, now: int) -> Subscription | None:
+    def _subscription(self, turn: _Turn, now: int) -> SubscriptionState | None:
         kept = None if turn.keeper is None else turn.keeper.subscription
         return self._streams.subscription(turn.rounds.name, now) or kept
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, SecretStr
 
-from schemas.documents.values import Currency, Duration, Model, Name
+from schemas.documents.values import Currency, DurationSetting, Model, Name
 
 MIN_SECRET = 8
 
@@ -18,7 +18,7 @@ class CallMatch(Model):
 
     other: Name = Field(alias="with")
     """The connection whose call counts: the dialler's."""
-    within: Duration
+    within: DurationSetting
     """How far apart the two may have been dialled at most."""
 
 

@@ -23,7 +23,7 @@ LeadStatus = Literal["new", "qualified", "disqualified", "converted", "customer"
 DealStatus = Literal["open", "won", "lost"]
 
 
-class Stage(Model):
+class CrmStage(Model):
     """What a stage of the CRM is."""
 
     name: str | None = Field(default=None, min_length=1, max_length=256)
@@ -35,7 +35,7 @@ class Stage(Model):
 class CrmConnection(Connection, FileMapping):
     """A connection to a CRM, whose words are its own; with how its exports are read."""
 
-    stages: dict[Word, Stage] = Field(default_factory=dict, max_length=1000)
+    stages: dict[Word, CrmStage] = Field(default_factory=dict, max_length=1000)
     """Stages of deals, by the id (or label, where the CRM has no id) that the CRM sends."""
     outcomes: dict[Word, Outcome] = Field(default_factory=dict, max_length=1000)
     """What became of calls and meetings: the CRM's id or word -> ours."""
@@ -75,7 +75,7 @@ def meanings(*layers: Mapping[str, str]) -> Meanings:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ConnectionWords:
     """What the words of one connection mean."""
 
     stages: Mapping[str, DealStatus] = field(default_factory=dict)
@@ -86,17 +86,17 @@ class Words:
     types: Meanings = Meanings()
 
 
-def words_of(
+def connection_words(
     connection: CrmConnection,
     *,
     calls: Mapping[str, str] | None = None,
     meetings: Mapping[str, str] | None = None,
     statuses: Mapping[str, str] | None = None,
     types: Mapping[str, str] | None = None,
-) -> Words:
+) -> ConnectionWords:
     """The words of a connection; the other arguments are what the vendor's mean by default."""
     said = connection.outcomes
-    return Words(
+    return ConnectionWords(
         stages={stage: entry.status for stage, entry in connection.stages.items() if entry.status is not None},
         calls=meanings(calls or {}, _of(said, _CALL_OUTCOMES)),
         meetings=meanings(meetings or {}, _of(said, _MEETING_OUTCOMES)),

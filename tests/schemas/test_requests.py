@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.requests import MOST_IN_A_FRAME, REQUESTS, Remembered, request_headers, requests_in
+from schemas.requests import MOST_IN_A_FRAME, REQUESTS, LatestByLead, request_headers, requests_in
 
 
 def nobody(_frame: bytes) -> list[str]:
@@ -44,7 +44,7 @@ def test_what_cannot_be_read_says_nothing() -> None:
 
 
 def test_the_newest_are_remembered() -> None:
-    told = Remembered(most=2)
+    told = LatestByLead(most=2)
     told.note("a", "1")
     told.note("b", "2")
     told.note("a", "3")
