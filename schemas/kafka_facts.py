@@ -41,6 +41,7 @@ from aiokafka.protocol.types import (
 
 from schemas.kafka import Address, kafka_options
 from schemas.log_marks import UNTOLD, ClusterFacts, EpochAsked, EpochEnd, Place, TopicFacts
+from schemas.topic_settings import LOOKED_AT
 
 __all__ = ["KafkaError", "KafkaFacts"]
 
@@ -124,11 +125,11 @@ class KafkaFacts:
         return found
 
     async def settings(self, names: Collection[str]) -> dict[str, Mapping[str, str | None]]:
-        """How these topics are set; those that may not be looked at are left out.
+        """How these topics are set, as far as it is judged; those that may not be looked at are left out.
 
         Raises KafkaError, OSError, TimeoutError.
         """
-        resources = [(ConfigResourceType.TOPIC, name, None) for name in sorted(names)]
+        resources = [(ConfigResourceType.TOPIC, name, LOOKED_AT) for name in sorted(names)]
         answer = await self._ask(DescribeConfigsRequest(resources))
         return {
             name: {entry[0]: entry[1] for entry in entries}

@@ -8,6 +8,7 @@ view are made here.
 import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +52,6 @@ from schemas.topics import (
 log = structlog.get_logger("api")
 
 LOOK_SECONDS = 2.0
-SETTINGS_EVERY = 15
-"""Looks from one at the settings of topics to the next."""
 _INPUTS = {**STAGE_INPUTS, "notify": NOTIFICATIONS, "acknowledge": ALERT_ACTIONS}
 """What each stage reads whose progress carries marks."""
 _MADE_ANEW = frozenset(topic.name for topic in (PANES, ROSTER, DEALS, LEAD_CLOCKS))
@@ -109,8 +108,7 @@ class LogCheck:
         """Before the first look nothing is known."""
         self._view: object = None
         self._marks: dict[Place, LogMark] = {}
-        self._looks = 0
-        self._unusable: list[str] = []
+        self._hurry = asyncio.Event()
         self._remarks: set[str] = set()
         self._lost: tuple[object, str] | None = None
         """The view that is read anew, and why."""
@@ -142,7 +140,14 @@ class LogCheck:
             except (KafkaError, OSError, TimeoutError) as error:
                 # Nothing is known meanwhile; what was so is taken to be so.
                 log.debug("log_check.interrupted", error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._hurry.wait()
+            self._hurry.clear()
+
+    def look_soon(self) -> None:
+        """Look again without waiting: something else is served from now on."""
+        self._hurry.set()
 
     async def look(self) -> None:
         """Compare once. Raises KafkaError, OSError, TimeoutError."""
@@ -160,14 +165,12 @@ class LogCheck:
         asked = asked_of(marks, facts).union(*(asked_of({each.place: each.mark}, facts) for each in stages))
         ends = await self._asking.ends(asked)
         self._judge_view(reading, positions, marks, facts, ends)
-        if self._looks % SETTINGS_EVERY == 0:
-            await self._look_at_settings(facts)
-        self._looks += 1
+        unfit = await self._look_at_settings(facts)
         losses = [each.loss(facts, ends) for each in stages]
         self._tell(
             [
                 *loss_lines(self._lasting),
-                *self._unusable,
+                *unfit,
                 *loss_lines(
                     (loss for loss, each in zip(losses, stages, strict=True) if loss and not each.is_anew), REPLAY
                 ),
@@ -176,14 +179,15 @@ class LogCheck:
             ]
         )
 
-    async def _look_at_settings(self, facts: ClusterFacts) -> None:
+    async def _look_at_settings(self, facts: ClusterFacts) -> list[str]:
+        """By which of them numbers go wrong. What is merely not advised is told to the log, once."""
         held = await self._asking.settings(list(facts.topics))
-        self._unusable = [line for name in sorted(held) for line in unusable(name, self._topic(name), held[name])]
         for name in sorted(held):
             line = remark(name, facts.topics[name].replicas, held[name], facts.brokers)
             if line is not None and line not in self._remarks:
                 self._remarks.add(line)
                 log.warning("topic.not_advised", why=line)
+        return [line for name in sorted(held) for line in unusable(name, self._topic(name), held[name])]
 
     def _topic(self, name: str) -> Topic:
         """A topic of the catalogue by its name in Kafka."""

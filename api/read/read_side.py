@@ -119,7 +119,11 @@ class ReadSide:
         """What is missing before the numbers may be believed."""
         if self.log_check is None:
             return self.consumer.problems()
-        found = [*self.consumer.problems(), *self.log_check.problems()]
+        doubts = self.log_check.problems()
+        if doubts and self._next_generation is not None:
+            # A replay has mended what contradicted the old one: nobody is to begin another one meanwhile.
+            doubts = [f"generation {self._next_generation} is read: Kafka's topics are not those of what is served now"]
+        found = [*self.consumer.problems(), *doubts]
         return found or ([] if self.log_check.has_looked else ["Kafka's topics have not been looked at yet"])
 
     @property
@@ -301,6 +305,14 @@ class ReadSide:
         self._begin_to_turn(served, config)
 
     @property
+    def _next_generation(self) -> int | None:
+        """Which one is read to be served in place of another; None: no other one is."""
+        served, wanted = self.consumer.served, self._wanted
+        if not self._is_loading or served is None or wanted is None or wanted.generation == served.generation:
+            return None
+        return wanted.generation
+
+    @property
     def _is_loading(self) -> bool:
         return self._loading is not None and not self._loading.done()
 
@@ -383,6 +395,8 @@ class ReadSide:
             self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
+            if self.log_check is not None:
+                self.log_check.look_soon()
         finally:
             await (before if self.consumer is consumer else consumer).stop()
         log.info("generation.served", generation=served.generation)

@@ -31,6 +31,7 @@ from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
+from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
@@ -42,6 +43,7 @@ from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
+from schemas.numbers import PhoneNumbers
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
@@ -85,13 +87,14 @@ def asked(config: Config) -> dict[str, CrmConnection]:
     }
 
 
-def digest_of(connections: Mapping[str, Connection]) -> str:
+def digest_of(connections: Mapping[str, Connection], numbers: PhoneNumbers) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
-        name: [connection.model_dump(mode="json", exclude={"secrets", "api"}), sorted(connection.people)]
-        for name, connection in connections.items()
+        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.zone]
+        for name, each in connections.items()
     }
-    return hashlib.blake2b(msgspec.json.encode([version("floorcast"), said], order="sorted")).hexdigest()[:32]
+    meaning = msgspec.json.encode([version("floorcast"), said], order="sorted")
+    return hashlib.blake2b(meaning, key=numbers.key).hexdigest()[:32]
 
 
 @dataclass(slots=True)
@@ -128,6 +131,7 @@ class LookupProcess:
         self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
     ) -> None:
         self._target = target
+        self._config = config
         self._all = config.connections
         self._connections = asked(config)
         self._kept = {name: each for name, each in config.connections.items() if is_kept(each)}
@@ -144,7 +148,9 @@ class LookupProcess:
         others = {name: connectors.pop(name) for name in self._all if name not in self._connections}
         broker, prefix = self._target.broker, self._target.prefix
         async with AsyncExitStack() as stack:
-            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._all), others)
+            numbers = await read_numbers(broker, prefix, self._config)
+            digest = digest_of(self._all, numbers)
+            known = Known(self._folder / "known.sqlite3", connectors, digest, others, numbers)
             stack.callback(known.close)
             writer = await stack.enter_async_context(Writer(broker))
             follower = await stack.enter_async_context(Follower(broker, DELIVERIES.full_name(prefix)))
@@ -170,7 +176,6 @@ class LookupProcess:
                 rounds = Rounds(
                     name,
                     connection,
-                    connector=connectors[name],
                     client=client,
                     known=known,
                     append=appending(writer, prefix),

@@ -14,10 +14,8 @@ from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.comparing import instants_of_news, without
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
-from processor.core.normalise import parse_delivery
 from schemas.connection_states import LimitsState
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
-from schemas.connectors.base import Connector
 from schemas.connectors.lists import Walk
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -48,7 +46,6 @@ class Rounds:
         name: str,
         connection: CrmConnection,
         *,
-        connector: Connector,
         client: Client,
         known: Known,
         append: Append,
@@ -58,7 +55,6 @@ class Rounds:
         """`append` stores deliveries; `catch_up` takes what is stored into `known`."""
         self.name = name
         self._settings = connection
-        self._connector = connector
         self._client = client
         self._source = client.source
         self._known = known
@@ -249,7 +245,7 @@ class Rounds:
                     envelope = await self._client.run(self._source.read(object.name, ids))
                 held = await self._tell(object, envelope, asked_at, begun)
                 done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
-                self._known.note_compared(self.name, noted_as, done, since - HOUR)
+                self._known.note_compared(self.name, noted_as, done, at=self._clock(), forget=since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
             goes_on = walk.goes_on(page)
@@ -322,7 +318,7 @@ class Rounds:
 
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
-        parsed = parse_delivery(delivery, {self.name: self._connector})
+        parsed = self._known.read(delivery)
         found = changed = instants_of_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
         kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)

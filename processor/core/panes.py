@@ -222,8 +222,7 @@ class PaneTable:
     def restore(self, panes: HeldPanes) -> None:
         """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
         self._panes = panes
-        for held in panes.values():
-            self._reps.update(zip(held, held, strict=True))
+        self._reps = {rep: rep for rep in set[str | None]().union(*panes.values())}
 
     def _close(self, published: dict[bytes, bytes] | None = None) -> Iterator[Message]:
         """Encode what was opened, window by window, so that few decoded panes lie beside their bytes.

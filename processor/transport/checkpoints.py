@@ -74,16 +74,23 @@ class Checkpoints:
         self.clock = clock
         self._folder = folder
         self._asking = asking
-        self._reading = threading.Lock()
+        self._making = threading.Lock()
 
     def file(self, name: str) -> SnapshotFile:
         """That of a shard, by the name of its owner."""
         return SnapshotFile(self._folder / f"{name}{_ENDING}", self._asking, self.clock)
 
     def read(self, path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Checkpoint[T]:
-        """As `read_checkpoint`, one at a time: threads that read several only take the interpreter from each other."""
-        with self._reading:
-            return read_checkpoint(path, state_of)
+        """As `read_checkpoint`; several are summed at a time, and one is made of its pieces.
+
+        Threads that do that together only take the interpreter from each other; a sum leaves it to others.
+        """
+
+        def alone(pieces: Iterator[Piece]) -> T:
+            with self._making:
+                return state_of(pieces)
+
+        return read_checkpoint(path, alone)
 
     def let_go(self, prefix: str, generation: int) -> None:
         """At the start, remove what nobody reads again: those of other generations, and what was left half written."""

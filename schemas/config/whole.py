@@ -125,7 +125,8 @@ class Config(Model):
             self._defined = with_bands(self._defined, bands)
         check_references(self, read)
         for name, connection in self.connections.items():
-            connection.knows(id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            people = (id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
+            connection.knows(people, self.organisation.timezone)
         return self
 
     @property

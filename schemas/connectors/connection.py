@@ -43,15 +43,21 @@ class Connection(Model):
     match: Match | None = None
     """Which of its calls are known from another connection already, and so count nowhere."""
     _people: frozenset[str] = PrivateAttr(frozenset())
+    _zone: str = PrivateAttr("UTC")
 
     @property
     def people(self) -> frozenset[str]:
         """The ids by which `aliases` of reps know people of this connection."""
         return self._people
 
-    def knows(self, people: Iterable[str]) -> None:
-        """Whoever has read the whole configuration says who they are."""
-        self._people = frozenset(people)
+    @property
+    def zone(self) -> str:
+        """The organisation's time zone: days that a CRM names are days of it."""
+        return self._zone
+
+    def knows(self, people: Iterable[str], zone: str) -> None:
+        """Whoever has read the whole configuration says who they are, and which zone that is."""
+        self._people, self._zone = frozenset(people), zone
 
     def remarks(self) -> dict[str, str]:
         """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""

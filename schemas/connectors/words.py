@@ -23,7 +23,7 @@ LeadStatus = Literal["new", "qualified", "disqualified", "converted", "customer"
 DealStatus = Literal["open", "won", "lost"]
 
 
-class CrmStage(Model):
+class Stage(Model):
     """What a stage of the CRM is."""
 
     name: str | None = Field(default=None, min_length=1, max_length=256)
@@ -35,7 +35,7 @@ class CrmStage(Model):
 class CrmConnection(Connection, FileMapping):
     """A connection to a CRM, whose words are its own; with how its exports are read."""
 
-    stages: dict[Word, CrmStage] = Field(default_factory=dict, max_length=1000)
+    stages: dict[Word, Stage] = Field(default_factory=dict, max_length=1000)
     """Stages of deals, by the id (or label, where the CRM has no id) that the CRM sends."""
     outcomes: dict[Word, Outcome] = Field(default_factory=dict, max_length=1000)
     """What became of calls and meetings: the CRM's id or word -> ours."""

@@ -52,13 +52,15 @@ class HubSpotConnection(CrmConnection):
     """What look-ups, back-fill and reconciliation ask."""
 
     def remarks(self) -> dict[str, str]:
-        """What signatures of version 1 and 2 are worth, and what a merge does not tell."""
+        """What signatures of version 1 and 2 are worth, and what webhooks do not tell of merges and calls."""
         found = {}
         if self.api is None:
             found["kind"] = (
                 "merged deals need a look-up, for HubSpot's webhooks do not tell what the deal that stays takes "
                 "over: without api it counts by what is said of itself"
             )
+            if self.match is not None:
+                found["match"] = "whom a call went to is known by look-ups: without api no call of webhooks matches"
         if self.legacy_signatures:
             found["legacy_signatures"] = "takes HubSpot's signatures v1 and v2, which can be sent again and forged"
         return found

@@ -66,6 +66,11 @@ class PipedriveConnection(CrmConnection):
     api: PipedriveApi | None = None
     """What look-ups, back-fill and reconciliation ask."""
 
+    def remarks(self) -> dict[str, str]:
+        """What activities do not tell."""
+        why = "Pipedrive's activities name no telephone number, so no call matches but those of files"
+        return {} if self.match is None else {"match": why}
+
 
 _TABLES: Mapping[str, Table] = {"deals": DEAL, "leads": LEAD, "users": USER}
 

@@ -51,7 +51,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
     "Calls": ("$se_module",),
     "Events": ("$se_module",),
     "Leads": ("Converted__s",),
-    "Deals": ("Probability", "Closing_Date"),
+    "Deals": ("Probability",),
 }
 """Fields beside those that the tables name."""
 _REFUSED = frozenset({400, 403, 404})

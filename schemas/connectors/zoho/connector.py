@@ -5,7 +5,9 @@ noted, and what the API answers comes as a delivery too.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -24,7 +26,7 @@ from schemas.connectors.events import (
     whole_number,
 )
 from schemas.connectors.kinds import ConnectorKind
-from schemas.connectors.tables import ReadObject, Table, version_instant
+from schemas.connectors.tables import ReadObject, Table, plain_text, version_instant
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, connection_words
 from schemas.connectors.zoho.api import ZohoSource
@@ -43,6 +45,7 @@ from schemas.connectors.zoho.objects import (
     was_made,
 )
 from schemas.instants import SECOND, format_instant
+from schemas.windows import Calendar, day_from
 
 MAX_IDS = 10_000
 _OPERATIONS = frozenset({"insert", "update", "edit", "create", "delete", "restore"})
@@ -88,6 +91,7 @@ class Zoho(CrmConnector):
         super().__init__(connection, words)
         self._tokens = [token_of(secret) for secret in connection.secrets]
         self._outcomes_field = connection.outcomes_field
+        self._calendar = Calendar(ZoneInfo(connection.zone), 0)
 
     def verify(self, request: SignedRequest, now: int) -> None:
         check_token(self._tokens, request)
@@ -143,11 +147,24 @@ class Zoho(CrmConnector):
         if stages:
             for each in ("stage", "status", "closed_at"):
                 fields.pop(each, None)
+        elif fields.get("status") in ("won", "lost") and (closed := self._closing_day(record)) is not None:
+            fields["closed_at"] = closed
         for stage, entered in stages:
             said = self._entry(stage, entered, envelope.words, parsed)
             # What a stage means may be told later: the same entry then wins by its meaning.
             yield Statement(table.record, id, entered, said, yields=0 if said["status"] else 1)
         yield Statement(table.record, id, at, fields, place=place_within(at, asked_at))
+
+    def _closing_day(self, deal: Mapping[str, Any]) -> str | None:
+        """When a deal was closed of which no history tells: a day of the organisation."""
+        value = deal.get("Closing_Date")
+        if not value:
+            return None
+        try:
+            return format_instant(self._calendar.day_start(day_from(date.fromisoformat(plain_text(value)))))
+        except (ValueError, OverflowError):
+            msg = "Closing_Date: must be a day such as 2026-03-18"
+            raise ShapeError(msg) from None
 
     def _entry(self, stage: str, entered: int, stages: Mapping[str, str], parsed: Parsed) -> dict[str, Any]:
         """A deal is closed when it enters a closing stage."""
@@ -179,7 +196,8 @@ class Zoho(CrmConnector):
 
 def _is_told(table: Table, operation: str, changed: Collection[str], said: Mapping[str, Any]) -> bool:
     """Whether a notification says all of a change: an insert does not, an update may name more than it tells."""
-    return bool(said) and operation == "update" and said.keys() >= {*changed} and not was_made(table, said)
+    is_untold = was_made(table, said) or (table is DEALS and "Closing_Date" in said)
+    return bool(said) and operation == "update" and said.keys() >= {*changed} and not is_untold
 
 
 def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -1,6 +1,9 @@
 """The api does not believe what lies on the broker: what it says, and when it reads its view anew."""
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+
+import pytest
 
 from api.read.log_check import LogCheck, ReadSoFar
 from schemas.generations import first_generation, wanted_of
@@ -9,6 +12,7 @@ from schemas.log_marks import ClusterFacts, EpochAsked, EpochEnd, LogMark, Place
 from schemas.progress import Progress
 from schemas.topics import DELIVERIES, LEDGER, PANES, TOPICS
 
+_PATIENCE_SECONDS = 60.0
 PREFIX = "t."
 SERVED = first_generation(1)
 LOG = DELIVERIES.full_name(PREFIX)
@@ -23,6 +27,7 @@ class Cluster:
         self.partitions = dict(wanted_of(PREFIX, SERVED))
         self.end: dict[Place, int] = {}
         self.changed: dict[str, dict[str, str]] = {}
+        self.on_ends: Callable[[], object] = lambda: None
 
     async def topics(self, names: Collection[str]) -> ClusterFacts:
         return ClusterFacts(
@@ -34,6 +39,7 @@ class Cluster:
         )
 
     async def ends(self, asked: Collection[EpochAsked]) -> Mapping[EpochAsked, EpochEnd]:
+        self.on_ends()
         return {each: EpochEnd(each[1], self.end.get(each[0], 100)) for each in asked}
 
     async def settings(self, names: Collection[str]) -> Mapping[str, Mapping[str, str | None]]:
@@ -167,3 +173,29 @@ async def test_settings_by_which_numbers_go_wrong_are_named() -> None:
         "topic t.deliveries: cleanup.policy is compact, wanted delete",
         "topic t.g1.panes: max.message.bytes is 1000, wanted 2162688 (floorcast topics --alter sets it)",
     ]
+
+
+async def test_settings_that_were_mended_are_seen_at_the_next_look() -> None:
+    bench = Bench()
+    bench.cluster.changed = {LOG: {"cleanup.policy": "compact"}}
+    assert await bench.looks(1)
+
+    bench.cluster.changed = {}
+
+    assert await bench.looks(1) == []
+
+
+async def test_another_generation_is_judged_once_it_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.read.log_check.LOOK_SECONDS", 3600.0)
+    bench = Bench()
+    looked = asyncio.Event()
+    bench.cluster.on_ends = looked.set
+    await bench.check.start()
+    await looked.wait()
+    looked.clear()
+
+    bench.check.look_soon()
+
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await looked.wait()
+    await bench.check.stop()

@@ -27,6 +27,7 @@ from schemas.connectors import build_connector, build_source
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
+from schemas.numbers import PhoneNumbers, compared
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from tests.builders import make_config
@@ -216,7 +217,8 @@ class World:
         assert source is not None
         connector = self.connector = build_connector(connection)
         others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
-        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others)
+        numbers = PhoneNumbers(b"key", compared(self.config.connections))
+        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others, numbers)
         self.client = await self._stack.enter_async_context(
             Client(
                 source,
@@ -229,7 +231,6 @@ class World:
         self.rounds = Rounds(
             "hub",
             connection,
-            connector=connector,
             client=self.client,
             known=self.known,
             append=self.log.append,

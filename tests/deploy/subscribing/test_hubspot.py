@@ -62,7 +62,7 @@ def test_an_alias_that_is_the_id_of_a_user_is_told_with_that_of_the_owner(crms: 
         id = str(place)
         crm.fake.owners[id] = Owner(id, place + 600, "Ana", "Lim", "a@example.com", None, 0, archived=archived)
     connection = crm.connection()
-    connection.knows(["1", "601", "2", "602", "77"])
+    connection.knows(["1", "601", "2", "602", "77"], "UTC")
 
     found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
@@ -79,7 +79,7 @@ def test_who_may_not_read_owners_is_told_so_once_and_the_rest_all_the_same(crms:
     crm.fake.lacks.add("owners")
 
     connection = crm.connection()
-    connection.knows(["601"])
+    connection.knows(["601"], "UTC")
     found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
     assert [each.words for each in found if each.is_wrong] == ["a scope is missing: the token may not read owners"]

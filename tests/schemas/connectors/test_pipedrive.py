@@ -427,3 +427,13 @@ def test_a_timestamp_in_seconds_is_read_too() -> None:
     event["meta"]["timestamp"] = 1773852090
 
     assert [change.changed_at for change in _parse(event).changes] == [_at("2026-03-18T16:41:30Z")]
+
+
+def test_a_match_is_remarked_as_no_activity_names_a_telephone_number() -> None:
+    entry = {"kind": "pipedrive", "secrets": ["user:password"]}
+    match = {"calls": {"with": "air", "within": "90s"}}
+
+    assert read_connection(entry).remarks() == {}
+    assert read_connection({**entry, "match": match}).remarks() == {
+        "match": "Pipedrive's activities name no telephone number, so no call matches but those of files"
+    }
