@@ -76,23 +76,32 @@ class MergedPanes:
     def take_pane(self, key: bytes, value: bytes | None) -> tuple[Window, str | None] | None:
         """Take a message of `panes` in: window and rep of what has changed by it, if anything has."""
         origin, rep, window = read_place(key)
-        place = self.store.place(rep)
-        is_first = window not in self.store
+        store = self.store
+        place = store.place(rep)
+        is_first = window not in store
         self._groups.note(window, rep)
         if value is None:
-            before = self.store.take_out(window, origin, place)
+            before = store.take_out(window, origin, place)
             if before is None:
                 return None
+            if window not in store:
+                self._drop_window(window)
         else:
-            before = self.store.put(window, origin, place, value)
-        self._count_windows(window, is_first=is_first)
+            before = store.put(window, origin, place, value)
+            if is_first:
+                self._windows.add(window)
         self._bulk.note(window, origin, place, before)
-        self.left_out.note(origin, rep, window, value)
-        self._forget_merged(window, rep)
-        self.revision += 1
-        self._rep_revisions[rep] = self.revision
+        # What is remembered, most often of other windows.
+        if window in self._rep_panes:
+            self._rep_panes[window].pop(rep, None)
+        if self._blocks and (block := self._blocks.get(block_of(window))) is not None:
+            for scope in self.scopes_of(window, rep):
+                block.pop(scope, None)
+        self.revision = revision = self.revision + 1
+        self._rep_revisions[rep] = revision
         if is_day(window):
-            self._day_revisions[index_of(window)] = self.revision
+            self.left_out.note(origin, rep, window, value)
+            self._day_revisions[index_of(window)] = revision
         return window, rep
 
     def take_rep(self, key: bytes, value: bytes | None) -> str | None:
@@ -148,23 +157,12 @@ class MergedPanes:
         self._blocks.clear()
         self._note_all()
 
-    def _count_windows(self, window: Window, *, is_first: bool) -> None:
-        """How many windows of a block have a pane; what was remembered of one without any goes with it."""
-        if window not in self.store:
-            self._rep_panes.pop(window, None)
-            if self._windows.drop(window):
-                self._blocks.pop(block_of(window), None)
-        elif is_first:
-            self._windows.add(window)
-
-    def _forget_merged(self, window: Window, rep: str | None) -> None:
-        self._rep_panes.get(window, {}).pop(rep, None)
-        if window not in self.store:
-            self._groups.forget(window)
-        block = self._blocks.get(block_of(window))
-        if block is not None:
-            for scope in self.scopes_of(window, rep):
-                block.pop(scope, None)
+    def _drop_window(self, window: Window) -> None:
+        """There is no pane in it any more: what was remembered of it goes with the last one."""
+        self._rep_panes.pop(window, None)
+        self._groups.forget(window)
+        if self._windows.drop(window):
+            self._blocks.pop(block_of(window), None)
 
     # ---------------------------------------------------------------- queries
 

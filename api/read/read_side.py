@@ -12,11 +12,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
-from api.read.consumer import Latency, ViewConsumer
+from api.read.consumer import ViewConsumer
 from api.read.exported_part import ExportedPart, is_part, windows_in_whole
 from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingSeries, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
+from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.piecemeal import at_once, spread

@@ -5,7 +5,7 @@ and panes.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,7 +20,7 @@ from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
-from schemas.frames import decode_changes, record_key
+from schemas.frames import changed_records, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
 from schemas.requests import requests_in
@@ -100,7 +100,7 @@ class LedgerShard(StageShard):
         self._requests = {
             key: id
             for record in records
-            for key, id in requests_in(headers_of(record), record.value or b"", _records_in).items()
+            for key, id in requests_in(headers_of(record), record.value or b"", changed_records).items()
         }
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
@@ -147,7 +147,3 @@ class LedgerShard(StageShard):
         if messages:
             place = self.deployment.topic(LATE), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (record_key(change.kind, change.id) for change in decode_changes(frame).changes)

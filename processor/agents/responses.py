@@ -5,7 +5,7 @@ is what channels are to be told, before the alerts themselves say that it was.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -24,7 +24,7 @@ from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
-from schemas.frames import EngagementFrame, decode_engagements
+from schemas.frames import EngagementFrame, decode_engagements, engaged_records
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.machine_clock import machine_clock
@@ -173,7 +173,7 @@ class ResponsesShard(StageShard):
         """Fold, hand on, write, and only then call the batch done."""
         trace = self.deployment.tracing.current
         for record in records:
-            for key, request in requests_in(headers_of(record), record.value or b"", _records_in).items():
+            for key, request in requests_in(headers_of(record), record.value or b"", engaged_records).items():
                 lead = key.partition("|")[2]
                 if request:
                     self.book.requests.note(lead, request)
@@ -260,10 +260,6 @@ class ResponsesShard(StageShard):
             found.kept += turned.kept
             found.quiet |= turned.quiet
         return found
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (each.record for each in decode_engagements(frame).engagements)
 
 
 def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes | None]]) -> set[str]:

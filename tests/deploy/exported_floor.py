@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.read.consumer import Latency
 from api.read.exposition import Picture, ResponseHistogram, WaitingSeries, render
 from api.read.goal_rows import ExportedGoals
+from api.read.latency import Latency
 from api.read.view import Scope, ScopeValues, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue.reading import shipped
