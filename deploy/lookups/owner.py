@@ -90,7 +90,7 @@ def asked(config: Config) -> dict[str, CrmConnection]:
 def digest_of(connections: Mapping[str, Connection], numbers: PhoneNumbers) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
-        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.zone]
+        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.calendar.zone.key]
         for name, each in connections.items()
     }
     meaning = msgspec.json.encode([version("floorcast"), said], order="sorted")

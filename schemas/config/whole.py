@@ -126,7 +126,7 @@ class Config(Model):
         check_references(self, read)
         for name, connection in self.connections.items():
             people = (id for rep in self.reps.values() for id in rep.aliases.get(name, ()))
-            connection.knows(people, self.organisation.timezone)
+            connection.knows(people, self.organisation.zone)
         return self
 
     @property

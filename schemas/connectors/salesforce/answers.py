@@ -14,6 +14,7 @@ from schemas.connectors.crm import place_within
 from schemas.connectors.events import ShapeError, Statement, instant_member
 from schemas.connectors.fields import FieldError
 from schemas.connectors.salesforce.api import RELATIONS, TASK_OF, TRACKED
+from schemas.connectors.salesforce.days import in_days
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.salesforce.objects import (
     EMAIL,
@@ -67,7 +68,7 @@ def salesforce_statements(
         else:
             yield replace(statement, fields=fields, place=0 if statement.yields else place)
     if name == EVENT.name and reader.outcomes_field is None:
-        yield from _held(record, id, at, asked_at)
+        yield from _held(in_days(record, reader.calendar), id, at, asked_at)
     if master is not None and record.get("IsDeleted") is True:
         # The event of the same second said that it is deleted: it is merged, and so it is not.
         yield Statement("lead", id, at + SECOND - 1, {MERGED: master}, deleted=False)

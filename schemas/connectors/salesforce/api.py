@@ -15,6 +15,7 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdelet
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schemas.connectors.asking import (
     GONE,
@@ -36,6 +37,7 @@ from schemas.connectors.asking import (
 )
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import day_told
+from schemas.connectors.salesforce.days import ALL_DAY, in_days
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -49,6 +51,7 @@ from schemas.connectors.salesforce.objects import (
 from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of, salesforce_id
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
+from schemas.windows import Calendar
 
 VERSION = "v68.0"
 """Of the API, in every path."""
@@ -67,6 +70,9 @@ _MODIFIED = "SystemModstamp"
 TASK_OF, RELATIONS, TRACKED = "$task", "$relations", "$tracked"
 """Members of a record: of a mail its Task and the people it went to; of a lead the fields whose past is kept."""
 _DUE = "due"
+_BEHIND_UTC = 36 * HOUR
+"""A whole day is written as the midnight UTC at which it begins, and ends so much later where it ends last."""
+_UTC = Calendar(ZoneInfo("UTC"), 0)
 _HELD = frozenset({"outcome"})
 """What becomes of a meeting by the clock alone, where no field names its outcome."""
 
@@ -79,7 +85,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
     TASK.name: ("TaskSubtype", "Status", "IsClosed", "CompletedDateTime"),
     VOICE_CALL.name: ("ActivityId",),
     EMAIL.name: ("Status", "MessageDate", "ReplyToEmailMessageId", "ActivityId", "CreatedById"),
-    EVENT.name: ("IsChild", "GroupEventType", "ActivityDateTime", "DurationInMinutes"),
+    EVENT.name: ("IsChild", "GroupEventType", "ActivityDateTime", "DurationInMinutes", ALL_DAY),
     LEAD.name: ("ConvertedOpportunityId",),
     OPPORTUNITY.name: ("IsClosed", "IsWon", "LastStageChangeDate"),
 }
@@ -97,8 +103,16 @@ class SalesforceSource(CrmApi):
     overlap = 5 * MINUTE
     is_exact = False
 
-    def __init__(self, *, address: str, client: Mapping[str, str], outcomes_field: str | None = None) -> None:
-        """`client`: `client_id`, `client_secret`."""
+    def __init__(
+        self,
+        *,
+        address: str,
+        client: Mapping[str, str],
+        outcomes_field: str | None = None,
+        calendar: Calendar = _UTC,
+    ) -> None:
+        """`client`: `client_id`, `client_secret`. `calendar`: the organisation's days."""
+        self._calendar = calendar
         self.address = address
         self._client = dict(client)
         self._outcomes_field = outcomes_field
@@ -270,21 +284,25 @@ class SalesforceSource(CrmApi):
         is_due = cursor is not None and cursor.startswith(_DUE)
         last = (cursor or "").removeprefix(_DUE)
         at, condition = _MODIFIED, f"{_MODIFIED} >= {_written(since)}"
+        chosen = ["Id", at]
         if is_due:
             at = "EndDateTime"
-            condition = f"{at} >= {_written(since)} AND {at} <= TOMORROW"
+            condition = f"{at} >= {_written(since - _BEHIND_UTC)} AND {at} <= TOMORROW"
+            chosen = ["Id", *(name for name in ("StartDateTime", at, ALL_DAY) if name in names)]
         parts = [condition, *([f"Id > '{last}'"] if last else []), *([_FILTERS[object]] if object in _FILTERS else [])]
-        query = f"SELECT Id, {at} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
+        query = f"SELECT {', '.join(chosen)} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
         answer = yield self._query(query)
         rows = list(rows_of(answer))
-        found = [(row["id"], instant_in(row, at)) for row in rows]
+        found = [(row["id"], _at(row, at, self._calendar)) for row in rows]
         is_more = len(rows) >= _FOUND or _is_cut(answer)
         if is_more and not rows:
             raise standing_still()
-        following = (_DUE if is_due else "") + found[-1][0] if is_more else None
+        following = (_DUE if is_due else "") + rows[-1]["id"] if is_more else None
         if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
             following = _DUE
-        return Changed(found, following, is_due=is_due)
+        if is_due:
+            found = [(id, end) for id, end in found if end >= since]
+        return Changed(found, following, is_due=is_due, first=rows[0]["id"] if rows else "")
 
     def count(self, object: str, since: int) -> Steps[int | None]:
         """By one query more."""
@@ -365,6 +383,14 @@ class SalesforceSource(CrmApi):
             lambda answer: () if answer.status in _BAD else rows_of(answer),
             lambda page: _further(page.answer.data) if _is_cut(page.answer) else None,
         )
+
+
+def _at(row: Mapping[str, Any], name: str, calendar: Calendar) -> int:
+    try:
+        return instant_in(in_days(row, calendar), name)
+    except ValueError as error:
+        msg = f"{EVENT.name}: {error}"
+        raise BadAnswerError(msg) from None
 
 
 def _is_cut(answer: CrmAnswer) -> bool:

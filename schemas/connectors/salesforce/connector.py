@@ -127,7 +127,7 @@ class Salesforce(CrmConnector):
         super().__init__(connection, words)
         self._secrets = [token_of(secret) for secret in connection.secrets]
         self._organization = connection.organization.encode()
-        self._reader = SalesforceReader(words, connection.outcomes_field)
+        self._reader = SalesforceReader(words, connection.outcomes_field, connection.calendar)
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError unless path and organisation are right, then ContentTypeError."""
@@ -238,6 +238,7 @@ def salesforce_source(connection: SalesforceConnection) -> SalesforceSource | No
         address=api.url,
         client={"client_id": api.client_id, "client_secret": api.client_secret.get_secret_value().strip()},
         outcomes_field=connection.outcomes_field,
+        calendar=connection.calendar,
     )
 
 

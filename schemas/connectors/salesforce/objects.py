@@ -223,10 +223,14 @@ def _starts_at(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"starts_at": salesforce_instant(value if value is not None else said.data.get("ActivityDateTime"))}
 
 
+def event_begin(data: Mapping[str, Any]) -> int | None:
+    """When a meeting begins, in microseconds; None: it is not told."""
+    return micros(data.get("StartDateTime") or data.get("ActivityDateTime"))
+
+
 def event_end(data: Mapping[str, Any]) -> int | None:
     """When a meeting ends, in microseconds; None: it is not told."""
-    end = micros(data.get("EndDateTime"))
-    begin = micros(data.get("StartDateTime") or data.get("ActivityDateTime"))
+    end, begin = micros(data.get("EndDateTime")), event_begin(data)
     length = data.get("DurationInMinutes")
     if end is not None or begin is None or length in (None, ""):
         return end
@@ -246,7 +250,10 @@ EVENT = Table(
         *_LEAD_AND_DEAL,
         Rule("Type", ("kind",), lambda value, said: {"kind": said.words.types.get(value) or value if value else None}),
         _instant_row("CreatedDate", "booked_at", "a reschedule books nothing anew"),
-        Rule("StartDateTime", ("starts_at",), _starts_at, also=("ActivityDateTime",)),
+        Rule(
+            "StartDateTime", ("starts_at",), _starts_at, "of an `IsAllDayEvent`: a day of the organisation",
+            ("ActivityDateTime",),
+        ),
         Rule("EndDateTime", ("ends_at",), _ends_at, also=("DurationInMinutes",)),
     ),
 )  # fmt: skip

@@ -4,12 +4,13 @@ Owns the rules that look at several members, or at more than one of our records.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement
 from schemas.connectors.fields import FieldError
+from schemas.connectors.salesforce.days import in_days, may_be_days
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.salesforce.objects import (
     DEAL_PREFIX,
@@ -32,6 +33,7 @@ from schemas.connectors.salesforce.objects import (
 from schemas.connectors.tables import ReadObject, Table, joined_name
 from schemas.connectors.words import ConnectionWords
 from schemas.instants import DAY, format_instant
+from schemas.windows import Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class SalesforceReader:
     """The rules of one connection."""
 
     words: ConnectionWords
-    outcomes_field: str | None = None
+    outcomes_field: str | None
+    calendar: Calendar
 
     def statements(
         self, name: str, id: str, data: Mapping[str, Any], at: int, parsed: Parsed, *, type: str
@@ -126,13 +129,16 @@ def _mail(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, _t
         said.parsed.want("EmailMessage", id)
 
 
-def _event(reader: SalesforceReader, table: Table, id: str, said: ReadObject, _type: str) -> Iterator[Statement]:
+def _event(reader: SalesforceReader, table: Table, id: str, said: ReadObject, type: str) -> Iterator[Statement]:
     """One meeting however many are invited, and none of the series itself."""
     data = said.data
     if flag(data.get("IsChild")) is True or str(data.get("GroupEventType")) == "3":
         yield Statement(table.record, id, said.at, deleted=True)
         return
-    fields = table.read(said)
+    if type == "UPDATE" and may_be_days(data):
+        said.parsed.want(EVENT.name, id)
+    data = in_days(data, reader.calendar)
+    fields = table.read(replace(said, data=data))
     named = reader.outcomes_field
     if named is not None:
         if named in data:

@@ -7,7 +7,6 @@ noted, and what the API answers comes as a delivery too.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -45,7 +44,7 @@ from schemas.connectors.zoho.objects import (
     was_made,
 )
 from schemas.instants import SECOND, format_instant
-from schemas.windows import Calendar, day_from
+from schemas.windows import day_from
 
 MAX_IDS = 10_000
 _OPERATIONS = frozenset({"insert", "update", "edit", "create", "delete", "restore"})
@@ -91,7 +90,7 @@ class Zoho(CrmConnector):
         super().__init__(connection, words)
         self._tokens = [token_of(secret) for secret in connection.secrets]
         self._outcomes_field = connection.outcomes_field
-        self._calendar = Calendar(ZoneInfo(connection.zone), 0)
+        self._calendar = connection.calendar
 
     def verify(self, request: SignedRequest, now: int) -> None:
         check_token(self._tokens, request)

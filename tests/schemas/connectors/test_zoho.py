@@ -3,6 +3,7 @@
 import itertools
 from copy import deepcopy
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -254,7 +255,7 @@ def test_a_deal_whose_history_is_not_told_closed_on_the_day_it_names(
     zone: str, more: dict[str, Any], closed_at: str | None
 ) -> None:
     connection = read_connection({"kind": "zoho", "secrets": list(ZOHO.secrets[:1]), **ZOHO.settings})
-    connection.knows([], zone)
+    connection.knows([], ZoneInfo(zone))
 
     record = _looked_up("Deals", "deal", connector=build_connector(connection), **more)
 
