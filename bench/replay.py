@@ -20,7 +20,7 @@ from bench.results import Bar, Result, Section
 from bench.stack import CONFIG
 from deploy.local.broker import LocalBroker
 from deploy.simulator.floor import Floor, Mix
-from processor.replay.replay import Outcome, replay, words
+from processor.replay.replay import ReplayResult, replay, words
 from processor.transport.administration import ensure_topics
 from schemas.config import load_config
 from schemas.deliveries import Delivery, encode_delivery
@@ -58,7 +58,7 @@ async def fill(bootstrap: str, events: int) -> None:
         await producer.stop()
 
 
-async def measure(bootstrap: str, config_file: Path, folder: Path) -> Outcome:
+async def measure(bootstrap: str, config_file: Path, folder: Path) -> ReplayResult:
     """Replay all of it."""
     steps: dict[str, float] = {}
 

@@ -16,7 +16,7 @@ import msgspec
 
 from deploy.cli.common import announce, columns, fail, say
 from deploy.local.target import Target
-from processor.transport.appending import Appender, Place
+from processor.transport.appending import Appender, LogPlace
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, take_progress
 from processor.transport.generations import read_served
@@ -183,7 +183,7 @@ async def put_through_again(target: Target, choice: Choice, *, wait_seconds: flo
 
     0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
     """
-    places: set[Place] = set()
+    places: set[LogPlace] = set()
     between_stages = 0
 
     def take(letter: DeadLetter) -> None:
@@ -229,13 +229,13 @@ async def put_through_again(target: Target, choice: Choice, *, wait_seconds: flo
     return ExitCode.DIFFERENCES if refused else 0
 
 
-async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place], int]:
+async def _append(target: Target, places: Collection[LogPlace]) -> tuple[set[LogPlace], int]:
     """Where they lie now, and how many are there no more.
 
     Each content once: what was put through again in vain has several letters, which must not double at each try.
     """
     contents: set[bytes] = set()
-    appended: set[Place] = set()
+    appended: set[LogPlace] = set()
     found = 0
     async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         async for message in log.read(places):
@@ -247,7 +247,7 @@ async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place]
     return appended, len(places) - found
 
 
-async def _until_passed(target: Target, places: Collection[Place]) -> None:
+async def _until_passed(target: Target, places: Collection[LogPlace]) -> None:
     done: dict[tuple[str, int], Progress] = {}
     served = await read_served(target.broker, target.prefix, 1)
     async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:

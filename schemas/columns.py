@@ -52,7 +52,7 @@ def parts_in(plan: Plan) -> frozenset[int]:
     return frozenset(cell for cell, form in plan.forms.items() if form in {Form.NUMBER, Form.DECIMAL})
 
 
-def pack(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Block | None" = None) -> bytes:
+def packed_block(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Block | None" = None) -> bytes:
     """A block of these panes, by place, and of all others of `before`; None takes one away.
 
     Raises msgspec.MsgspecError where one cannot be read.
@@ -190,7 +190,7 @@ class Block:
     )  # fmt: skip
 
     def __init__(self, buffer: Buffer) -> None:
-        """Of what `pack` made. Raises ValueError where it is shorter than it says."""
+        """Of what `packed_block` made. Raises ValueError where it is shorter than it says."""
         self.buffer = buffer
         at = 0
 

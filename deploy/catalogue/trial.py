@@ -21,7 +21,7 @@ from processor.core.ledger import Ledger
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.defined import Defined
 from schemas.catalogue.examples import Example, Given
-from schemas.catalogue.reading import Read
+from schemas.catalogue.reading import ReadDefinitions
 from schemas.config import Config
 from schemas.connectors.content import JSON
 from schemas.connectors.generic import Generic
@@ -174,7 +174,7 @@ def _config(defined: Defined, currency: str) -> Config:
             "organisation": {"name": "Example", "timezone": "UTC", "currency": currency},
             "connections": {_CONNECTION: {"kind": "generic", "secrets": [_SECRET]}},
         },
-        context=Read(defined, []),
+        context=ReadDefinitions(defined, []),
     )
 
 

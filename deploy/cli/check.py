@@ -30,7 +30,7 @@ from schemas.config import Config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.config.reading import metrics_path, sound_metrics
 from schemas.config.rules import rules_of
-from schemas.connection_states import ConnectionState, Subscription
+from schemas.connection_states import ConnectionState, SubscriptionState
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import Document, read_document
 from schemas.exit_codes import ExitCode
@@ -94,7 +94,7 @@ def _online(config: Config, settings: Settings) -> int:
     return code
 
 
-def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dict[str, Subscription]]:
+def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dict[str, SubscriptionState]]:
     """When each connection last delivered, and how their streams are, as far as a Kafka says so."""
     try:
         target = find_target(settings, None)

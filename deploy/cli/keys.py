@@ -18,7 +18,7 @@ from deploy.cli.common import announce, columns, fail, group, kafka_of, say, tar
 from deploy.local.target import Target, find_running
 from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
-from schemas.devices import AccessBook, Key
+from schemas.devices import AccessBook, HashedKey
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_duration
 from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
@@ -49,7 +49,7 @@ def create(
         key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
 
         async def add(_book: AccessBook, put: Put) -> None:
-            await put(Key(key.id, key), True)
+            await put(HashedKey(key.id, key), True)
 
         with kafka_of(target):
             run_with_book(target, add)
@@ -152,7 +152,7 @@ def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None)
             if unknown is not None and (shared is None or shared.key is None):
                 return
             unknown = None
-            await put(Key(key_id), True)
+            await put(HashedKey(key_id), True)
             left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
 
         with kafka_of(target):

@@ -25,7 +25,7 @@ from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
 from schemas.config import Config
-from schemas.connection_states import Backfill as Running
+from schemas.connection_states import BackfillState as Running
 from schemas.connectors import build_source, daily_limit
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.lists import Walk

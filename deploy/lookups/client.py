@@ -15,10 +15,10 @@ import orjson
 import structlog
 
 from deploy.lookups.pacing import LONGEST, SharedPace, backoff
-from schemas.connection_states import Limits
-from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Source, Steps
+from schemas.connection_states import LimitsState
+from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, CrmApi, NotLetInError, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
-from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
+from schemas.connectors.quotas import DailyQuota, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
 from schemas.machine_clock import machine_clock
 
@@ -67,7 +67,7 @@ class Client:
 
     def __init__(
         self,
-        source: Source,
+        source: CrmApi,
         pace: SharedPace,
         *,
         daily: int | None = None,
@@ -94,7 +94,7 @@ class Client:
         """For what may wait."""
         self.requests = 0
         """Sent so far."""
-        self.limits: Limits | None = None
+        self.limits: LimitsState | None = None
         """As the last answer that spoke of them said."""
 
     async def __aenter__(self) -> Self:
@@ -108,7 +108,7 @@ class Client:
 
         What may wait is refused while no more is left of the day than the reserve of look-ups, which may not.
         """
-        answer: Answer | None = None
+        answer: CrmAnswer | None = None
         try:
             while True:
                 ask = _following(steps, answer)
@@ -126,7 +126,7 @@ class Client:
             problem = "what is left of the day's requests is kept for look-ups"
             raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
-    async def _ask(self, ask: Ask, *, is_login: bool) -> Answer:
+    async def _ask(self, ask: Ask, *, is_login: bool) -> CrmAnswer:
         renewed = False
         problem = ""
         wait: float | None = None
@@ -137,7 +137,7 @@ class Client:
                 problem, wait = "does not answer", None
             elif response.is_success or response.status_code in ask.expected:
                 try:
-                    return Answer(response.status_code, _json(response))
+                    return CrmAnswer(response.status_code, _json(response))
                 except NotJsonError:  # a page of whoever stands in between, or cut off: it may be the next time
                     problem, wait = "answered what is not JSON", None
             else:
@@ -195,7 +195,7 @@ class Client:
             self._asks_again_at = self._clock() + round(exhausted * SECOND)
         return response
 
-    def _note_day(self, day: Day) -> None:
+    def _note_day(self, day: DailyQuota) -> None:
         self._most_left = max(self._most_left, day.left)
         is_low = day.left <= RESERVE * (day.of or self._daily or self._most_left)
         self._may_ask_again_at = self._clock() + _RESERVE_FOR if is_low else 0
@@ -222,7 +222,7 @@ class Client:
         return self.source.wait(response.status_code, response.headers, data)
 
 
-def _following(steps: Steps[_T], answer: Answer | None) -> Ask:
+def _following(steps: Steps[_T], answer: CrmAnswer | None) -> Ask:
     """What is asked next, after an answer if there was one. Raises StopIteration, BadAnswerError.
 
     What a vendor answers never ends all asking, whatever its reader took for granted.

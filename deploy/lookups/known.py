@@ -20,7 +20,7 @@ from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED, ASKED_AT, BROUGHT_BY, RECONCILIATION, Delivery, decode_delivery
 from schemas.frames import record_key
 from schemas.instants import DAY, HOUR
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.records import Record, RecordChange, decode_record
 
 _TABLES = """
@@ -81,7 +81,7 @@ class Known:
         connectors: Mapping[str, Connector],
         digest: str,
         others: Mapping[str, Connector] = MappingProxyType({}),
-        numbers: Numbers = NONE_KEPT,
+        numbers: PhoneNumbers = NONE_KEPT,
     ) -> None:
         """`digest`: of all that decides what the log means; another one than the file's, and it is made anew.
 

@@ -34,7 +34,7 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
+from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
@@ -43,7 +43,7 @@ from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
-from schemas.numbers import Numbers
+from schemas.numbers import PhoneNumbers
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
@@ -87,10 +87,10 @@ def asked(config: Config) -> dict[str, CrmConnection]:
     }
 
 
-def digest_of(connections: Mapping[str, Connection], numbers: Numbers) -> str:
+def digest_of(connections: Mapping[str, Connection], numbers: PhoneNumbers) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
-        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.zone]
+        name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.calendar.zone.key]
         for name, each in connections.items()
     }
     meaning = msgspec.json.encode([version("floorcast"), said], order="sorted")
@@ -280,7 +280,7 @@ class LookupProcess:
             turn.told = state
             await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
 
-    def _subscription(self, turn: _Turn, now: int) -> Subscription | None:
+    def _subscription(self, turn: _Turn, now: int) -> SubscriptionState | None:
         kept = None if turn.keeper is None else turn.keeper.subscription
         return self._streams.subscription(turn.rounds.name, now) or kept
 

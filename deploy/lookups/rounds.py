@@ -14,7 +14,7 @@ from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.comparing import instants_of_news, without
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
-from schemas.connection_states import Limits
+from schemas.connection_states import LimitsState
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.lists import Walk
 from schemas.connectors.words import CrmConnection
@@ -73,7 +73,7 @@ class Rounds:
         """Objects that the last round could not ask for, though the API answers of others."""
 
     @property
-    def limits(self) -> Limits | None:
+    def limits(self) -> LimitsState | None:
         """Of requests, as the API last told."""
         return self._client.limits
 

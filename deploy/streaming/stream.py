@@ -37,7 +37,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config, ConfigError, load_config
-from schemas.connectors.asking import Answer, BadAnswerError
+from schemas.connectors.asking import BadAnswerError, CrmAnswer
 from schemas.connectors.salesforce import SalesforceConnection
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
@@ -159,7 +159,7 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
         reason = "unreachable" if response.status_code >= 500 else "credentials"
         raise PubSubError(reason=reason, problem=f"{ask.path}: answered {response.status_code}: no token for api")
     try:
-        steps.send(Answer(response.status_code, orjson.loads(response.content)))
+        steps.send(CrmAnswer(response.status_code, orjson.loads(response.content)))
     except StopIteration as end:
         access: AccessToken = end.value
         return access

@@ -11,7 +11,7 @@ from deploy.subscribing.hubspot import open_hubspot
 from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
 from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
-from schemas.connection_states import Subscription
+from schemas.connection_states import SubscriptionState
 from schemas.connectors import KINDS, Connection
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.salesforce import SalesforceConnection
@@ -28,7 +28,7 @@ def look_online(
     connection: Connection,
     *,
     last_delivery_at: int | None,
-    stream: Subscription | None = None,
+    stream: SubscriptionState | None = None,
     rights: Callable[[Connection], Rights | None] = lambda _connection: None,
     opens: Opens = Asker,
 ) -> Iterator[Finding]:

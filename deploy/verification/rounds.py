@@ -17,7 +17,7 @@ from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, list_differences
 from deploy.verification.shapes import ROLLING_MINUTES, RecountedRows, Row, Rows, Window
 from schemas.instants import DAY
-from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
+from schemas.verifications import KEPT_FIRST, LEADS, Difference, WindowComparison
 
 LARGEST = 100_000
 """Records that are recounted at once: some hundred megabytes, and less than ten seconds of one core."""
@@ -103,7 +103,7 @@ def plan(
     now: int,
     records: Mapping[int, int],
     since: int,
-    found: Mapping[str, Compared],
+    found: Mapping[str, WindowComparison],
     too_large: Collection[str] = frozenset(),
     *,
     is_whole: bool = True,
@@ -142,7 +142,7 @@ def plan(
     )
 
 
-def _turn(parts: Iterable[Part], found: Mapping[str, Compared]) -> list[Part]:
+def _turn(parts: Iterable[Part], found: Mapping[str, WindowComparison]) -> list[Part]:
     """The one that has waited longest, and of those in which something was wrong the one that has waited longest."""
     waiting = sorted(parts, key=lambda part: found[part.name].at if part.name in found else 0)
     wrong = [part for part in waiting if part.name in found and found[part.name].differences]
@@ -297,11 +297,11 @@ class Suspects:
         """What is wrong."""
         return sorted(value for value, count in (self.wrong or {}).items() if count >= WRONG)
 
-    def outcome(self, name: str, at: int) -> Compared:
+    def outcome(self, name: str, at: int) -> WindowComparison:
         """What is to be said of a subject."""
         different = sum(1 for subject, _ in self.different() if subject == name)
         suspected = sum(1 for subject, _ in self.wrong or () if subject == name)
-        return Compared(name, at, different, suspected - different)
+        return WindowComparison(name, at, different, suspected - different)
 
 
 def described(values: Iterable[Value]) -> list[Difference]:

@@ -35,12 +35,12 @@ from deploy.verification.verify import (
 )
 from processor.logs import refuse
 from processor.machine import give_way, outlive_hangup
-from processor.transport.appending import Appender, Stored
+from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.kafka_refusals import what_failed
@@ -49,9 +49,9 @@ from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
     KEPT_FIRST,
     VERIFICATION_KEY,
-    Compared,
     Difference,
     Verification,
+    WindowComparison,
     decode_verification,
     encode_verification,
 )
@@ -119,7 +119,7 @@ class Verifier:
         self._log: _Log | None = None
         self._spent_before = 0
         self._last: Verification | None = None
-        self._found: dict[str, Compared] = {}
+        self._found: dict[str, WindowComparison] = {}
         """The newest comparison of everything, by name."""
         self._too_large: set[str] = set()
         """Parts of rounds that turned out to be so; or one of them would have its turn for ever."""
@@ -188,7 +188,7 @@ class Verifier:
         ]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
-        compared: dict[str, Compared] = {}
+        compared: dict[str, WindowComparison] = {}
         different: list[Value] = []
         too_large: list[str] = []
         async with self._client() as client:
@@ -207,7 +207,7 @@ class Verifier:
             verified_at=max(held.at for held in compared.values()),
             started_at=started_at,
             every=max(self._every, (REST + 1) * self._spent()),
-            definitions=digest_of(self._config),
+            definitions=definitions_digest(self._config),
             deliveries=log.reader.deliveries,
             changes=len(log.kept),
             windows=tuple(self._found[name] for name in sorted(self._found)),
@@ -218,7 +218,7 @@ class Verifier:
         await self._publish(self._last)
         return self._last
 
-    def _described_before(self, compared: Mapping[str, Compared]) -> Iterator[Difference]:
+    def _described_before(self, compared: Mapping[str, WindowComparison]) -> Iterator[Difference]:
         """What earlier rounds found in windows that this one has not looked at."""
         for first in () if self._last is None else self._last.first:
             if first.window in self._found and first.window not in compared:
@@ -227,14 +227,14 @@ class Verifier:
     async def _check_definitions(self) -> None:
         """What is served has to be derived as floorcast.yaml says now, or there would be differences that are none."""
         config = load_config(self._target.config, os.environ)
-        if digest_of(config) != digest_of(self._config):
+        if definitions_digest(config) != definitions_digest(self._config):
             await self.close()
         self._config, self._definitions = config, of_file(self._target.config)
         async with self._client() as client:
             self._compare_definitions(await fetch_freshness(client))
 
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
-        if freshness.get("definitions") != digest_of(self._config):
+        if freshness.get("definitions") != definitions_digest(self._config):
             msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
             raise VerifyError(msg, ExitCode.UNREACHABLE)
 
@@ -278,7 +278,7 @@ class Verifier:
         name = VERIFICATIONS.full_name(self._target.prefix)
         async with asyncio.timeout(SILENT_SECONDS), Follower(self._target.broker, name) as follower:
             await follower.read_to(await follower.ends(), apply)
-        return found[-1] if found and found[-1].definitions == digest_of(self._config) else None
+        return found[-1] if found and found[-1].definitions == definitions_digest(self._config) else None
 
     async def _read(self, log: "_Log") -> bool:
         """Read what is new; whether there was anything."""
@@ -299,7 +299,7 @@ class Verifier:
             return log.follower.positions != positions
 
     async def _compare(
-        self, client: httpx.AsyncClient, log: "_Log", looked_at: LookedAt, compared: dict[str, Compared]
+        self, client: httpx.AsyncClient, log: "_Log", looked_at: LookedAt, compared: dict[str, WindowComparison]
     ) -> list[Value]:
         """Look at what is served until it is right, or certainly wrong; add the outcomes, give what differs."""
         suspects = Suspects()
@@ -326,7 +326,7 @@ class Verifier:
         topic = VERIFICATIONS.full_name(self._target.prefix)
         value = encode_verification(found)
         async with Appender(self._target.broker, topic) as appender:
-            await appender.append(Stored((0, 0), VERIFICATION_KEY, value, found.verified_at // 1000, ()))
+            await appender.append(LogMessage((0, 0), VERIFICATION_KEY, value, found.verified_at // 1000, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
 from schemas.kafka_refusals import what_failed
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
@@ -174,7 +174,7 @@ class Reader:
     """Reads `deliveries` and hands over the changes in them."""
 
     def __init__(
-        self, config: Config, keep: Callable[[list[RecordChange]], None], numbers: Numbers = NONE_KEPT
+        self, config: Config, keep: Callable[[list[RecordChange]], None], numbers: PhoneNumbers = NONE_KEPT
     ) -> None:
         self._numbers = numbers
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}

@@ -22,7 +22,7 @@ from schemas.config import load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import HOUR
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 from tests.faults.stack import CONNECTION
 
 RATE = 25.0
@@ -122,7 +122,7 @@ class Load:
         return [
             change
             for post in self.taken.values()
-            for change in in_order(self._connector.parse(post.as_received(CONNECTION, at)).changes)
+            for change in with_places(self._connector.parse(post.as_received(CONNECTION, at)).changes)
         ]
 
     def _until_ending(self, flow: Iterator[Post]) -> Iterator[Post]:

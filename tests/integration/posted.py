@@ -18,7 +18,7 @@ from schemas.config import Config, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import DAY, HOUR
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 from tests.oracle import Books, recount
 
 HOSTILE = Mix(duplicates=0.20, late=0.10, edits=0.10, deletions=0.05)
@@ -125,5 +125,5 @@ class Posted:
             change
             for connection, summary, at in self._summaries
             for post in summary.taken
-            for change in in_order(connectors[connection].parse(post.as_received(connection, at)).changes)
+            for change in with_places(connectors[connection].parse(post.as_received(connection, at)).changes)
         ]

@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.simulator.known import Event
 from processor.transport.administration import add_partitions
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
@@ -122,7 +122,7 @@ async def keep_an_hour(kafka: SecuredKafka, log: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
     await admin.start()
     try:
-        assert (await alter(admin, [Difference(log, "retention.ms", None, "3600000")]))[1] == []
+        assert (await alter(admin, [SettingDifference(log, "retention.ms", None, "3600000")]))[1] == []
     finally:
         await admin.close()
 

@@ -12,7 +12,7 @@ from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
 from tests.fakes.http import Response
-from tests.fakes.salesforce import iso
+from tests.fakes.salesforce import iso, second_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -239,6 +239,22 @@ async def test_a_meeting_is_held_once_it_is_over_and_no_webhook_was_missed(world
     await world.rounds.reconcile(begun)
     assert record(world, "meeting", id).get("outcome") == "held"
     assert world.known.ever_missed("hub") == {}
+
+
+async def test_a_meeting_of_a_whole_day_is_held_once_the_day_is_over(world: SalesforceWorld) -> None:
+    day = second_of("2026-03-17T00:00:00Z")
+    whole = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "IsChild": False, "IsAllDayEvent": True}
+    id, _ = world.crm.create("Event", {**whole, "StartDateTime": iso(day), "EndDateTime": iso(day)})
+    over, begun = (day + 86_400) * SECOND, await world.rounds.reconcile(None)
+    outcomes = []
+    for at in (over - 20 * HOUR, over - 2 * HOUR, over + 10 * MINUTE):
+        world.clock.now = at
+        begun = await world.rounds.reconcile(begun)
+        outcomes.append(record(world, "meeting", id).get("outcome"))
+
+    assert outcomes == ["scheduled", "scheduled", "held"]
+    assert record(world, "meeting", id).get("ends_at") == over
+    assert world.known.ever_missed("hub") == {"meeting": 1}  # that it was made
 
 
 async def test_a_merged_lead_is_known_by_its_master_whatever_its_event_said(world: SalesforceWorld) -> None:

@@ -27,7 +27,7 @@ from schemas.connectors import build_connector, build_source
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
-from schemas.numbers import Numbers, compared
+from schemas.numbers import PhoneNumbers, compared
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from tests.builders import make_config
@@ -217,7 +217,7 @@ class World:
         assert source is not None
         connector = self.connector = build_connector(connection)
         others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
-        numbers = Numbers(b"key", compared(self.config.connections))
+        numbers = PhoneNumbers(b"key", compared(self.config.connections))
         self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others, numbers)
         self.client = await self._stack.enter_async_context(
             Client(

@@ -13,7 +13,7 @@ from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE, parse_instant
-from schemas.verifications import Compared, Difference, decode_verification
+from schemas.verifications import Difference, WindowComparison, decode_verification
 from tests.builders import make_config, make_verification
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -73,7 +73,7 @@ def test_a_round_is_told_without_values_and_ids() -> None:
         make_verification(
             make_config(),
             NOW,
-            windows=(Compared("today", NOW, 2, 1), Compared("year", NOW)),
+            windows=(WindowComparison("today", NOW, 2, 1), WindowComparison("year", NOW)),
             compared=("today",),
             first=(Difference("today", "rep", "calls_made"),),
         )
