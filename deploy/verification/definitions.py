@@ -53,7 +53,7 @@ def with_own(own: Mapping[str, Any]) -> Definitions:
 @cache
 def _shipped_document() -> Mapping[str, Any]:
     text = files("schemas").joinpath("catalogue", "metrics.yaml").read_text("utf-8")
-    found: Mapping[str, Any] = read_document(text, "metrics.yaml").value
+    found: Mapping[str, Any] = read_document(text, "metrics.yaml", is_ours=True).value
     return found
 
 

@@ -237,7 +237,7 @@ async def test_what_kafka_has_had_before_is_acknowledged_without_a_place(office:
 async def test_each_senders_messages_are_stored_once_and_in_order_whatever_the_line_does(
     office: Office, seed: int
 ) -> None:
-    chance, sends = random.Random(seed), 60
+    chance, sends = random.Random(seed), 24
     desks = [await office.desk() for _ in range(4)]
     await office.warm(desks[0])
     office.line.fate = lambda: chance.choice([LOST, BROKEN, MOVED, *[None] * 6])
