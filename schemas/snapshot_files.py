@@ -33,7 +33,7 @@ _LEFT_OVER_SECONDS = 3600.0
 """Nobody writes one for so long: whoever began it was killed."""
 
 T = TypeVar("T")
-Put = Callable[[bytes | memoryview], tuple[int, int]]
+PutBytes = Callable[[bytes | memoryview], tuple[int, int]]
 """Appends a piece; gives where it lies and how long it is."""
 IsStopped = Callable[[], bool]
 """Whether nobody waits for the file any more; asked between two pieces."""
@@ -43,7 +43,7 @@ class BadSnapshotError(Exception):
     """A file that is no whole snapshot; says why."""
 
 
-def write_file(path: Path, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
+def write_file(path: Path, magic: bytes, fill: Callable[[PutBytes], object], is_stopped: IsStopped) -> int:
     """Put a file in the place of the one before; gives its length. Raises OSError, of which one is that it is stopped.
 
     `magic`: 8 bytes that name the form of the file and of what lies in it. `fill` puts the pieces and gives the head.
@@ -88,7 +88,7 @@ def _leave_room(file: int, size: int) -> None:
         raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
-def _write(file: int, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
+def _write(file: int, magic: bytes, fill: Callable[[PutBytes], object], is_stopped: IsStopped) -> int:
     at, total = _START.size, 0
 
     def append(piece: bytes | memoryview) -> None:

@@ -11,8 +11,8 @@ import msgspec
 
 from schemas.columns import Block
 from schemas.pane_store import Contents
-from schemas.snapshot_doubts import Source
-from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, decoded, read_file, write_file
+from schemas.snapshot_doubts import SnapshotSource
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, decoded, read_file, write_file
 from schemas.windows import Window
 
 _MAGIC = b"FCVIEW\0\3"
@@ -24,7 +24,7 @@ _Places = Sequence[tuple[int, str, int, int]]
 
 
 class _Head(msgspec.Struct, frozen=True):
-    source: Source
+    source: SnapshotSource
     names: Sequence[str | None]
     blocks: _Places
     fresh: _Places
@@ -38,14 +38,14 @@ _FRESH = msgspec.msgpack.Decoder(dict[int, bytes | None])
 class Snapshot(NamedTuple):
     """A view's panes, and up to where they were read."""
 
-    source: Source
+    source: SnapshotSource
     contents: Contents
 
 
-def write_snapshot(path: Path, source: Source, is_stopped: IsStopped, *, contents: Contents) -> int:
+def write_snapshot(path: Path, source: SnapshotSource, is_stopped: IsStopped, *, contents: Contents) -> int:
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
-    def fill(put: Put) -> _Head:
+    def fill(put: PutBytes) -> _Head:
         blocks = [(window, origin, *put(block.buffer)) for window, origin, block in contents.blocks]
         # One after the other: to encode all at once would keep the interpreter from everybody else.
         fresh = [(window, origin, *put(_encode(panes))) for window, origin, panes in contents.fresh]

@@ -16,7 +16,7 @@ from schemas.windows import Window, day_window, minute_window
 LOOKS_AT_ONCE = 250
 """Numbers that one look makes: some ten milliseconds, after which others have their turn."""
 
-Pane = tuple[Window, str | None]
+WatchedPane = tuple[Window, str | None]
 
 
 class Watched(NamedTuple):
@@ -31,7 +31,7 @@ class CrossingBook(ABC):
 
     def __init__(self, floor: Floor) -> None:
         self._queue: dict[Watched, None] = {}
-        self._panes: set[Pane] = set()
+        self._panes: set[WatchedPane] = set()
         self.rebase(floor)
 
     def rebase(self, floor: Floor) -> None:
@@ -40,7 +40,7 @@ class CrossingBook(ABC):
         self._is_all_new = True
         self._looked_at: int | None = None
 
-    def note_pane(self, pane: Pane) -> None:
+    def note_pane(self, pane: WatchedPane) -> None:
         """A pane has changed."""
         if not self._is_all_new:
             self._panes.add(pane)
@@ -82,7 +82,7 @@ class CrossingBook(ABC):
         return found
 
     @abstractmethod
-    def _gather(self, panes: set[Pane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         """Queue the numbers that may be others than at the last look: these panes have changed, or everything has."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
 from schemas.alerts import GOAL, Alert, Crossing, decode_alert
 from schemas.config.goals import Goal
 from schemas.floor import Floor
@@ -60,12 +60,12 @@ class MilestoneBook(CrossingBook):
         found = {True: day_window(min(days))} if days else {}
         return self._with_levels(found, [goal.metric for goal in self._milestones.values()], now)
 
-    def note_pane(self, pane: Pane) -> None:
+    def note_pane(self, pane: WatchedPane) -> None:
         """A pane has changed."""
         if is_day(pane[0]):
             super().note_pane(pane)
 
-    def _gather(self, panes: set[Pane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         if is_all_new:
             self._queue |= dict.fromkeys(self._open)  # also of goals and people that there are no more
             self._queue |= dict.fromkeys(self._all(self._milestones))

@@ -19,12 +19,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from processor.core.alerts import SUMMARY
-from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
 from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, Alert, Crossing, decode_alert
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
-from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
+from schemas.floor import ORGANISATION, Floor, Scope, ScopeValues, rep_scope, team_scope
 from schemas.instants import MINUTE
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
 
@@ -129,7 +129,7 @@ class ThresholdBook(CrossingBook):
 
     # ---------------------------------------------------------------- looking
 
-    def _gather(self, panes: set[Pane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         is_new_minute = last is None or last // MINUTE != as_of // MINUTE
         if is_all_new:
             # Whoever has left may still have an alert.
@@ -146,7 +146,7 @@ class ThresholdBook(CrossingBook):
         if as_of != last:
             self._queue |= dict.fromkeys(self._restless)
 
-    def _touched(self, rule: _Rule, panes: set[Pane], as_of: int) -> set[Scope]:
+    def _touched(self, rule: _Rule, panes: set[WatchedPane], as_of: int) -> set[Scope]:
         inside = self._span(rule, as_of).windows()
         return {
             scope
@@ -240,7 +240,7 @@ class ThresholdBook(CrossingBook):
             found.append(self._raise(rule, key, span, values, due_at, max(now, due_at)))
         return found
 
-    def _raise(self, rule: _Rule, key: Watched, span: Span, values: Values, due_at: int, now: int) -> Alert:
+    def _raise(self, rule: _Rule, key: Watched, span: Span, values: ScopeValues, due_at: int, now: int) -> Alert:
         occasion = date_of(span.first).isoformat() if rule.has_periods else f"n{self._crossings.get(key, 0) + 1}"
         id = _alert_id(rule, key.scope, occasion)
         earlier = self._alerts.get(id)
@@ -262,7 +262,7 @@ class ThresholdBook(CrossingBook):
         )  # fmt: skip
         return self._keep(alert)
 
-    def _turn(self, alert: Alert, values: Values) -> Alert:
+    def _turn(self, alert: Alert, values: ScopeValues) -> Alert:
         crossing = alert.crossing
         if crossing is None:
             return alert
@@ -282,7 +282,7 @@ class ThresholdBook(CrossingBook):
         return alert
 
 
-def is_beyond(threshold: Threshold, values: Values) -> bool | None:
+def is_beyond(threshold: Threshold, values: ScopeValues) -> bool | None:
     """Whether a number is beyond the limit; None if there is none that says so or the contrary.
 
     Numbers are compared as they are shown, in decimals: a money's text, a ratio's shortest digits.
@@ -313,7 +313,7 @@ def _written(limit: Decimal, *, is_money: bool) -> int | float | str:
     return int(limit) if limit == limit.to_integral_value() else float(limit)
 
 
-def _number(threshold: Threshold, values: Values) -> MetricValue:
+def _number(threshold: Threshold, values: ScopeValues) -> MetricValue:
     value = values.metrics[threshold.metric]
     return values.bounds.get(threshold.metric) if value is None else value
 

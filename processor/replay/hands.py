@@ -21,15 +21,15 @@ from processor.replay.hand import (
     Older,
     Order,
     Parse,
-    Work,
-    Write,
+    ReplayWork,
+    WriteAll,
     decode_word,
     encode,
     main,
 )
 from schemas.progress import Progress
 
-Say = Callable[[str, int, int], None]
+TellProgress = Callable[[str, int, int], None]
 """Called with the name of a step, how much of it is done and how much it is."""
 
 _END_SECONDS = 5.0
@@ -42,7 +42,7 @@ class ReplayError(Exception):
 class Hands:
     """All hands of one replay. Use as an async context manager."""
 
-    def __init__(self, work: Work, say: Say) -> None:
+    def __init__(self, work: ReplayWork, say: TellProgress) -> None:
         self._work = work
         self._say = say
         self._processes: list[SpawnProcess] = []
@@ -95,7 +95,7 @@ class Hands:
             if not handed_on:
                 break
         rows = sum(done.rows for done in grouped)
-        await self._step("writing", Write(), rows)
+        await self._step("writing", WriteAll(), rows)
         self.changes += changes
         self.rows += rows
 

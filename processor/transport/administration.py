@@ -25,7 +25,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from processor.transport.rights import doing, raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.topic_settings import MIN_INSYNC, SEVERAL, remark
@@ -163,7 +163,7 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
 
 async def _compared(
     admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted], made: frozenset[str]
-) -> tuple[list[str], list[Difference]]:
+) -> tuple[list[str], list[SettingDifference]]:
     """As `_compare`, once what was made a moment ago is known to whichever broker answers.
 
     Until then one may not know such a topic, or tell of it what topics are by default.
@@ -198,7 +198,9 @@ async def _remarks(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
 _TAKEN_IN = " - floorcast replay --partitions {found} takes the new ones in"
 
 
-async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> tuple[list[str], list[Difference]]:
+async def _compare(
+    admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
+) -> tuple[list[str], list[SettingDifference]]:
     """What is wrong with the topics themselves, and with their settings."""
     problems = []
     for description in await _described(admin, list(wanted)):
@@ -225,7 +227,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
                 continue
             held = {entry[0]: entry[1] for entry in entries}
             differences += [
-                Difference(name, setting, held.get(setting), value)
+                SettingDifference(name, setting, held.get(setting), value)
                 for setting, value in wanted[name].settings.items()
                 if held.get(setting) != value
             ]
@@ -235,7 +237,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
 async def _alter(
     admin: AIOKafkaAdminClient,
     wanted: Mapping[str, _Wanted],
-    differences: Sequence[Difference],
+    differences: Sequence[SettingDifference],
     on_altered: Callable[[str], None],
 ) -> list[str]:
     """Set them, and return what is wrong besides. Raises TopicsError."""

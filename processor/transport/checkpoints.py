@@ -20,8 +20,8 @@ import structlog
 
 from schemas.instants import DAY, SECOND
 from schemas.log_marks import Asking
-from schemas.snapshot_doubts import OLDEST, Source
-from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, read_file, write_file
+from schemas.snapshot_doubts import OLDEST, SnapshotSource
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, read_file, write_file
 from schemas.snapshots import SnapshotFile
 
 _MAGIC = b"FCWORK\0\2"
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 class _Head(msgspec.Struct, frozen=True):
-    source: Source
+    source: SnapshotSource
     derived_at: int
     progress: bytes
     pieces: Sequence[tuple[str, int, int, int]]
@@ -51,7 +51,7 @@ class _Head(msgspec.Struct, frozen=True):
 _HEAD = msgspec.msgpack.Decoder(_Head)
 
 
-class Held(Protocol):
+class HeldState(Protocol):
     """What a shard holds, as of one moment."""
 
     def pieces(self) -> Iterable[Piece]: ...
@@ -61,7 +61,7 @@ class Held(Protocol):
 class Checkpoint(Generic[T]):
     """What was read from a file."""
 
-    source: Source
+    source: SnapshotSource
     derived_at: int
     """When all of it was last derived from the log (microseconds)."""
     progress: bytes
@@ -112,11 +112,11 @@ class Checkpoints:
 
 
 def write_checkpoint(
-    path: Path, source: Source, is_stopped: IsStopped, *, held: Held, progress: bytes, derived_at: int
+    path: Path, source: SnapshotSource, is_stopped: IsStopped, *, held: HeldState, progress: bytes, derived_at: int
 ) -> int:  # fmt: skip
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
-    def fill(put: Put) -> _Head:
+    def fill(put: PutBytes) -> _Head:
         return _Head(
             source, derived_at, progress, [(kind, number, *put(piece)) for kind, number, piece in held.pieces()]
         )

@@ -5,10 +5,12 @@ Owns the settings that all have in common. Each kind adds its own, with their ch
 
 from collections.abc import Iterable
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, SecretStr
 
-from schemas.documents.values import Currency, Duration, Model, Name
+from schemas.documents.values import Currency, DurationSetting, Model, Name
+from schemas.windows import Calendar
 
 MIN_SECRET = 8
 
@@ -18,7 +20,7 @@ class CallMatch(Model):
 
     other: Name = Field(alias="with")
     """The connection whose call counts: the dialler's."""
-    within: Duration
+    within: DurationSetting
     """How far apart the two may have been dialled at most."""
 
 
@@ -43,7 +45,7 @@ class Connection(Model):
     match: Match | None = None
     """Which of its calls are known from another connection already, and so count nowhere."""
     _people: frozenset[str] = PrivateAttr(frozenset())
-    _zone: str = PrivateAttr("UTC")
+    _zone: ZoneInfo = PrivateAttr(ZoneInfo("UTC"))
 
     @property
     def people(self) -> frozenset[str]:
@@ -51,11 +53,11 @@ class Connection(Model):
         return self._people
 
     @property
-    def zone(self) -> str:
-        """The organisation's time zone: days that a CRM names are days of it."""
-        return self._zone
+    def calendar(self) -> Calendar:
+        """The organisation's: days that a CRM names are days of it."""
+        return Calendar(self._zone, 0)
 
-    def knows(self, people: Iterable[str], zone: str) -> None:
+    def knows(self, people: Iterable[str], zone: ZoneInfo) -> None:
         """Whoever has read the whole configuration says who they are, and which zone that is."""
         self._people, self._zone = frozenset(people), zone
 

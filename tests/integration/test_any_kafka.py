@@ -19,9 +19,9 @@ import pytest
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.transport.administration import add_partitions
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
@@ -122,7 +122,7 @@ async def keep_an_hour(kafka: SecuredKafka, log: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
     await admin.start()
     try:
-        assert (await alter(admin, [Difference(log, "retention.ms", None, "3600000")]))[1] == []
+        assert (await alter(admin, [SettingDifference(log, "retention.ms", None, "3600000")]))[1] == []
     finally:
         await admin.close()
 
@@ -275,7 +275,7 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
         await asyncio.to_thread(floor.kill_everything)
 
 
-def call(number: int) -> Event:
+def call(number: int) -> CrmEvent:
     at = format_instant(clock())
     fields = {"rep": "ana", "direction": "outbound", "dialed_at": at}
     return {"record": "call", "id": str(number), "changed_at": at, "fields": fields}

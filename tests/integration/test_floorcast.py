@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from deploy.simulator.posting import Post
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES
@@ -98,7 +98,7 @@ async def settled(floor: FloorProcess, reader: Reader) -> None:
     await settle(reader, floor.kafka, running.prefix)
 
 
-def call(number: str, rep: str, at: int, **fields: Any) -> Event:
+def call(number: str, rep: str, at: int, **fields: Any) -> CrmEvent:
     """An outbound call of `rep`, dialled and reported at the instant."""
     return {
         "record": "call",
@@ -293,7 +293,7 @@ async def test_changed_definitions_and_retention_are_in_force_once_a_restart_is_
     await settled(floor, reader)
     log, ahead = f"{floor.running.prefix}{DELIVERIES.name}", "message.timestamp.after.max.ms"
     # As an earlier build has left it.
-    await alter_topic(floor.kafka, Difference(log, ahead, None, "3600000"))
+    await alter_topic(floor.kafka, SettingDifference(log, ahead, None, "3600000"))
     floor.stop()
     floor.configure(
         CONFIGURATION
@@ -319,7 +319,7 @@ async def test_changed_definitions_and_retention_are_in_force_once_a_restart_is_
     assert f"topic {log}: {ahead} is now {2**63 - 1}, was 3600000\n" in said
 
 
-async def alter_topic(broker: Address, difference: Difference) -> None:
+async def alter_topic(broker: Address, difference: SettingDifference) -> None:
     admin = AIOKafkaAdminClient(**kafka_options(broker))
     await admin.start()
     try:

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from processor.transport.administration import TopicsError, ensure_topics
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from schemas.instants import DAY
 from schemas.topics import DELIVERIES, PANES, Topic
 from tests.processor.transport.floor import create_topics, eventually
@@ -129,16 +129,16 @@ async def test_beside_other_partitions_settings_are_altered_as_a_replay_wants_th
 async def test_what_kafka_refuses_is_named_and_the_other_topics_are_altered(kafka: str, prefix: str) -> None:
     log, log_before = await made_earlier(kafka, DELIVERIES, prefix)
     panes, _ = await made_earlier(kafka, PANES, prefix)
-    right = Difference(panes, "segment.ms", "21600000", "3600000")
+    right = SettingDifference(panes, "segment.ms", "21600000", "3600000")
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
         altered, problems = await alter(
             admin,
             [
-                Difference(log, "retention.ms", "34560000000", "for ever"),
+                SettingDifference(log, "retention.ms", "34560000000", "for ever"),
                 right,
-                Difference(log, "retention.bytes", "-1", "1000"),
+                SettingDifference(log, "retention.bytes", "-1", "1000"),
             ],
         )
     finally:
@@ -169,6 +169,6 @@ async def test_what_kafka_refuses_is_named_and_the_other_topics_are_altered(kafk
 def test_a_line_says_what_an_alteration_deletes_or_does_not_bring_back(
     setting: str, held: str, wanted: str, effect: str
 ) -> None:
-    line = Difference("deliveries", setting, held, wanted).altered()
+    line = SettingDifference("deliveries", setting, held, wanted).altered()
 
     assert line == f"topic deliveries: {setting} is now {wanted}, was {held} - {effect}"
