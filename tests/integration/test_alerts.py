@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.collector import PATH, spans_of
@@ -53,7 +53,7 @@ def configuration(sink: str) -> Json:
     }
 
 
-def lead(name: str, at: int, **fields: Any) -> Event:
+def lead(name: str, at: int, **fields: Any) -> CrmEvent:
     return {
         "record": "lead",
         "id": name,
@@ -62,7 +62,7 @@ def lead(name: str, at: int, **fields: Any) -> Event:
     }
 
 
-def answer(name: str, at: int) -> Event:
+def answer(name: str, at: int) -> CrmEvent:
     return {
         "record": "call",
         "id": f"c-{name}",

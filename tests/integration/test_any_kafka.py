@@ -17,7 +17,7 @@ import pytest
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.transport.administration import add_partitions
 from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
@@ -279,7 +279,7 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
         await asyncio.to_thread(floor.kill_everything)
 
 
-def call(number: int) -> Event:
+def call(number: int) -> CrmEvent:
     at = format_instant(clock())
     fields = {"rep": "ana", "direction": "outbound", "dialed_at": at}
     return {"record": "call", "id": str(number), "changed_at": at, "fields": fields}

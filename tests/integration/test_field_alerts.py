@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.config import load_config
 from schemas.instants import HOUR, SECOND, format_instant
 from tests import field_cases
@@ -203,7 +203,7 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
         await eventually(is_over, "resolved at its instant")
 
         long_ago = format_instant(clock() - 3 * HOUR)
-        events: list[Event] = [
+        events: list[CrmEvent] = [
             {
                 "record": "lead", "id": f"old-{number}", "changed_at": long_ago,
                 "fields": {"rep": "s1", "received_at": long_ago, "status": "new"},

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from deploy.simulator.posting import Post
 from processor.transport.alteration import SettingDifference, alter
 from processor.transport.fetched import Fetched
@@ -99,7 +99,7 @@ async def settled(floor: FloorProcess, reader: Reader) -> None:
     await settle(reader, floor.kafka, running.prefix)
 
 
-def call(number: str, rep: str, at: int, **fields: Any) -> Event:
+def call(number: str, rep: str, at: int, **fields: Any) -> CrmEvent:
     """An outbound call of `rep`, dialled and reported at the instant."""
     return {
         "record": "call",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.transport.generations import read_served
 from schemas.generations import Served
 from schemas.instants import MINUTE, format_instant
@@ -47,7 +47,7 @@ async def post(floor: FloorProcess, first: int, count: int) -> None:
     )
 
 
-def call(number: int) -> Event:
+def call(number: int) -> CrmEvent:
     at = format_instant(clock() - MINUTE)
     return {
         "record": "call",

@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.replay.handover import pointer_owner
 from processor.transport.administration import find_generations
 from processor.transport.generations import read_served
@@ -101,12 +101,12 @@ def dial(number: int, rep: str, connection: str = "feed") -> tuple[str, bytes]:
     return connection, orjson.dumps(event)
 
 
-def lead(name: str, at: int) -> Event:
+def lead(name: str, at: int) -> CrmEvent:
     fields = {"rep": "r-1", "source": "web", "received_at": format_instant(at), "status": "new"}
     return {"record": "lead", "id": name, "changed_at": format_instant(at), "fields": fields}
 
 
-def answer(name: str, at: int) -> Event:
+def answer(name: str, at: int) -> CrmEvent:
     """A conversation: an answer by any definition."""
     fields = {
         "rep": "r-1", "lead": name, "direction": "outbound", "dialed_at": format_instant(at),

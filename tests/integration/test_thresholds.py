@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant, to_datetime
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
@@ -70,13 +70,13 @@ def configuration(sink: str) -> Json:
     }
 
 
-def call(rep: str, number: int) -> Event:
+def call(rep: str, number: int) -> CrmEvent:
     at = format_instant(clock())
     fields = {"rep": rep, "direction": "outbound", "dialed_at": at}
     return {"record": "call", "id": f"c-{rep}-{number}", "changed_at": at, "fields": fields}
 
 
-def deal(number: int, amount: str, status: str = "won") -> Event:
+def deal(number: int, amount: str, status: str = "won") -> CrmEvent:
     at = format_instant(clock())
     fields = {"rep": "r-1", "status": status, "amount": amount, "currency": "USD", "closed_at": at}
     return {"record": "deal", "id": f"d-{number}", "changed_at": at, "fields": fields}
