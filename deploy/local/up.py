@@ -21,7 +21,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -276,15 +278,19 @@ async def make_topics(
 
 async def answers_ready(url: str) -> bool:
     """Whether `/readyz` answers 200 there."""
-    import httpx  # noqa: PLC0415 - late: it takes a while, and Kafka starts meanwhile
+    return await asyncio.to_thread(_answers_ready, url)
 
-    # The environment's proxies are not meant for this machine. It is plain HTTP: to read all certificates that this
-    # machine trusts would be most of the work, ten times a second.
-    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=_READY_PROBE_SECONDS) as client:  # noqa: S501
-        try:
-            return (await client.get(f"{url}/readyz")).status_code == 200
-        except httpx.HTTPError:
-            return False
+
+def _answers_ready(url: str) -> bool:
+    # Plain HTTP on this machine, which the environment's proxies are not meant for. Any other client is long to import.
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=_READY_PROBE_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def lock_data(data: Path) -> FileLock:

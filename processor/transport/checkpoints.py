@@ -48,6 +48,9 @@ class _Head(msgspec.Struct, frozen=True):
     """What each is, the number that belongs to it, where it lies and how long it is."""
 
 
+_HEAD = msgspec.msgpack.Decoder(_Head)
+
+
 class HeldState(Protocol):
     """What a shard holds, as of one moment."""
 
@@ -126,7 +129,7 @@ def read_checkpoint(path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Che
 
     Raises BadSnapshotError, OSError.
     """
-    mapped, head = read_file(path, _MAGIC, _Head)
+    mapped, head = read_file(path, _MAGIC, _HEAD)
     pieces: Iterator[Piece] = ((kind, number, mapped[at : at + size]) for kind, number, at, size in head.pieces)
     try:
         return Checkpoint(head.source, head.derived_at, head.progress, state_of(pieces))

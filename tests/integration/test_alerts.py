@@ -23,7 +23,6 @@ from tests.sinks import HttpSink, Received
 pytestmark = [pytest.mark.kafka]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
-SEEN_SECONDS = 30.0
 LEADS = 3_000
 ENVIRONMENT = {"FLOORCAST_TRACES": "{sink}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
 

@@ -193,5 +193,5 @@ async def sampled(reader: Reader, before: dict[str, Any]) -> list[dict[str, Any]
             if found != seen[-1]:
                 seen.append(found)
                 ends = asyncio.get_running_loop().time() + 3
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.04)
     return seen
