@@ -18,6 +18,7 @@ from typing import TypeVar
 from zlib import crc32
 
 import msgspec
+from msgspec.msgpack import Decoder
 
 _START = struct.Struct("<8sQQQ")
 _CUT = "it is cut off"
@@ -117,10 +118,12 @@ def _write(file: int, magic: bytes, fill: Callable[[PutBytes], object], is_stopp
     return at
 
 
-def read_file(path: Path, magic: bytes, head: type[T]) -> tuple[memoryview, T]:
+def read_file(path: Path, magic: bytes, head: Decoder[T]) -> tuple[memoryview, T]:
     """What lies there, mapped, and its head: what nobody asks for stays on the disk.
 
-    All of it is read once, and summed. Raises BadSnapshotError, OSError.
+    All of it is read once, and summed. `head` is made before threads are that read several at once: msgspec looks at a
+    type when it is used first, and a thread that comes by meanwhile goes by half of it. Raises BadSnapshotError,
+    OSError.
     """
     with path.open("rb") as file:
         start = file.read(_START.size)
@@ -140,10 +143,10 @@ def read_file(path: Path, magic: bytes, head: type[T]) -> tuple[memoryview, T]:
     return mapped, decoded(mapped[head_at:], head)
 
 
-def decoded(piece: memoryview, form: type[T]) -> T:
+def decoded(piece: memoryview, form: Decoder[T]) -> T:
     """A piece that is msgpack. Raises BadSnapshotError."""
     try:
-        return msgspec.msgpack.decode(piece, type=form)
+        return form.decode(piece)
     except (msgspec.MsgspecError, ValueError) as error:
         msg = f"it cannot be read: {type(error).__name__}"
         raise BadSnapshotError(msg) from error

@@ -105,7 +105,7 @@ class LogCheck:
         self._lasting: list[Loss] = []
         self._problems: list[str] = []
         self.has_looked = False
-        """Before the first look nothing is known."""
+        """Before the first look at what is served nothing is known."""
         self._view: object = None
         self._marks: dict[Place, LogMark] = {}
         self._hurry = asyncio.Event()
@@ -125,8 +125,8 @@ class LogCheck:
         await self._asking.close()
 
     def problems(self) -> list[str]:
-        """Why the numbers cannot be believed; empty where they can."""
-        return self._problems
+        """Why the numbers cannot be believed; empty where they can, and before the first look at what is served."""
+        return self._problems if self.has_looked else []
 
     def ingest_problems(self) -> list[str]:
         """Why webhooks cannot be taken: their own topic is gone."""
@@ -146,7 +146,8 @@ class LogCheck:
             self._hurry.clear()
 
     def look_soon(self) -> None:
-        """Look again without waiting: something else is served from now on."""
+        """Look again without waiting: something else is served from now on, of which nothing is known yet."""
+        self.has_looked = False
         self._hurry.set()
 
     async def look(self) -> None:
@@ -166,6 +167,8 @@ class LogCheck:
         ends = await self._asking.ends(asked)
         self._judge_view(reading, positions, marks, facts, ends)
         unfit = await self._look_at_settings(facts)
+        if self._hurry.is_set():
+            return  # something else is served by now: the next look, which follows at once, is at that
         losses = [each.loss(facts, ends) for each in stages]
         self._tell(
             [

@@ -31,6 +31,10 @@ class _Head(msgspec.Struct, frozen=True):
     """What is in no block: panes by place."""
 
 
+_HEAD = msgspec.msgpack.Decoder(_Head)
+_FRESH = msgspec.msgpack.Decoder(dict[int, bytes | None])
+
+
 class Snapshot(NamedTuple):
     """A view's panes, and up to where they were read."""
 
@@ -52,14 +56,13 @@ def write_snapshot(path: Path, source: SnapshotSource, is_stopped: IsStopped, *,
 
 def read_snapshot(path: Path) -> Snapshot:
     """What lies there, mapped. Raises BadSnapshotError, OSError."""
-    mapped, head = read_file(path, _MAGIC, _Head)
+    mapped, head = read_file(path, _MAGIC, _HEAD)
     try:
         blocks = [(Window(window), origin, Block(mapped[at : at + size])) for window, origin, at, size in head.blocks]
     except ValueError as error:
         msg = "a block is shorter than it says"
         raise BadSnapshotError(msg) from error
     fresh = [
-        (Window(window), origin, decoded(mapped[at : at + size], dict[int, bytes | None]))
-        for window, origin, at, size in head.fresh
+        (Window(window), origin, decoded(mapped[at : at + size], _FRESH)) for window, origin, at, size in head.fresh
     ]
     return Snapshot(head.source, Contents(head.names, blocks, fresh))

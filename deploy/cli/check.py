@@ -16,7 +16,7 @@ from deploy.cli.common import checked_config, fail, group, say, settings_of, wit
 from deploy.cli.flags import ConfigFlag, DataFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
-from deploy.local.target import Target, find_running, find_target
+from deploy.local.target import Instance, find_running, find_target
 from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
@@ -107,7 +107,7 @@ def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dic
     return deliveries, {name: told.subscription for name, told in states.items() if told.subscription is not None}
 
 
-async def _read(target: Target) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
+async def _read(target: Instance) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
     return await read_progress(target), await read_states(target)
 
 

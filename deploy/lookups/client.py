@@ -41,7 +41,7 @@ _RESERVE_FOR = HOUR
 """So long after an answer has told that no more is left than the reserve, one that may wait asks again."""
 
 
-class ApiError(Exception):
+class CrmApiError(Exception):
     """The API cannot be asked. `reason` is a word: `unreachable`, `credentials`, `forbidden`, `limit`, `refused`."""
 
     def __init__(self, *, reason: str, problem: str, wait: float | None = None) -> None:
@@ -52,12 +52,12 @@ class ApiError(Exception):
 
 
 @contextmanager
-def of_one_object(name: str, refused: dict[str, ApiError | BadAnswerError]) -> Iterator[None]:
+def of_one_object(name: str, refused: dict[str, CrmApiError | BadAnswerError]) -> Iterator[None]:
     """Note what an API refuses to tell of one object: others may be asked for all the same. Not of the whole API."""
     try:
         yield
-    except (ApiError, BadAnswerError) as error:
-        if isinstance(error, ApiError) and error.reason not in ("forbidden", "refused"):
+    except (CrmApiError, BadAnswerError) as error:
+        if isinstance(error, CrmApiError) and error.reason not in ("forbidden", "refused"):
             raise
         refused[name] = error
 
@@ -119,12 +119,12 @@ class Client:
             found: _T = end.value
             return found
         except NotLetInError as error:
-            raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
+            raise CrmApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
 
     def _check_reserve(self) -> None:
         if (wait := self._may_ask_again_at - self._clock()) > 0:
             problem = "what is left of the day's requests is kept for look-ups"
-            raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
+            raise CrmApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
     async def _ask(self, ask: Ask, *, is_login: bool) -> CrmAnswer:
         renewed = False
@@ -152,16 +152,16 @@ class Client:
                 if not may_pass:
                     raise _refused(ask, response, is_login=is_login)
             if wait is not None and wait > _LONGEST_WAIT:
-                raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
+                raise CrmApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
                 await self._sleep(max(wait or 0.0, backoff(attempt, self._chance())))
         reason = "limit" if problem.endswith("429") else "unreachable"
-        raise ApiError(reason=reason, problem=f"{ask.path}: {problem}, {ATTEMPTS} times", wait=wait)
+        raise CrmApiError(reason=reason, problem=f"{ask.path}: {problem}, {ATTEMPTS} times", wait=wait)
 
     async def _send(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response | None:
         """The response; None: there was none. A request counts whatever becomes of it."""
         if (wait := self._asks_again_at - self._clock()) > 0:
-            raise ApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
+            raise CrmApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
         limits = {name: self._limits[name] for name in ({"", ask.pace} if ask.pace else {""}) if name in self._limits}
         while isinstance(place := self._pace.take(limits, self._clock()), int):
             # A place that is taken is free sooner than it says, once its request is answered.
@@ -236,19 +236,19 @@ def _following(steps: Steps[_T], answer: CrmAnswer | None) -> Ask:
         raise BadAnswerError(msg) from error
 
 
-def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> ApiError:
+def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> CrmApiError:
     """Of an answer that is the same however often it is asked for."""
     status = response.status_code
     if response.has_redirect_location:
         problem = f"{ask.path}: answered {status}: it lies elsewhere; is api.url right?"
-        return ApiError(reason="refused", problem=problem)
+        return CrmApiError(reason="refused", problem=problem)
     if is_login:
-        return ApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
+        return CrmApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
     if status == 401:
-        return ApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
+        return CrmApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
     if status == 403:
-        return ApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
-    return ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+        return CrmApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
+    return CrmApiError(reason="refused", problem=f"{ask.path}: answered {status}")
 
 
 def _json(response: httpx.Response) -> Any:

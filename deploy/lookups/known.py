@@ -63,7 +63,7 @@ class Pending:
     """Where that delivery lies."""
 
 
-class Message(Protocol):
+class LogValue(Protocol):
     """A message of the log."""
 
     @property
@@ -72,7 +72,7 @@ class Message(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Known:
+class KnownFile:
     """The file. Not safe for several threads or processes: whoever opens it owns it."""
 
     def __init__(
@@ -227,7 +227,7 @@ class Known:
         parsed.changes = self._numbers.hidden(delivery.connection, parsed.changes)
         return parsed
 
-    def apply(self, partition: int, records: Sequence[Message]) -> None:
+    def apply(self, partition: int, records: Sequence[LogValue]) -> None:
         """Take in more of the log: all of it, or nothing."""
         self._file.execute("BEGIN IMMEDIATE")
         newest = 0

@@ -12,7 +12,7 @@ import structlog
 
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import hook_url
-from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, State, vendor_of
+from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, WebhookState, vendor_of
 from schemas.connection_states import SubscriptionState
 from schemas.connectors.aircall import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
@@ -54,7 +54,7 @@ def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Ask
         return _of(vendor.look(url))
 
 
-def _of(states: list[State]) -> SubscriptionState:
+def _of(states: list[WebhookState]) -> SubscriptionState:
     """Of several the worst, and the instant at which the first of them ends."""
     worst = next((each.state for each in states if each.state != ACTIVE), ACTIVE)
     return SubscriptionState(

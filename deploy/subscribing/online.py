@@ -10,7 +10,7 @@ from deploy.subscribing.asking import Asker, Finding, OnlineError
 from deploy.subscribing.hubspot import open_hubspot
 from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
-from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
+from deploy.subscribing.vendors import ACTIVE, Opens, SubscribeResult, Vendor, vendor_of
 from schemas.connection_states import SubscriptionState
 from schemas.connectors import KINDS, Connection
 from schemas.connectors.hubspot.connector import HubSpotConnection
@@ -94,7 +94,7 @@ def _of_rights(found: Rights | None) -> Iterator[Finding]:
         yield Finding(f"what can be read is not known: {found.unknown}", is_wrong=True, is_away=True)
 
 
-def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> Done | None:
+def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> SubscribeResult | None:
     """Subscribe; None where it has to be done by hand. Raises OnlineError."""
     if connection.public_url is None:
         return None

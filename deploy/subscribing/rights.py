@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.lookups.client import ApiError, Client
+from deploy.lookups.client import Client, CrmApiError
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors import Connection, build_source
 from schemas.connectors.asking import BadAnswerError, CrmApi, NotSeenError
@@ -51,7 +51,7 @@ async def _ask(source: CrmApi) -> Rights:
                     found.refused.append(name)
                 except BadAnswerError as error:
                     found.unknown = f"{name}: {error}"
-                except ApiError as error:
+                except CrmApiError as error:
                     # A scope that is missing is a 401 at one vendor, a 403 or a 404 at others.
                     if error.reason not in {"forbidden", "credentials", "refused"}:
                         found.unknown = str(error)
@@ -64,5 +64,5 @@ async def _ask(source: CrmApi) -> Rights:
 
 async def _sleep(seconds: float) -> None:
     if seconds > _LONGEST_WAIT:
-        raise ApiError(reason="unreachable", problem="does not answer in time")
+        raise CrmApiError(reason="unreachable", problem="does not answer in time")
     await asyncio.sleep(seconds)

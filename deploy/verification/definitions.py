@@ -116,7 +116,7 @@ def duration(written: Any) -> int:
     return int(Fraction(text.removesuffix(unit)) * _UNITS[unit.strip()])
 
 
-def number(written: Any) -> Fraction:
+def exact_number(written: Any) -> Fraction:
     """A number as it is written, exactly."""
     return Fraction(Decimal(str(written)))
 

@@ -21,13 +21,13 @@ import httpx
 import msgspec
 import structlog
 
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
-from deploy.verification.looks import LookedAt, Standing, StillWaiting, WaitingLeads, Windows
-from deploy.verification.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
+from deploy.verification.looks import LookedAt, StandingLook, StillWaiting, WaitingLook, Windows
+from deploy.verification.rounds import LARGEST, LOOKS, Suspects, ValueAsked, described, kept_since, plan
 from deploy.verification.verify import (
-    Reader,
+    DeliveryReader,
     VerifyError,
     checked_url,
     fetch_freshness,
@@ -70,7 +70,7 @@ NICENESS = 10
 """Behind everything else, but not so far that a busy machine never lets it finish a round."""
 
 
-def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
+def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     """Run round after round until SIGTERM or SIGINT ends the process; 2 if none is possible.
 
     `every` in microseconds; `folder`: where the log is kept while the process lives.
@@ -100,7 +100,7 @@ class Verifier:
 
     def __init__(
         self,
-        target: Target,
+        target: Instance,
         *,
         url: str,
         key: str | None,
@@ -137,7 +137,7 @@ class Verifier:
 
     async def _try_round(self) -> str | None:
         try:
-            log.info("verification.done", **said_of(await self.round()))
+            log.info("verification.done", **told_of_round(await self.round()))
         except ConfigError as error:
             problem = "; ".join(error.problems)
         except (VerifyError, MissingTopicError) as error:
@@ -181,7 +181,7 @@ class Verifier:
         records = await asyncio.to_thread(log.kept.records_by_day)
         chosen = plan(started_at, records, since, self._found, self._too_large, is_whole=log.is_whole)
         looks: list[LookedAt] = [
-            Standing(log.kept, self._config, self._definitions)
+            StandingLook(log.kept, self._config, self._definitions)
             if part.is_all
             else Windows(part, log.kept, self._config, self._definitions, is_whole=log.is_whole)
             for part in chosen.parts
@@ -189,7 +189,7 @@ class Verifier:
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
         compared: dict[str, WindowComparison] = {}
-        different: list[Value] = []
+        different: list[ValueAsked] = []
         too_large: list[str] = []
         async with self._client() as client:
             for looked_at in looks:
@@ -260,8 +260,8 @@ class Verifier:
                 opened_at=now,
                 follower=follower,
                 kept=kept,
-                reader=Reader(self._config, kept.add, numbers),
-                waiting=WaitingLeads(kept, self._config, self._clock),
+                reader=DeliveryReader(self._config, kept.add, numbers),
+                waiting=WaitingLook(kept, self._config, self._clock),
                 beginnings=dict(follower.positions),
             )
 
@@ -300,7 +300,7 @@ class Verifier:
 
     async def _compare(
         self, client: httpx.AsyncClient, log: "_Log", looked_at: LookedAt, compared: dict[str, WindowComparison]
-    ) -> list[Value]:
+    ) -> list[ValueAsked]:
         """Look at what is served until it is right, or certainly wrong; add the outcomes, give what differs."""
         suspects = Suspects()
         at: dict[str, int] = {}
@@ -337,8 +337,8 @@ class _Log:
     opened_at: int
     follower: Follower
     kept: KeptChanges
-    reader: Reader
-    waiting: WaitingLeads
+    reader: DeliveryReader
+    waiting: WaitingLook
     beginnings: Mapping[int, int]
     """Partition -> the first offset when it was opened."""
     first_at: dict[int, int] = field(default_factory=dict)
@@ -350,7 +350,7 @@ class _Log:
         return not any(self.beginnings.values())
 
 
-def said_of(found: Verification) -> Mapping[str, Any]:
+def told_of_round(found: Verification) -> Mapping[str, Any]:
     """What the log says of a round: no values or ids."""
     return {
         "as_of": format_instant(found.verified_at),

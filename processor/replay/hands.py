@@ -8,9 +8,11 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Self, cast
 
+from processor.machine import survives_fork
 from processor.replay.hand import (
     Did,
     Done,
@@ -45,7 +47,7 @@ class Hands:
     def __init__(self, work: ReplayWork, say: TellProgress) -> None:
         self._work = work
         self._say = say
-        self._processes: list[SpawnProcess] = []
+        self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
         self.progress: dict[str, Progress] = {}
         """Key as in `progress` -> what was done in all passes."""
@@ -53,8 +55,11 @@ class Hands:
         self.rows = 0
 
     async def __aenter__(self) -> Self:
-        # Not forked: this process has threads and an event loop.
-        context = multiprocessing.get_context("spawn")
+        # Not forks of this process, which has threads and an event loop, but of one that has only imported what they
+        # need: most of what a replay of a short log takes would be that of each.
+        context: ForkServerContext | SpawnContext
+        context = multiprocessing.get_context("forkserver") if survives_fork() else multiprocessing.get_context("spawn")
+        context.set_forkserver_preload([main.__module__])
         for number in range(self._work.hands):
             ours, theirs = context.Pipe()
             process = context.Process(

@@ -1,8 +1,8 @@
 """Creates the topics of the catalogue, and refuses to run on topics that differ from it; deletes those of generations.
 
-Owns the comparison with what the broker has. Alters settings only where it is told to (alteration.py), and nothing as
-long as there is a difference that is never altered: a wrong cleanup policy may already have deleted something, and
-somebody has to look. Which generations are deleted is a replay's business, and where a group goes on.
+Owns the comparison with what the broker has. Alters settings only where it is told to (alteration.py), and none as
+long as there is one that is never altered: a wrong cleanup policy may already have deleted something, and somebody has
+to look. Which generations are deleted is a replay's business, and where a group goes on.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ async def ensure_topics(
     Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
 
     `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused. With
-    a difference that is never altered nothing is.
+    one that is never altered none is.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
     `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
@@ -92,11 +92,12 @@ async def ensure_topics(
         problems, differences = await _compared(admin, wanted, made=frozenset(missing))
         for remark in await _remarks(admin, wanted):
             on_remark(remark)
-        for_good = problems or not all(each.can_be_altered for each in differences)
-        if differences and not for_good and on_altered is not None:
-            await _alter(admin, wanted, differences, on_altered)
-        elif problems or differences:
-            advice = "" if for_good else " (floorcast topics --alter sets it)"
+        can_be_altered = all(each.can_be_altered for each in differences)
+        if differences and can_be_altered and on_altered is not None:
+            # Also beside other partitions: a replay, which takes those in, wants the settings right first.
+            problems, differences = await _alter(admin, wanted, differences, on_altered), []
+        if problems or differences:
+            advice = " (floorcast topics --alter sets it)" if can_be_altered else ""
             raise TopicsError(sorted([*problems, *(f"{each}{advice}" for each in differences)]))
         return missing
 
@@ -238,7 +239,8 @@ async def _alter(
     wanted: Mapping[str, _Wanted],
     differences: Sequence[SettingDifference],
     on_altered: Callable[[str], None],
-) -> None:
+) -> list[str]:
+    """Set them, and return what is wrong besides. Raises TopicsError."""
     altered, refused = await alter(admin, differences)
     for each in altered:
         on_altered(each.altered())
@@ -247,8 +249,8 @@ async def _alter(
     # A broker answers with the new settings only after a moment, and the worker that starts next asks for them.
     for _ in range(SETTLING_TRIES):
         problems, left = await _compare(admin, wanted)
-        if not problems and not left:
-            return
+        if not left:
+            return problems
         await asyncio.sleep(SETTLING_SECONDS)
     raise TopicsError(sorted([*problems, *map(str, left)]))
 

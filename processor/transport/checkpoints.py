@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from processor.core.ledger_state import Piece
 from schemas.instants import DAY, SECOND
 from schemas.log_marks import Asking
 from schemas.snapshot_doubts import OLDEST, SnapshotSource
@@ -36,7 +37,6 @@ DERIVED_AT_MOST = 7 * DAY
 
 log = structlog.get_logger(__name__)
 
-Piece = tuple[str, int, bytes | memoryview]
 T = TypeVar("T")
 
 
@@ -46,6 +46,9 @@ class _Head(msgspec.Struct, frozen=True):
     progress: bytes
     pieces: Sequence[tuple[str, int, int, int]]
     """What each is, the number that belongs to it, where it lies and how long it is."""
+
+
+_HEAD = msgspec.msgpack.Decoder(_Head)
 
 
 class HeldState(Protocol):
@@ -126,7 +129,7 @@ def read_checkpoint(path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Che
 
     Raises BadSnapshotError, OSError.
     """
-    mapped, head = read_file(path, _MAGIC, _Head)
+    mapped, head = read_file(path, _MAGIC, _HEAD)
     pieces: Iterator[Piece] = ((kind, number, mapped[at : at + size]) for kind, number, at, size in head.pieces)
     try:
         return Checkpoint(head.source, head.derived_at, head.progress, state_of(pieces))

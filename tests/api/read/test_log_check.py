@@ -191,11 +191,18 @@ async def test_another_generation_is_judged_once_it_is_served(monkeypatch: pytes
     looked = asyncio.Event()
     bench.cluster.on_ends = looked.set
     await bench.check.start()
+    bench.cluster.changed = {LOG: {"cleanup.policy": "compact"}}
     await looked.wait()
+    while not bench.check.problems():
+        await asyncio.sleep(0)
     looked.clear()
 
     bench.check.look_soon()
 
+    assert not bench.check.has_looked
+    assert bench.check.problems() == []  # they were of the one before
     async with asyncio.timeout(_PATIENCE_SECONDS):
         await looked.wait()
+        while not bench.check.problems():
+            await asyncio.sleep(0)
     await bench.check.stop()

@@ -12,7 +12,7 @@ from deploy.verification.rounds import (
     SPAN,
     STANDING,
     Judged,
-    Plan,
+    RoundPlan,
     Suspects,
     described,
     judge,
@@ -37,7 +37,7 @@ EVERY_ROUND = {"5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "7d
 STANDS = {subject.name for subject in STANDING.subjects}
 
 
-def looked_at(chosen: Plan) -> list[str]:
+def looked_at(chosen: RoundPlan) -> list[str]:
     return [subject.name for part in chosen.parts for subject in part.subjects]
 
 
