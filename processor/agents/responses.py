@@ -17,7 +17,8 @@ from processor.agents.stage import Deployment, StageShard
 from processor.agents.watermark import Watermark
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
-from processor.core.groups import Groups, GroupsOutput
+from processor.core.groups import Groups
+from processor.core.groups_output import GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue

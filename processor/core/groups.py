@@ -9,7 +9,6 @@ after recovery. Does no I/O.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
 from typing import Final
@@ -19,6 +18,7 @@ from processor.core.bounds import SEPARATOR
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, is_copy, is_shown
+from processor.core.groups_output import GroupsOutput
 from processor.core.joining import is_news
 from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
@@ -42,33 +42,6 @@ PART = 1_000
 
 _NO_KEY: Final = "a key is not UTF-8"
 _SEPARATOR: Final = SEPARATOR.encode()  # no id holds it: ids are printable
-
-
-@dataclass(slots=True)
-class GroupsOutput:
-    """What a batch has changed."""
-
-    rows: list[Message] = field(default_factory=list)
-    panes: list[Message] = field(default_factory=list)
-    clocks: list[Message] = field(default_factory=list)
-    engagements: list[Engagement] = field(default_factory=list)
-    """For the roots of leads of ours that were merged."""
-    expired: list[str] = field(default_factory=list)
-    """Leads whose groups are gone: nothing is kept of them any more."""
-    duplicates: int = 0
-    """Engagements that said nothing new."""
-    refused: int = 0
-    """Records that a group has not taken, or had to let go, because it is full."""
-
-    def add(self, part: "GroupsOutput") -> None:
-        """What another part of the same batch has changed, after this one."""
-        self.rows += part.rows
-        self.panes += part.panes
-        self.clocks += part.clocks
-        self.engagements += part.engagements
-        self.expired += part.expired
-        self.duplicates += part.duplicates
-        self.refused += part.refused
 
 
 Work = Callable[[GroupsOutput], None]
