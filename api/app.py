@@ -267,9 +267,9 @@ def main(settings: Settings) -> int:
     """Run the api until SIGTERM or SIGINT. Exit code 0, or 2 with a line that says what is wrong."""
     configure_logs()
     # What the imports made lives as long as the process: the collector need not look at it again and again.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()  # the command line has turned it off while it imported
     try:
         config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)

@@ -167,6 +167,8 @@ FLINK = "Flink"
 STREAMS = "Kafka Streams, 1 thread"
 FAUST = "Faust"
 AIOKAFKA = "aiokafka"
+CORE = "floorcast's pure core"
+MORE_MEASURES = "the same with 40 more measures"
 
 CONTENDERS = (
     Contender(
@@ -219,13 +221,22 @@ CONTENDERS = (
         "confluent", "confluent-kafka", "consume and decode, nothing else", Input.JSON, _limit("confluent"),
     ),
     Contender(
-        "core", "floorcast's pure core", "frames in memory → encoded panes and rows, no Kafka", Input.FILE,
+        "core", CORE, "frames in memory → encoded panes and rows, no Kafka", Input.FILE,
         _module(
             "bench.peers.floorcast_core", lambda place: place.input, lambda place: str(place.folder / "panes")
         ),
     ),
     Contender(
-        "core-python", "the same, not compiled", "what is done where there is no C compiler", Input.FILE,
+        "core-more", MORE_MEASURES, "a user's own, half on calls and half on mails", Input.FILE,
+        _module(
+            "bench.peers.floorcast_core",
+            lambda place: place.input,
+            lambda place: str(place.folder / "panes"),
+            lambda _: "more",
+        ),
+    ),
+    Contender(
+        "core-python", "the core, not compiled", "what is done where there is no C compiler", Input.FILE,
         _module(
             "bench.peers.floorcast_core",
             lambda place: place.input,

@@ -15,9 +15,11 @@ from bench.contenders import (
     AIOKAFKA,
     CONNECTION,
     CONTENDERS,
+    CORE,
     FAUST,
     FLINK,
     LEDGER,
+    MORE_MEASURES,
     PARTITIONS,
     STREAMS,
     WHOLE,
@@ -43,6 +45,7 @@ BARS = {
         Bar(AIOKAFKA, at_least=0.4),
     ],
     WHOLE: [Bar(STREAMS, at_least=1)],
+    MORE_MEASURES: [Bar(CORE, at_least=0.6)],
 }
 
 TEXT = f"""\

@@ -65,7 +65,23 @@ class EngagementFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     engagements: list[Engagement]
 
 
+class _Named(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a change begins."""
+
+    kind: str
+    id: str
+
+
+class _Placed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How an engagement begins."""
+
+    group: str
+    record: str
+
+
 _encode = msgspec.msgpack.Encoder().encode
+_read_named = msgspec.msgpack.Decoder(tuple[list[_Named]]).decode
+_read_placed = msgspec.msgpack.Decoder(tuple[int, int, list[_Placed]]).decode
 _read_changes = msgspec.msgpack.Decoder(ChangeFrame).decode
 _read_change = msgspec.msgpack.Decoder(RecordChange).decode
 _read_engagements = msgspec.msgpack.Decoder(EngagementFrame).decode
@@ -112,6 +128,16 @@ def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row)
             raise DamagedError(msg)
         check(engagement.row)
     return found
+
+
+def changed_records(frame: bytes) -> Iterator[str]:
+    """The key of the record of each change in a frame, unchecked and in a fraction of the time that all of it takes."""
+    return (record_key(change.kind, change.id) for change in _read_named(frame)[0])
+
+
+def engaged_records(frame: bytes) -> Iterator[str]:
+    """The same of engagements."""
+    return (engagement.record for engagement in _read_placed(frame)[2])
 
 
 _NOT_UTF_8 = "a text is not UTF-8"

@@ -21,12 +21,13 @@ class LeftOut:
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self._held: dict[int, dict[tuple[Window, str | None, str], int]] = {cell: {} for cell in _noted_cells(metrics)}
+        self._named = [(written_name(cell), cell, held) for cell, held in self._held.items()]
 
     def note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
         """A pane has come (None: is gone); only one that says something of this is decoded."""
         if is_day(window):
-            for cell, held in self._held.items():
-                if value is not None and written_name(cell) in value:
+            for name, cell, held in self._named:
+                if value is not None and name in value:
                     held[window, rep, origin] = pane_or_nothing(value).get(cell, 0)
                 elif held:
                     held.pop((window, rep, origin), None)

@@ -17,7 +17,7 @@ from schemas.config.rules import rules_of
 from schemas.group_panes import GroupPanes, has_many
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
-from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
+from schemas.levels import Levels, PeriodEnd, beginning_of, end_of, is_after
 from schemas.pane_store import Contents, PaneStore, read_place
 from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, merge, pane_key
 from schemas.people import Roster
@@ -59,7 +59,7 @@ class MergedPanes:
         self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
         self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of, self._rep_pane)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
-        self._damaged: tuple[tuple[Span, Instant, int, int] | None, dict[str | None, int]] = None, {}
+        self._damaged: tuple[tuple[Span, PeriodEnd, int, int] | None, dict[str | None, int]] = None, {}
         """Teams, and the organisation, of which something cannot be read, as of a span, its end and two revisions."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows = Pieces()
@@ -68,7 +68,7 @@ class MergedPanes:
         self._rep_days = RepDays(config, plan, self.calendar)
         self._rep_day_panes: dict[tuple[Scope, Day, Day], Pane] = {}
         """What people and days come to, until the roster changes."""
-        self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
+        self._level_panes: dict[tuple[Scope, Span, PeriodEnd, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
 
     # ---------------------------------------------------------------- messages in
@@ -76,23 +76,32 @@ class MergedPanes:
     def take_pane(self, key: bytes, value: bytes | None) -> tuple[Window, str | None] | None:
         """Take a message of `panes` in: window and rep of what has changed by it, if anything has."""
         origin, rep, window = read_place(key)
-        place = self.store.place(rep)
-        is_first = window not in self.store
+        store = self.store
+        place = store.place(rep)
+        is_first = window not in store
         self._groups.note(window, rep)
         if value is None:
-            before = self.store.take_out(window, origin, place)
+            before = store.take_out(window, origin, place)
             if before is None:
                 return None
+            if window not in store:
+                self._drop_window(window)
         else:
-            before = self.store.put(window, origin, place, value)
-        self._count_windows(window, is_first=is_first)
+            before = store.put(window, origin, place, value)
+            if is_first:
+                self._windows.add(window)
         self._bulk.note(window, origin, place, before)
-        self.left_out.note(origin, rep, window, value)
-        self._forget_merged(window, rep)
-        self.revision += 1
-        self._rep_revisions[rep] = self.revision
+        # What is remembered, most often of other windows.
+        if window in self._rep_panes:
+            self._rep_panes[window].pop(rep, None)
+        if self._blocks and (block := self._blocks.get(block_of(window))) is not None:
+            for scope in self.scopes_of(window, rep):
+                block.pop(scope, None)
+        self.revision = revision = self.revision + 1
+        self._rep_revisions[rep] = revision
         if is_day(window):
-            self._day_revisions[index_of(window)] = self.revision
+            self.left_out.note(origin, rep, window, value)
+            self._day_revisions[index_of(window)] = revision
         return window, rep
 
     def take_rep(self, key: bytes, value: bytes | None) -> str | None:
@@ -148,23 +157,12 @@ class MergedPanes:
         self._blocks.clear()
         self._note_all()
 
-    def _count_windows(self, window: Window, *, is_first: bool) -> None:
-        """How many windows of a block have a pane; what was remembered of one without any goes with it."""
-        if window not in self.store:
-            self._rep_panes.pop(window, None)
-            if self._windows.drop(window):
-                self._blocks.pop(block_of(window), None)
-        elif is_first:
-            self._windows.add(window)
-
-    def _forget_merged(self, window: Window, rep: str | None) -> None:
-        self._rep_panes.get(window, {}).pop(rep, None)
-        if window not in self.store:
-            self._groups.forget(window)
-        block = self._blocks.get(block_of(window))
-        if block is not None:
-            for scope in self.scopes_of(window, rep):
-                block.pop(scope, None)
+    def _drop_window(self, window: Window) -> None:
+        """There is no pane in it any more: what was remembered of it goes with the last one."""
+        self._rep_panes.pop(window, None)
+        self._groups.forget(window)
+        if self._windows.drop(window):
+            self._blocks.pop(block_of(window), None)
 
     # ---------------------------------------------------------------- queries
 
@@ -374,7 +372,7 @@ class MergedPanes:
             return [scope]
         return [rep_scope(rep) for rep in self.roster.ever_in(scope.id) if self.roster.team_on(rep, day) == scope.id]
 
-    def _after(self, at: Instant) -> Iterator[Span]:
+    def _after(self, at: PeriodEnd) -> Iterator[Span]:
         """The stored windows after an instant, each once: the rest of its day, and the days after it."""
         if at.minute is not None:
             last = self.calendar.day_start(at.day + 1) // MINUTE - 1

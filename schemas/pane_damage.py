@@ -58,10 +58,11 @@ class Damage:
 
     def mend(self, window: Window, origin: str, place: int) -> None:
         """Another one takes its place, or none does."""
-        if not self.has(window, origin, place):
+        held = self._in.get(window)
+        if held is None or (origin, place) not in held:
             return
-        self._in[window].discard((origin, place))
-        if not self._in[window]:
+        held.discard((origin, place))
+        if not held:
             del self._in[window]
         own = self._of[place]
         own[window] -= 1

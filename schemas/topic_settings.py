@@ -8,28 +8,30 @@ from collections.abc import Mapping
 
 from schemas.topics import MAX_MESSAGE, Topic
 
+POLICY = "cleanup.policy"
+LARGEST = "max.message.bytes"
 MIN_INSYNC = "min.insync.replicas"
+LOOKED_AT = (POLICY, LARGEST, MIN_INSYNC)
+"""All that is judged here."""
 SEVERAL = 3
 """From so many brokers on a topic should have more than one copy."""
 
-Settings = Mapping[str, str | None]
+TopicSettings = Mapping[str, str | None]
 
 
-def unusable(name: str, topic: Topic, held: Settings) -> list[str]:
+def unusable(name: str, topic: Topic, held: TopicSettings) -> list[str]:
     """Settings by which numbers go wrong: what is deleted that has to stay, or refused that has to be taken."""
     found = []
     policy = "compact" if topic.compacted else "delete"
-    if held.get("cleanup.policy") != policy:
-        found.append(f"topic {name}: cleanup.policy is {held.get('cleanup.policy')}, wanted {policy}")
-    size = held.get("max.message.bytes")
+    if held.get(POLICY) != policy:
+        found.append(f"topic {name}: {POLICY} is {held.get(POLICY)}, wanted {policy}")
+    size = held.get(LARGEST)
     if size is not None and int(size) < MAX_MESSAGE:
-        found.append(
-            f"topic {name}: max.message.bytes is {size}, wanted {MAX_MESSAGE} (floorcast topics --alter sets it)"
-        )
+        found.append(f"topic {name}: {LARGEST} is {size}, wanted {MAX_MESSAGE} (floorcast topics --alter sets it)")
     return found
 
 
-def remark(name: str, copies: int, held: Settings, brokers: int) -> str | None:
+def remark(name: str, copies: int, held: TopicSettings, brokers: int) -> str | None:
     """What a cluster of several brokers could do better, if it could."""
     if brokers < SEVERAL:
         return None

@@ -18,7 +18,7 @@ from schemas.money import in_money
 
 Json = dict[str, Any]
 
-Key = tuple[int, str]
+ListKey = tuple[int, str]
 
 
 class Win(NamedTuple):
@@ -27,7 +27,7 @@ class Win(NamedTuple):
     at: int
     row: Json
 
-    def key(self) -> Key:
+    def key(self) -> ListKey:
         """Where it stands in a list: the newest first; of equals by name."""
         return -self.at, self.row["win"]
 

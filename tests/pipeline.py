@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
-from processor.core.batch import Batch, new_batch
+from processor.core.batch import ChangesReceived, new_batch, row_check
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -45,6 +45,7 @@ class Pipeline:
         self.log_at = 0
         self.late: list[LateChange] = []
         self._definitions = definitions_of(config)
+        self._check = row_check()
         self._start()
 
     def _start(self) -> None:
@@ -62,7 +63,7 @@ class Pipeline:
                 for part in batch.parts(self.ledgers[p].cutoff.at):
                     self._fold(p, part)
 
-    def _fold(self, p: int, batch: Batch) -> None:
+    def _fold(self, p: int, batch: ChangesReceived) -> None:
         self.log_at = max(self.log_at, batch.newest_at)
         for output in self.ledgers[p].fold_parts(batch, self.log_at):
             self._publish(PANES.name, p, output.panes)
@@ -82,7 +83,7 @@ class Pipeline:
             handed_on: list[Engagement] = []
             for p, mine in sorted(by_group(waiting, self.partitions).items()):
                 for frame in engagement_frames(mine, self.log_at, self.log_at):
-                    output = self.groups[p].fold(decode_engagements(frame).engagements, self.log_at)
+                    output = self.groups[p].fold(decode_engagements(frame, self._check).engagements, self.log_at)
                     self._publish(PANES.name, p, output.panes)
                     self._publish(LEAD_CLOCKS.name, p, output.clocks)
                     self._keep("groups", p, output.rows)

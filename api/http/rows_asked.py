@@ -11,10 +11,10 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError
-from api.http.etag import answer_text, tagged_answer
+from api.http.etag import EncodedRows, answer_text, tagged_answer
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown_name
 from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
-from api.read.csv_rows import csv_of
+from api.read.csv_rows import Table
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
 from api.read.view import Scope, View, rep_scope
@@ -56,34 +56,43 @@ class RowQuestion:
     def __init__(self, request: ReadRequest, rows: MetricRows, compare: Sequence[str], *, is_csv: bool) -> None:
         self._request, self._rows, self._compare, self._is_csv = request, rows, compare, is_csv
 
-    async def rows(self, reps: Sequence[str]) -> list[Json]:
-        """The rows of these reps, with the event loop free between two parts of very many."""
-        found: list[Json] = []
-        for first in range(0, len(reps), _AT_ONCE):
-            if first:
-                await asyncio.sleep(0)
-            some = reps[first : first + _AT_ONCE]
-            self._rows.expect(some)
-            found += [self._rows.row(rep_scope(rep)) for rep in some]
-        return found
-
-    def row(self, scope: Scope) -> Json:
-        """The row of a rep, a team or the organisation."""
-        return self._rows.row(scope)
-
     def refuse_comparisons_of_reps(self) -> None:
         """422 where a team or the organisation is to be compared as only people are."""
         found = next((kind for kind in self._compare if kind in OF_REPS), None)
         if found is not None:
             raise InvalidParameterError(field="compare", detail=f"{found} compares reps, and this row is of none")
 
-    def answer(self, kind: str, rows: Sequence[Json], payload: Json) -> Response:
+    def answer(self, kind: str, scope: Scope) -> Response:
+        """The row of a rep, a team or the organisation."""
+        row, table = self._rows.row(scope), self._table(kind)
+        if table is not None:
+            table.add([row])
+        return self._answer(row, table)
+
+    async def answer_of_reps(self, reps: Sequence[str], more: Json) -> Response:
+        """The rows of these reps, beside `more`, with the event loop free between two parts of very many."""
+        rows, table = EncodedRows(), self._table("rep")
+        for first in range(0, len(reps), _AT_ONCE):
+            if first:
+                await asyncio.sleep(0)
+            some = reps[first : first + _AT_ONCE]
+            self._rows.expect(some)
+            made = [self._rows.row(rep_scope(rep)) for rep in some]
+            rows.add(made)
+            if table is not None:
+                table.add(made)
+        return self._answer({"rows": rows, **more}, table)
+
+    def _table(self, kind: str) -> Table | None:
+        return Table(kind, self._rows.metrics, self._rows.by) if self._is_csv else None
+
+    def _answer(self, payload: Json, table: Table | None) -> Response:
         """The payload, or its rows as a table."""
-        if self._is_csv:
-            table = csv_of(rows, kind, self._rows.metrics, self._rows.by)
-            found = answer_text(self._request, payload, table, CSV)
-        else:
-            found = tagged_answer(self._request, payload)
+        found = (
+            tagged_answer(self._request, payload)
+            if table is None
+            else answer_text(self._request, payload, table.text, CSV)
+        )
         found.headers.add_vary_header("accept")
         return found
 

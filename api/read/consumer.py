@@ -8,17 +8,15 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from math import ceil
-from math import log as logarithm
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry, Histogram
 
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
+from api.read.latency import Latency
 from api.read.other_definitions import OtherDefinitions
 from api.read.snapshots import Snapshots
 from api.read.topics import BUSY, STAGE_INPUTS, VIEW
@@ -54,62 +52,8 @@ _REQUEST_MS = 15_000
 # not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
 _DRAIN_SECONDS = 0.02
 
-LATENCY_MEMORY = 300 * SECOND
 BLIND = 5 * SECOND
 """The ends of the log were not seen for so long: what is served may be as old as that."""
-_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
-
-
-class Latency:
-    """End-to-end latency of the last minutes, webhook accepted to value in the view."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._recent: deque[tuple[int, Counter[int]]] = deque(maxlen=LATENCY_MEMORY // _SLOT + 1)
-        """(slot of time, step of latency -> values): small, however many values come."""
-        self._histogram = Histogram(
-            "floorcast_end_to_end_seconds",
-            "From the receipt of a delivery to its value being served.",
-            registry=registry,
-            buckets=_BUCKETS,
-        )
-
-    def observe(self, now: int, received_at: int) -> None:
-        """A value of a delivery received at `received_at` is in the view at `now` (microseconds)."""
-        seconds = max(0.0, (now - received_at) / SECOND)
-        slot = now // _SLOT
-        if not self._recent or self._recent[-1][0] != slot:
-            self._recent.append((slot, Counter()))
-        self._recent[-1][1][_step(seconds)] += 1
-        self._histogram.observe(seconds)
-
-    def percentiles(self, now: int) -> Mapping[str, float | None]:
-        """p50, p95, p99 of the last five minutes, in seconds to 2 %; None where nothing came."""
-        first = (now - LATENCY_MEMORY) // _SLOT
-        steps: Counter[int] = Counter()
-        for slot, counted in self._recent:
-            if slot > first:
-                steps.update(counted)
-        return {name: _rank(steps, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
-
-
-_SLOT = 5 * SECOND
-_FINEST = 0.0001
-_GROWTH = logarithm(1.02)
-
-
-def _step(seconds: float) -> int:
-    return 0 if seconds <= _FINEST else ceil(logarithm(seconds / _FINEST) / _GROWTH)
-
-
-def _rank(steps: Mapping[int, int], share: float) -> float | None:
-    """The latency that this share of the values does not exceed."""
-    wanted = share * sum(steps.values())
-    seen = 0
-    for step in sorted(steps):
-        seen += steps[step]
-        if seen >= wanted:
-            return round(_FINEST * 1.02**step, 6)
-    return None
 
 
 class Behind:
@@ -357,10 +301,11 @@ class ViewConsumer:
         for tp, records in fetched.items():
             name = self._names[tp.topic]
             apply = self._view.apply if self.is_loaded else self._view.load
-            for record in self._other_definitions.pass_on(name, tp.partition, records, is_served=self.is_loaded):
+            passed = self._other_definitions.pass_on(name, tp.partition, records, is_served=self.is_loaded)
+            for record in passed:
                 apply(name, record.key, record.value)
-                if name == PANES.name and self.is_loaded and record.value is not None:
-                    self._latency.observe(now, record.timestamp * 1000)
+            if name == PANES.name and self.is_loaded:
+                self._note_latency(now, passed)
             self._positions[tp] = records[-1].offset + 1
         if not self.is_loaded:
             # All of it is news: a list of it would be as large as the view.
@@ -369,6 +314,11 @@ class ViewConsumer:
         if self._has_read:
             for by in self._other_definitions.take_news():
                 self._on_redefined(by)
+
+    def _note_latency(self, now: int, panes: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
+        """What comes of one batch of deliveries says when the oldest of them was received, and is counted at once."""
+        for received_ms, values in Counter(pane.timestamp for pane in panes if pane.value is not None).items():
+            self._latency.observe(now, received_ms * 1000, values)
 
     async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
         """Ready, once every stage and the view have passed what was in Kafka at the start."""

@@ -16,21 +16,33 @@ _WINDOW = ("window", "from", "to", "as_of", "currency")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_of(rows: Iterable[Json], kind: str, metrics: Sequence[str], by: str | None) -> str:
+class Table:
     """A header, and a line for each row (`by`: for each segment of each); what is null is empty."""
-    written = io.StringIO(newline="")
-    table = csv.writer(written, lineterminator="\r\n")
-    table.writerow([_text(cell) for cell in (*HEADS[kind], *_WINDOW, *([] if by is None else [by]), *metrics)])
-    for row in rows:
-        window = row["window"]
-        spans = window["name"], window["from"], window["to"], row["as_of"], row.get("currency")
-        head = [_text(cell) for cell in (*(row[name] for name in HEADS[kind]), *spans)]
-        if by is None:
-            table.writerow([*head, *_values(row, metrics)])
-            continue
-        for segment in row["segments"]:
-            table.writerow([*head, _text(segment["by"][by]), *_values(segment, metrics)])
-    return written.getvalue()
+
+    def __init__(self, kind: str, metrics: Sequence[str], by: str | None) -> None:
+        self._heads, self._metrics, self._by = HEADS[kind], metrics, by
+        self._written = io.StringIO(newline="")
+        self._table = csv.writer(self._written, lineterminator="\r\n")
+        self._table.writerow(
+            [_text(cell) for cell in (*self._heads, *_WINDOW, *([] if by is None else [by]), *metrics)]
+        )
+
+    @property
+    def text(self) -> str:
+        """All of it so far."""
+        return self._written.getvalue()
+
+    def add(self, rows: Iterable[Json]) -> None:
+        """Lines below those that are there."""
+        for row in rows:
+            window = row["window"]
+            spans = window["name"], window["from"], window["to"], row["as_of"], row.get("currency")
+            head = [_text(cell) for cell in (*(row[name] for name in self._heads), *spans)]
+            if self._by is None:
+                self._table.writerow([*head, *_values(row, self._metrics)])
+                continue
+            for segment in row["segments"]:
+                self._table.writerow([*head, _text(segment["by"][self._by]), *_values(segment, self._metrics)])
 
 
 def _values(row: Json, metrics: Sequence[str]) -> list[Any]:

@@ -8,6 +8,7 @@ view are made here.
 import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,19 +20,19 @@ from schemas import tasks
 from schemas.generations import Served, first_generation, wanted_of
 from schemas.log_marks import (
     REPLAY,
-    Asked,
     Asking,
-    Described,
+    ClusterFacts,
+    EpochAsked,
     EpochEnd,
+    LogMark,
     Loss,
-    Mark,
     Place,
     advanced,
     asked_of,
     beyond_end,
     lasting,
     loss_at,
-    said,
+    loss_lines,
     shape_losses,
 )
 from schemas.progress import Progress
@@ -51,8 +52,6 @@ from schemas.topics import (
 log = structlog.get_logger("api")
 
 LOOK_SECONDS = 2.0
-SETTINGS_EVERY = 15
-"""Looks from one at the settings of topics to the next."""
 _INPUTS = {**STAGE_INPUTS, "notify": NOTIFICATIONS, "acknowledge": ALERT_ACTIONS}
 """What each stage reads whose progress carries marks."""
 _MADE_ANEW = frozenset(topic.name for topic in (PANES, ROSTER, DEALS, LEAD_CLOCKS))
@@ -106,11 +105,10 @@ class LogCheck:
         self._lasting: list[Loss] = []
         self._problems: list[str] = []
         self.has_looked = False
-        """Before the first look nothing is known."""
+        """Before the first look at what is served nothing is known."""
         self._view: object = None
-        self._marks: dict[Place, Mark] = {}
-        self._looks = 0
-        self._unusable: list[str] = []
+        self._marks: dict[Place, LogMark] = {}
+        self._hurry = asyncio.Event()
         self._remarks: set[str] = set()
         self._lost: tuple[object, str] | None = None
         """The view that is read anew, and why."""
@@ -127,8 +125,8 @@ class LogCheck:
         await self._asking.close()
 
     def problems(self) -> list[str]:
-        """Why the numbers cannot be believed; empty where they can."""
-        return self._problems
+        """Why the numbers cannot be believed; empty where they can, and before the first look at what is served."""
+        return self._problems if self.has_looked else []
 
     def ingest_problems(self) -> list[str]:
         """Why webhooks cannot be taken: their own topic is gone."""
@@ -142,7 +140,15 @@ class LogCheck:
             except (KafkaError, OSError, TimeoutError) as error:
                 # Nothing is known meanwhile; what was so is taken to be so.
                 log.debug("log_check.interrupted", error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._hurry.wait()
+            self._hurry.clear()
+
+    def look_soon(self) -> None:
+        """Look again without waiting: something else is served from now on, of which nothing is known yet."""
+        self.has_looked = False
+        self._hurry.set()
 
     async def look(self) -> None:
         """Compare once. Raises KafkaError, OSError, TimeoutError."""
@@ -156,32 +162,35 @@ class LogCheck:
         facts = await self._asking.topics(list(wanted))
         shape = shape_losses(facts, wanted)
         self._lasting, self._shape = lasting(self._shape, shape), shape
-        marks = {place: self._marks.get(place, Mark()) for place in positions}
+        marks = {place: self._marks.get(place, LogMark()) for place in positions}
         asked = asked_of(marks, facts).union(*(asked_of({each.place: each.mark}, facts) for each in stages))
         ends = await self._asking.ends(asked)
         self._judge_view(reading, positions, marks, facts, ends)
-        if self._looks % SETTINGS_EVERY == 0:
-            await self._look_at_settings(facts)
-        self._looks += 1
+        unfit = await self._look_at_settings(facts)
+        if self._hurry.is_set():
+            return  # something else is served by now: the next look, which follows at once, is at that
         losses = [each.loss(facts, ends) for each in stages]
         self._tell(
             [
-                *said(self._lasting),
-                *self._unusable,
-                *said((loss for loss, each in zip(losses, stages, strict=True) if loss and not each.is_anew), REPLAY),
-                *said((loss for loss, each in zip(losses, stages, strict=True) if loss and each.is_anew), _ANEW),
+                *loss_lines(self._lasting),
+                *unfit,
+                *loss_lines(
+                    (loss for loss, each in zip(losses, stages, strict=True) if loss and not each.is_anew), REPLAY
+                ),
+                *loss_lines((loss for loss, each in zip(losses, stages, strict=True) if loss and each.is_anew), _ANEW),
                 *([] if self._lost is None else [f"{self._lost[1]}: the view is read anew"]),
             ]
         )
 
-    async def _look_at_settings(self, facts: Described) -> None:
+    async def _look_at_settings(self, facts: ClusterFacts) -> list[str]:
+        """By which of them numbers go wrong. What is merely not advised is told to the log, once."""
         held = await self._asking.settings(list(facts.topics))
-        self._unusable = [line for name in sorted(held) for line in unusable(name, self._topic(name), held[name])]
         for name in sorted(held):
             line = remark(name, facts.topics[name].replicas, held[name], facts.brokers)
             if line is not None and line not in self._remarks:
                 self._remarks.add(line)
                 log.warning("topic.not_advised", why=line)
+        return [line for name in sorted(held) for line in unusable(name, self._topic(name), held[name])]
 
     def _topic(self, name: str) -> Topic:
         """A topic of the catalogue by its name in Kafka."""
@@ -211,9 +220,9 @@ class LogCheck:
         self,
         reading: ReadSoFar | None,
         positions: Mapping[Place, int],
-        marks: Mapping[Place, Mark],
-        facts: Described,
-        ends: Mapping[Asked, EpochEnd],
+        marks: Mapping[Place, LogMark],
+        facts: ClusterFacts,
+        ends: Mapping[EpochAsked, EpochEnd],
     ) -> None:
         if reading is None:
             return
@@ -248,10 +257,10 @@ class _StageMark:
     """What a stage says of a partition."""
 
     place: Place
-    mark: Mark
+    mark: LogMark
     offset: int
     """Up to where it has read it; 0: it writes it."""
     is_anew: bool
 
-    def loss(self, facts: Described, ends: Mapping[Asked, EpochEnd]) -> Loss | None:
+    def loss(self, facts: ClusterFacts, ends: Mapping[EpochAsked, EpochEnd]) -> Loss | None:
         return loss_at(self.place, self.mark, facts, ends) or beyond_end(self.place, self.offset, facts, ends)

@@ -12,11 +12,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
-from api.read.consumer import Latency, ViewConsumer
+from api.read.consumer import ViewConsumer
 from api.read.exported_part import ExportedPart, is_part, windows_in_whole
 from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingSeries, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
+from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.piecemeal import at_once, spread
@@ -27,7 +28,7 @@ from api.read.view import View
 from api.settings import Settings
 from schemas import tasks
 from schemas.config import Config, ConfigError, load_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.generations import Served
 from schemas.instants import SECOND
 from schemas.pane_store import PaneStore
@@ -119,7 +120,11 @@ class ReadSide:
         """What is missing before the numbers may be believed."""
         if self.log_check is None:
             return self.consumer.problems()
-        found = [*self.consumer.problems(), *self.log_check.problems()]
+        doubts = self.log_check.problems()
+        if doubts and self._next_generation is not None:
+            # A replay has mended what contradicted the old one: nobody is to begin another one meanwhile.
+            doubts = [f"generation {self._next_generation} is read: Kafka's topics are not those of what is served now"]
+        found = [*self.consumer.problems(), *doubts]
         return found or ([] if self.log_check.has_looked else ["Kafka's topics have not been looked at yet"])
 
     @property
@@ -297,8 +302,16 @@ class ReadSide:
             # It is still asked which generation is served: what is loaded then has these definitions.
             log.warning("reload.too_early", hint="ask again once the api is ready")
             return
-        log.info("reload.loading", definitions=digest_of(config))
+        log.info("reload.loading", definitions=definitions_digest(config))
         self._begin_to_turn(served, config)
+
+    @property
+    def _next_generation(self) -> int | None:
+        """Which one is read to be served in place of another; None: no other one is."""
+        served, wanted = self.consumer.served, self._wanted
+        if not self._is_loading or served is None or wanted is None or wanted.generation == served.generation:
+            return None
+        return wanted.generation
 
     @property
     def _is_loading(self) -> bool:
@@ -313,11 +326,11 @@ class ReadSide:
         if self._is_loading and by == self._wanted_by:
             return
         config = self._config_of_now()
-        if digest_of(config) != by:
+        if definitions_digest(config) != by:
             log.warning(
                 "definitions.differ",
-                why=f"workers derive by definitions {by} and the files of this api say {digest_of(config)}: give both "
-                "the same floorcast.yaml and metrics.yaml; until then what is served stands still",
+                why=f"workers derive by definitions {by} and the files of this api say {definitions_digest(config)}: "
+                "give both the same floorcast.yaml and metrics.yaml; until then what is served stands still",
             )
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
@@ -326,7 +339,7 @@ class ReadSide:
         """Load this instead of what may be loading."""
         if self._loading is not None:
             self._loading.cancel()
-        self._wanted, self._wanted_by = served, digest_of(config)
+        self._wanted, self._wanted_by = served, definitions_digest(config)
         self._loading = asyncio.create_task(self._turn_to(served, config), name=f"generation {served.generation}")
         self._loading.add_done_callback(_told_if_failed)
 
@@ -383,6 +396,8 @@ class ReadSide:
             self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
+            if self.log_check is not None:
+                self.log_check.look_soon()
         finally:
             await (before if self.consumer is consumer else consumer).stop()
         log.info("generation.served", generation=served.generation)

@@ -26,6 +26,7 @@ def api(
     data: DataFlag = None,
 ) -> None:
     """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
+    gc.disable()  # while it imports, until api/app.py says how often to look
     from api.app import main as run_api  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 

@@ -39,7 +39,6 @@ from deploy.local.kafka_folder import (
     free_port,
     is_held,
     lay_out,
-    one_line,
     write_properties,
 )
 from deploy.local.kafka_jvm import launch
@@ -55,6 +54,7 @@ _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
 _TRIES_FOR_FREE_PORTS = 3
 _LOG_TAIL_BYTES = 64 * 1024
+_REASON_LENGTH = 300
 
 
 def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
@@ -118,7 +118,7 @@ class LocalBroker:
             _check_port(self.port)
             classpath = os.pathsep.join(map(str, ensure_jars(self._stop_asked)))
             if cluster_id is None:
-                cluster_id = lay_out(self.data, classpath)
+                cluster_id = lay_out(self.data)
             self._launch_and_await(classpath, cluster_id, timeout)
         except OSError as error:
             self.kill()
@@ -301,7 +301,7 @@ def _reason(text: str) -> str:
     """Find the last line of Kafka's log that looks like why."""
     lines = [line for line in text.splitlines() if re.search(r"ERROR|FATAL|Exception|Error:", line)]
     causes = [line for line in lines if not line.startswith("\tat ")]
-    return one_line(causes[-1]) if causes else "it gave no reason"
+    return " ".join(causes[-1].split())[:_REASON_LENGTH] if causes else "it gave no reason"
 
 
 def _tail(log: Path) -> str:

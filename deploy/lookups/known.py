@@ -1,11 +1,11 @@
 """What the log says already, on disk: the records of connections that have an API, and what is still to be asked.
 
 Owns the file. Everything in it but the marks is made from `deliveries` alone, so it may be deleted at any time: it is
-made again, and so it is where a connection or the program has changed. Its memory does not grow with the log.
+made again, and so it is where a connection or the program has changed. Its memory does not grow with the log. Of
+telephone numbers it has what is kept of them anywhere.
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED, ASKED_AT, BROUGHT_BY, RECONCILIATION, Delivery, decode_delivery
 from schemas.frames import record_key
 from schemas.instants import DAY, HOUR
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.records import Record, RecordChange, decode_record
 
 _TABLES = """
@@ -62,7 +63,7 @@ class Pending:
     """Where that delivery lies."""
 
 
-class Message(Protocol):
+class LogValue(Protocol):
     """A message of the log."""
 
     @property
@@ -71,7 +72,7 @@ class Message(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Known:
+class KnownFile:
     """The file. Not safe for several threads or processes: whoever opens it owns it."""
 
     def __init__(
@@ -80,12 +81,15 @@ class Known:
         connectors: Mapping[str, Connector],
         digest: str,
         others: Mapping[str, Connector] = MappingProxyType({}),
+        numbers: PhoneNumbers = NONE_KEPT,
     ) -> None:
         """`digest`: of all that decides what the log means; another one than the file's, and it is made anew.
 
-        `others`: connections that have no API; of them only which records they spoke of is known.
+        `others`: connections that have no API; of them only which records they spoke of is known. `numbers`: what is
+        kept of telephone numbers.
         """
         self._connectors = connectors
+        self._numbers = numbers
         self._others = others
         self._file = sqlite3.connect(path, isolation_level=None)
         self._file.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
@@ -95,10 +99,10 @@ class Known:
         self._rows: dict[tuple[str, str], Record] = {}
 
     def forget(self) -> None:
-        """Everything that the log says: it is read from its beginning again."""
+        """Everything that the log says: it is read from its beginning again. How much has changed it does not say."""
         self._file.executescript(
             "DELETE FROM positions; DELETE FROM records; DELETE FROM lookups; DELETE FROM missed; DELETE FROM unseen;"
-            "DELETE FROM compared; DELETE FROM changed;"
+            "DELETE FROM compared; VACUUM;"
         )
 
     def close(self) -> None:
@@ -171,13 +175,17 @@ class Known:
         query = f"SELECT id, modified FROM compared WHERE connection = ? AND object = ? AND id IN ({_marks(ids)})"  # noqa: S608
         return dict(self._file.execute(query, (connection, object, *ids)))
 
-    def note_compared(self, connection: str, object: str, found: Iterable[tuple[str, int]], forget: int) -> None:
-        """Note that these were compared as of their modification; forget what was modified before `forget`."""
-        found = list(found)
+    def note_compared(
+        self, connection: str, object: str, found: Sequence[tuple[str, int]], *, at: int, forget: int
+    ) -> None:
+        """Note that these were compared then, as of their modification; forget what was modified before `forget`.
+
+        They count as changed when they are compared, as what is missed does: else a share would be of other records.
+        """
         self._file.execute("BEGIN")
-        self._file.executemany(
+        self._file.execute(
             "INSERT INTO changed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(connection, hour, count) for hour, count in Counter(modified // HOUR for _, modified in found).items()],
+            (connection, at // HOUR, len(found)),
         )
         self._file.execute("DELETE FROM changed WHERE hour < ?", ((forget - MISSED_KEPT) // HOUR,))
         self._file.executemany(
@@ -213,7 +221,13 @@ class Known:
         """Object and id of each of them."""
         return list(self._file.execute("SELECT object, id FROM unseen WHERE connection = ?", (connection,)))
 
-    def apply(self, partition: int, records: Sequence[Message]) -> None:
+    def read(self, delivery: Delivery) -> Parsed:
+        """What a delivery says, as it would be known."""
+        parsed = parse_delivery(delivery, self._connectors)
+        parsed.changes = self._numbers.hidden(delivery.connection, parsed.changes)
+        return parsed
+
+    def apply(self, partition: int, records: Sequence[LogValue]) -> None:
         """Take in more of the log: all of it, or nothing."""
         self._file.execute("BEGIN IMMEDIATE")
         newest = 0
@@ -230,7 +244,7 @@ class Known:
                 )
             elif delivery.connection in self._connectors:
                 newest = max(newest, delivery.received_at)
-                parsed = parse_delivery(delivery, self._connectors)
+                parsed = self.read(delivery)
                 self._fold(delivery.connection, parsed.changes)
                 self._answer(delivery)
                 if delivery.headers.get(BROUGHT_BY) not in ASKED:

@@ -10,14 +10,12 @@ from typing import Any
 
 import structlog
 
-from deploy.lookups.client import ApiError, Client, of_one_object
+from deploy.lookups.client import Client, CrmApiError, of_one_object
 from deploy.lookups.comparing import instants_of_news, without
-from deploy.lookups.known import MISSED, Known, Pending
-from deploy.lookups.log import Append, deliveries_of
-from processor.core.normalise import parse_delivery
-from schemas.connection_states import Limits
+from deploy.lookups.known import MISSED, KnownFile, Pending
+from deploy.lookups.log import Append, answer_deliveries
+from schemas.connection_states import LimitsState
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
-from schemas.connectors.base import Connector
 from schemas.connectors.lists import Walk
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -37,7 +35,7 @@ LEFT_AT_MOST = 4
 """One of so many people may leave between two rounds, or one."""
 _LOOKED_AT_SINGLY = 200
 
-CatchUp = Callable[[], Awaitable[None]]
+CaughtUp = Callable[[], Awaitable[None]]
 
 
 class Rounds:
@@ -48,17 +46,15 @@ class Rounds:
         name: str,
         connection: CrmConnection,
         *,
-        connector: Connector,
         client: Client,
-        known: Known,
+        known: KnownFile,
         append: Append,
-        catch_up: CatchUp,
+        catch_up: CaughtUp,
         clock: Callable[[], int],
     ) -> None:
         """`append` stores deliveries; `catch_up` takes what is stored into `known`."""
         self.name = name
         self._settings = connection
-        self._connector = connector
         self._client = client
         self._source = client.source
         self._known = known
@@ -73,11 +69,11 @@ class Rounds:
         """What this round has found missed: pages overlap, and a record counts once."""
         self._is_first = False
         """Whether the connection is new: what a round brings then, no webhook could have brought."""
-        self.lacking: dict[str, ApiError | BadAnswerError] = {}
+        self.lacking: dict[str, CrmApiError | BadAnswerError] = {}
         """Objects that the last round could not ask for, though the API answers of others."""
 
     @property
-    def limits(self) -> Limits | None:
+    def limits(self) -> LimitsState | None:
         """Of requests, as the API last told."""
         return self._client.limits
 
@@ -112,10 +108,10 @@ class Rounds:
 
         An object that it refuses to tell of holds up no other one.
         """
-        refused: dict[str, ApiError | BadAnswerError] = {}
+        refused: dict[str, CrmApiError | BadAnswerError] = {}
         try:
             await self._ask_for_all(refused)
-        except (ApiError, BadAnswerError) as error:
+        except (CrmApiError, BadAnswerError) as error:
             refused = dict.fromkeys(self._source.objects, error)
         waiting = self._known.pending(self.name, self._source.batch * 8) if refused else ()
         given_up = self._clock() - GIVEN_UP_AFTER
@@ -125,7 +121,7 @@ class Rounds:
             raise next(iter(refused.values()))
         return [self._dead(each, refused[each.object]) for each in late]
 
-    async def _ask_for_all(self, refused: dict[str, ApiError | BadAnswerError]) -> None:
+    async def _ask_for_all(self, refused: dict[str, CrmApiError | BadAnswerError]) -> None:
         while pending := self._known.pending(self.name, self._source.batch * 8, without=refused):
             if self.learned is None:
                 await self._learn_words(may_wait=False)
@@ -133,11 +129,11 @@ class Rounds:
             await self._catch_up()
 
     def _dead(self, each: Pending, error: Exception) -> DeadLetter:
-        reason = error.reason if isinstance(error, ApiError) else "bad_answer"
+        reason = error.reason if isinstance(error, CrmApiError) else "bad_answer"
         detail = f"{each.object}: could not be asked for during 24 h ({reason})"
         return DeadLetter(self.name, "not_looked_up", detail, each.partition, each.offset, None, each.first_at)
 
-    async def _ask_for(self, pending: Sequence[Pending], refused: dict[str, ApiError | BadAnswerError]) -> None:
+    async def _ask_for(self, pending: Sequence[Pending], refused: dict[str, CrmApiError | BadAnswerError]) -> None:
         by_object: dict[str, list[str]] = {}
         for each in pending:
             by_object.setdefault(each.object, []).append(each.id)
@@ -249,7 +245,7 @@ class Rounds:
                     envelope = await self._client.run(self._source.read(object.name, ids))
                 held = await self._tell(object, envelope, asked_at, begun)
                 done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
-                self._known.note_compared(self.name, noted_as, done, since - HOUR)
+                self._known.note_compared(self.name, noted_as, done, at=self._clock(), forget=since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
             goes_on = walk.goes_on(page)
@@ -322,7 +318,7 @@ class Rounds:
 
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
-        parsed = parse_delivery(delivery, {self.name: self._connector})
+        parsed = self._known.read(delivery)
         found = changed = instants_of_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
         kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)
@@ -397,7 +393,7 @@ class Rounds:
     def _deliveries(
         self, envelope: Envelope, source: str, asked_at: int, more: dict[str, str] | None = None
     ) -> list[Delivery]:
-        return deliveries_of(
+        return answer_deliveries(
             envelope,
             connection=self.name,
             source=source,

@@ -5,7 +5,7 @@ and panes.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,13 +14,13 @@ import structlog
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
 from processor.agents.restoring import Since
 from processor.agents.stage import Deployment, StageShard
-from processor.core.batch import Batch, new_batch, row_check
+from processor.core.batch import ChangesReceived, new_batch, row_check
 from processor.core.ledger import Ledger
 from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
-from schemas.frames import decode_changes, record_key
+from schemas.frames import changed_records, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
 from schemas.requests import requests_in
@@ -100,7 +100,7 @@ class LedgerShard(StageShard):
         self._requests = {
             key: id
             for record in records
-            for key, id in requests_in(headers_of(record), record.value or b"", _records_in).items()
+            for key, id in requests_in(headers_of(record), record.value or b"", changed_records).items()
         }
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
@@ -122,7 +122,7 @@ class LedgerShard(StageShard):
         for part in batch.parts(self.ledger.cutoff.at):
             await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
+    async def _take(self, changes: ChangesReceived, is_new: bool, *, is_quiet: bool) -> None:
         oldest_at, newest_at = changes.oldest_at, changes.newest_at
         await self.reach(newest_at, self.ledger.cutoff)
         if is_new:
@@ -141,13 +141,9 @@ class LedgerShard(StageShard):
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
         """Keep what counts nowhere where somebody can look at it."""
-        messages: list[Message] = [
+        messages: list[KeyAndValue] = [
             (record_key(one.change.kind, one.change.id).encode(), encode_late(one)) for one in late
         ]
         if messages:
             place = self.deployment.topic(LATE), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (record_key(change.kind, change.id) for change in decode_changes(frame).changes)

@@ -5,7 +5,7 @@ is what channels are to be told, before the alerts themselves say that it was.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -20,16 +20,16 @@ from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
-from schemas.frames import EngagementFrame, decode_engagements
+from schemas.frames import EngagementFrame, decode_engagements, engaged_records
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.machine_clock import machine_clock
 from schemas.progress import REPEATED
-from schemas.requests import Remembered, requests_in
+from schemas.requests import LatestByLead, requests_in
 from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class ResponsesShard(StageShard):
         self._watermark = watermark
         self._clock = clock
         self._has_begun = False
-        self._traces = Remembered()
+        self._traces = LatestByLead()
         """Lead -> the span within which it was last told of."""
 
     async def load(self) -> None:
@@ -173,7 +173,7 @@ class ResponsesShard(StageShard):
         """Fold, hand on, write, and only then call the batch done."""
         trace = self.deployment.tracing.current
         for record in records:
-            for key, request in requests_in(headers_of(record), record.value or b"", _records_in).items():
+            for key, request in requests_in(headers_of(record), record.value or b"", engaged_records).items():
                 lead = key.partition("|")[2]
                 if request:
                     self.book.requests.note(lead, request)
@@ -245,7 +245,7 @@ class ResponsesShard(StageShard):
         """As its newest record says."""
         return self.groups.lead_name(lead)
 
-    def _forget(self, leads: Iterable[str]) -> tuple[list[Message], list[tuple[bytes, bytes | None]]]:
+    def _forget(self, leads: Iterable[str]) -> tuple[list[KeyAndValue], list[tuple[bytes, bytes | None]]]:
         """The alerts of a lead go when nothing is kept of it any more: their rows, and those of its quiet instants."""
         gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]
         hushed: list[tuple[bytes, bytes | None]] = [
@@ -263,10 +263,6 @@ class ResponsesShard(StageShard):
             found.kept += turned.kept
             found.quiet |= turned.quiet
         return found
-
-
-def _records_in(frame: bytes) -> Iterator[str]:
-    return (each.record for each in decode_engagements(frame).engagements)
 
 
 def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes | None]]) -> set[str]:
@@ -289,5 +285,5 @@ def _tell_raised(alerts: Sequence[Alert]) -> None:
         log.info("alert.raised", more=len(raised) - RAISED_TOLD)
 
 
-def _quiet_rows(turned: Turned) -> list[Message]:
+def _quiet_rows(turned: Turned) -> list[KeyAndValue]:
     return [(quiet_key(lead), encode_quiet(instants) if instants else None) for lead, instants in turned.quiet.items()]

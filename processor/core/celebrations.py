@@ -17,7 +17,7 @@ from schemas.config.screens import Celebrate, ScreenConfig
 from schemas.deals import DealCard, decode_deal
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR
-from schemas.naming import Names, strictest
+from schemas.naming import NameStyle, strictest
 from schemas.win_words import win_notice
 from schemas.wins import Win, Wins
 from schemas.words import words_of
@@ -32,7 +32,7 @@ class _Telling(NamedTuple):
     """How a channel is told of a win."""
 
     language: str
-    names: Names
+    names: NameStyle
 
 
 class CelebrationBook:

@@ -16,7 +16,7 @@ from schemas.windows import Window, day_window, minute_window
 LOOKS_AT_ONCE = 250
 """Numbers that one look makes: some ten milliseconds, after which others have their turn."""
 
-Pane = tuple[Window, str | None]
+WatchedPane = tuple[Window, str | None]
 
 
 class Watched(NamedTuple):
@@ -32,7 +32,7 @@ class CrossingBook(ABC):
     def __init__(self, floor: Floor) -> None:
         self._queue: dict[Watched, bool] = {}
         """What is to be looked at, and whether only what no webhook told has moved it."""
-        self._panes: dict[Pane, bool] = {}
+        self._panes: dict[WatchedPane, bool] = {}
         """What has changed since the last look, likewise."""
         self.rebase(floor)
 
@@ -42,7 +42,7 @@ class CrossingBook(ABC):
         self._is_all_new = True
         self._looked_at: int | None = None
 
-    def note_pane(self, pane: Pane, *, is_quiet: bool = False) -> None:
+    def note_pane(self, pane: WatchedPane, *, is_quiet: bool = False) -> None:
         """A pane has changed; `is_quiet`: no webhook told what has changed it."""
         if self._looked_at is not None:
             self._panes[pane] = is_quiet and self._panes.get(pane, True)
@@ -93,7 +93,7 @@ class CrossingBook(ABC):
             self._queue.setdefault(each, False)
 
     @abstractmethod
-    def _gather(self, panes: Mapping[Pane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         """Queue the numbers that may be others than at the last look: these panes have changed, or everything has."""
 
     @abstractmethod

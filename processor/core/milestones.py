@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
 from schemas.alerts import GOAL, SILENT, Alert, Crossing, decode_alert
 from schemas.config.goals import Goal
 from schemas.floor import Floor
@@ -60,12 +60,12 @@ class MilestoneBook(CrossingBook):
         found = {True: day_window(min(days))} if days else {}
         return self._with_levels(found, [goal.metric for goal in self._milestones.values()], now)
 
-    def note_pane(self, pane: Pane, *, is_quiet: bool = False) -> None:
+    def note_pane(self, pane: WatchedPane, *, is_quiet: bool = False) -> None:
         """A pane has changed."""
         if is_day(pane[0]):
             super().note_pane(pane, is_quiet=is_quiet)
 
-    def _gather(self, panes: Mapping[Pane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         today = self._floor.calendar.day_of(as_of)
         periods = {name: self._goals.period(name, today) for name in self._milestones}
         for (window, rep), is_quiet in panes.items():

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from processor.core.plan import Contribution
 from processor.core.retention import RetentionCutoff
 from schemas.instants import MINUTE
-from schemas.panes import Pane, Values, add, decode_pane, encode_pane
+from schemas.panes import Pane, PaneValues, add, decode_pane, encode_pane
 from schemas.windows import (
     STANDING,
     Calendar,
@@ -141,7 +141,7 @@ class PaneTable:
             if minute_pane is not None:
                 add(minute_pane, values, sign)
 
-    def _apply_kept(self, day: Day, rep: str | None, values: Values, sign: int, opened: Open) -> None:
+    def _apply_kept(self, day: Day, rep: str | None, values: PaneValues, sign: int, opened: Open) -> None:
         """Ids lie in day panes of their own, which expire before the others."""
         parts: dict[Window, list[Any]] = {}
         for value in values:
@@ -222,8 +222,7 @@ class PaneTable:
     def restore(self, panes: HeldPanes) -> None:
         """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
         self._panes = panes
-        for held in panes.values():
-            self._reps.update(zip(held, held, strict=True))
+        self._reps = {rep: rep for rep in set[str | None]().union(*panes.values())}
 
     def _close(self, published: dict[bytes, bytes] | None = None) -> Iterator[Message]:
         """Encode what was opened, window by window, so that few decoded panes lie beside their bytes.

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
 from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, SILENT, SUMMARY, Alert, Crossing, decode_alert
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
-from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
+from schemas.floor import ORGANISATION, Floor, Scope, ScopeValues, rep_scope, team_scope
 from schemas.instants import MINUTE
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
 
@@ -128,7 +128,7 @@ class ThresholdBook(CrossingBook):
 
     # ---------------------------------------------------------------- looking
 
-    def _gather(self, panes: Mapping[Pane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         is_new_minute = last is None or last // MINUTE != as_of // MINUTE
         for rule in self._rules.values():
             if is_all_new:
@@ -142,7 +142,7 @@ class ThresholdBook(CrossingBook):
         if as_of != last:
             self._want(self._restless)
 
-    def _want_touched(self, rule: _Rule, panes: Mapping[Pane, bool], as_of: int) -> None:
+    def _want_touched(self, rule: _Rule, panes: Mapping[WatchedPane, bool], as_of: int) -> None:
         inside = self._span(rule, as_of).windows()
         for (window, rep), is_quiet in panes.items():
             if window in inside:
@@ -239,7 +239,7 @@ class ThresholdBook(CrossingBook):
         return found
 
     def _raise(
-        self, rule: _Rule, key: Watched, span: Span, values: Values, due_at: int, now: int, *, quiet: str
+        self, rule: _Rule, key: Watched, span: Span, values: ScopeValues, due_at: int, now: int, *, quiet: str
     ) -> Alert:  # fmt: skip
         occasion = date_of(span.first).isoformat() if rule.has_periods else f"n{self._crossings.get(key, 0) + 1}"
         id = _alert_id(rule, key.scope, occasion)
@@ -261,7 +261,7 @@ class ThresholdBook(CrossingBook):
         )  # fmt: skip
         return self._keep(alert)
 
-    def _turn(self, alert: Alert, values: Values) -> Alert:
+    def _turn(self, alert: Alert, values: ScopeValues) -> Alert:
         crossing = alert.crossing
         if crossing is None:
             return alert
@@ -281,7 +281,7 @@ class ThresholdBook(CrossingBook):
         return alert
 
 
-def is_beyond(threshold: Threshold, values: Values) -> bool | None:
+def is_beyond(threshold: Threshold, values: ScopeValues) -> bool | None:
     """Whether a number is beyond the limit; None if there is none that says so or the contrary.
 
     Numbers are compared as they are shown, in decimals: a money's text, a ratio's shortest digits.
@@ -312,7 +312,7 @@ def _written(limit: Decimal, *, is_money: bool) -> int | float | str:
     return int(limit) if limit == limit.to_integral_value() else float(limit)
 
 
-def _number(threshold: Threshold, values: Values) -> MetricValue:
+def _number(threshold: Threshold, values: ScopeValues) -> MetricValue:
     value = values.metrics[threshold.metric]
     return values.bounds.get(threshold.metric) if value is None else value
 

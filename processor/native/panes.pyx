@@ -124,9 +124,7 @@ cdef class PaneTable:
     def restore(self, panes):
         """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
         self._panes = panes
-        for held in panes.values():
-            for rep in held:
-                self.intern(rep)
+        self._reps = {rep: rep for rep in set().union(*panes.values())}
 
     cdef PyObject *intern(self, object rep) except NULL:
         """One text for all panes of a rep: they are told apart by where it lies."""

@@ -28,7 +28,7 @@ def headers_of(record: Stored) -> Iterable[tuple[str, bytes]]:
     return found
 
 
-class Records(Protocol):
+class StoredRecords(Protocol):
     """Records of one partition that are read back, in the order of their offsets; at least one.
 
     They are unpacked when they are asked for: a table that wants the last value of each key gets it without an object

@@ -14,7 +14,7 @@ from aiokafka.errors import ProducerFenced
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
 from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
-from processor.transport.packing import Message, Packed, build, pack
+from processor.transport.packing import KeyAndValue, Packed, pack, pack_with_headers
 from schemas.fences import encode_fence
 from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
@@ -120,7 +120,7 @@ class Owner:
 
     async def send(
         self,
-        messages: Mapping[str, Sequence[Message]],
+        messages: Mapping[str, Sequence[KeyAndValue]],
         *,
         timestamp_ms: int | None = None,
         headers: Mapping[str, Headers] | None = None,
@@ -137,7 +137,7 @@ class Owner:
 
     async def send_to(
         self,
-        messages: Mapping[Place, Sequence[Message]],
+        messages: Mapping[Place, Sequence[KeyAndValue]],
         *,
         timestamp_ms: int | None = None,
         headers: Mapping[Place, Headers] | None = None,
@@ -177,7 +177,7 @@ class Owner:
 
     async def _send(
         self,
-        messages: Mapping[Place, Sequence[Message]],
+        messages: Mapping[Place, Sequence[KeyAndValue]],
         timestamp_ms: int | None,
         headers: Mapping[Place, Headers] = _NONE,
     ) -> dict[Place, int]:
@@ -227,7 +227,7 @@ class _Lot:
 
     __slots__ = ("_headers", "_messages", "_rest", "_timestamp_ms", "packed", "place")
 
-    def __init__(self, place: Place, messages: Sequence[Message], timestamp_ms: int, headers: Headers) -> None:
+    def __init__(self, place: Place, messages: Sequence[KeyAndValue], timestamp_ms: int, headers: Headers) -> None:
         """Packs the first batch. Raises MessageTooLargeError."""
         self.place = place
         self._messages = messages
@@ -250,7 +250,7 @@ class _Lot:
 
     def _pack(self, first: int) -> tuple[Packed, int]:
         if self._headers:
-            return build(
+            return pack_with_headers(
                 self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES, headers=self._headers
             )
         return pack(self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES)

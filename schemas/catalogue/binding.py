@@ -5,7 +5,7 @@ Owns what one entry may ask of the others, and what is wrong where a name leads 
 
 from collections.abc import Collection, Mapping
 
-from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.base import Entry, LacksDimensionError, MetricReader
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.rules import Rules
@@ -48,7 +48,7 @@ class Binding:
         self.narrowing = narrowing
         self._catalogue = catalogue
         self._broken = broken
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, MetricReader] = {}
         self._open: list[str] = []
         self._others: dict[Narrowing, Binding] = {narrowing: self}
 
@@ -67,7 +67,7 @@ class Binding:
             found._others, found._open = self._others, self._open
         return found
 
-    def reader(self, name: str, path: Place) -> Reader:
+    def reader(self, name: str, path: Place) -> MetricReader:
         found = self._readers.get(name)
         if found is not None:
             return found
@@ -76,7 +76,7 @@ class Binding:
         found = self._readers[name] = self.bound(name, self.entry(name, path))
         return found
 
-    def bound(self, name: str, entry: Entry) -> Reader:
+    def bound(self, name: str, entry: Entry) -> MetricReader:
         """What reads an entry that stands under a name. Raises EntryError."""
         self._open.append(name)
         try:

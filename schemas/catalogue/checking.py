@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.catalogue.base import UNIT_SIZES, Entry
 from schemas.catalogue.conditions import First
-from schemas.catalogue.counted import credit_of, facts_of, instant_of, listed
+from schemas.catalogue.counted import counted_instant, credit_of, facts_named, listed
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.duration import Duration
 from schemas.catalogue.facts import FACTS, NUMBERS, type_of
@@ -20,7 +20,7 @@ from schemas.catalogue.ratio import Narrowed, Ratio
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
 from schemas.catalogue.versions import Versioned
-from schemas.catalogue.where import EntryError, Wording
+from schemas.catalogue.where import EntryError, FactConditions
 from schemas.records import FieldType
 
 Place = tuple[str | int, ...]
@@ -31,11 +31,11 @@ _SOMEWHEN = First(("at",))
 
 def problems_of(entry: Entry) -> Iterator[EntryError]:
     """What is wrong with what an entry says of facts and fields, each with its place in the entry."""
-    for place, part in parts_of(entry):
+    for place, part in versions_in(entry):
         yield from _counting(part, place)
 
 
-def parts_of(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
+def versions_in(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
     """Each version and what stands in place there, with its place in the entry."""
     for place, version in _versions(entry):
         yield place, version
@@ -81,7 +81,7 @@ def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
     if names is None:
         return
     try:
-        facts = facts_of(names)
+        facts = facts_named(names)
     except EntryError as error:
         yield EntryError((*place, *error.path), error.reason)
         return
@@ -89,11 +89,11 @@ def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
         for setting in _INSTANTS:
             said = getattr(entry, setting, None)
             if said:  # whether it may be left out, its type says
-                yield from _error_of(partial(instant_of, fact, names, said, setting), place)
+                yield from _error_of(partial(counted_instant, fact, names, said, setting), place)
         credit = getattr(entry, "credit", None)
         if credit is not None:
             yield from _error_of(partial(credit_of, fact, names, credit), place)
-        wording = Wording(fact, facts, Rules(), _SOMEWHEN)
+        wording = FactConditions(fact, facts, Rules(), _SOMEWHEN)
         for name, wanted in (getattr(entry, "where", None) or {}).items():
             yield from _error_of(partial(wording.condition, {name: wanted}), place)
 
@@ -114,7 +114,7 @@ def _made_of(entry: Entry) -> set[str]:
     found: set[str] = set()
     if isinstance(entry, Derived):
         for formula in (entry.expr, entry.without_meetings or ""):
-            found |= names_in(formula)
+            found |= metrics_in(formula)
         return found
     for setting in ("numerator", "denominator", "base"):
         part = getattr(entry, setting, None)
@@ -154,7 +154,7 @@ def _common(lists: list[list[str]]) -> list[str]:
     return [each for each in lists[0] if all(each in others for others in lists)] if lists else []
 
 
-def names_in(formula: str) -> set[str]:
+def metrics_in(formula: str) -> set[str]:
     """The metrics that a formula names."""
     try:
         tree = ast.parse(formula.strip() or "0", mode="eval")

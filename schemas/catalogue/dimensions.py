@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
 from schemas.catalogue.facts import FACTS, fields_of_fact, has_field
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.catalogue.tenure import months_of
 from schemas.documents.errors import suggestion
 from schemas.documents.values import Model
@@ -164,7 +164,7 @@ def _is_known(fact: str, name: str) -> Condition:
 Dimensions = Mapping[str, Dimension]
 
 
-def with_stages(dimensions: Dimensions, pipelines: Iterable[Stages]) -> Dimensions:
+def with_stages(dimensions: Dimensions, pipelines: Iterable[PipelineStages]) -> Dimensions:
     """Those whose list are the stages of deals, with the steps of all pipelines in their order, but for won stages."""
     steps = dict.fromkeys(step for held in pipelines for step in held.steps if step not in held.won)
     if not steps:
@@ -176,7 +176,7 @@ def with_stages(dimensions: Dimensions, pipelines: Iterable[Stages]) -> Dimensio
     }
 
 
-def problems_of(dimension: Dimension) -> Iterator[Problem]:
+def dimension_problems(dimension: Dimension) -> Iterator[Problem]:
     """Everything that is wrong with a dimension whose parts are of the right kinds."""
     yield from _of(dimension)
     if dimension.values is not None and dimension.bands is not None:

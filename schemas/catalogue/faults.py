@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.catalogue.base import Entry, LacksDimensionError
 from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError, Place
-from schemas.catalogue.checking import names_in, parts_of
+from schemas.catalogue.checking import metrics_in, versions_in
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.dimensions import ALWAYS
 from schemas.catalogue.narrowing import Narrowing
@@ -48,7 +48,7 @@ def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tu
     circles: set[str] = set()
     for name, entry in catalogue.items():
         first = failed.get(name)
-        is_told_below = isinstance(entry, Derived) and name in names_in(entry.expr)
+        is_told_below = isinstance(entry, Derived) and name in metrics_in(entry.expr)
         if isinstance(first, CircleError) and not is_told_below and circles.isdisjoint(first.members):
             circles |= {*first.members}
             yield name, first.path, first.reason
@@ -100,7 +100,7 @@ class _Peeling:
 
     def _of_formula(self, entry: Derived, first: EntryError) -> Iterator[EntryError]:
         found = [first]
-        for name in sorted(names_in(entry.expr)):
+        for name in sorted(metrics_in(entry.expr)):
             if name == self._name:
                 found.append(CircleError(first.path, [name]))
                 continue
@@ -134,7 +134,7 @@ def _without(entry: Model, path: Place) -> Iterator[Any]:
 def _of_dimensions(name: str, entry: Entry, binding: Binding, catalogue: Catalogue) -> Iterator[EntryError]:
     """What is wrong with the dimensions that it names and that there are, in all its versions."""
     told: set[str] = set()
-    for place, part in parts_of(entry):
+    for place, part in versions_in(entry):
         for by in dict.fromkeys(getattr(part, "by", ())):
             held = catalogue.dimensions.get(by)
             if held is None or held.is_of_person or by == ALWAYS:

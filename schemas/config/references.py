@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.catalogue import begins_at_zero
 from schemas.catalogue.adding import adds_up
-from schemas.catalogue.reading import Read
+from schemas.catalogue.reading import ReadDefinitions
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
 from schemas.config.kept import too_long
@@ -28,7 +28,7 @@ Found = tuple[Place, str]
 """Where, and what is wrong."""
 
 
-def check_references(config: "Config", read: Read | None) -> None:
+def check_references(config: "Config", read: ReadDefinitions | None) -> None:
     """Raise one error with all problems. Called once the parts themselves are right.
 
     `read`: what is known of metrics.yaml; what it says wrongly of a metric is told as its own fault.

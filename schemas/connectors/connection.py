@@ -5,10 +5,12 @@ Owns the settings that all have in common. Each kind adds its own, with their ch
 
 from collections.abc import Iterable
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, SecretStr
 
-from schemas.documents.values import Currency, Duration, Model, Name
+from schemas.documents.values import Currency, DurationSetting, Model, Name
+from schemas.windows import Calendar
 
 MIN_SECRET = 8
 
@@ -18,7 +20,7 @@ class CallMatch(Model):
 
     other: Name = Field(alias="with")
     """The connection whose call counts: the dialler's."""
-    within: Duration
+    within: DurationSetting
     """How far apart the two may have been dialled at most."""
 
 
@@ -43,15 +45,21 @@ class Connection(Model):
     match: Match | None = None
     """Which of its calls are known from another connection already, and so count nowhere."""
     _people: frozenset[str] = PrivateAttr(frozenset())
+    _zone: ZoneInfo = PrivateAttr(ZoneInfo("UTC"))
 
     @property
     def people(self) -> frozenset[str]:
         """The ids by which `aliases` of reps know people of this connection."""
         return self._people
 
-    def knows(self, people: Iterable[str]) -> None:
-        """Whoever has read the whole configuration says who they are."""
-        self._people = frozenset(people)
+    @property
+    def calendar(self) -> Calendar:
+        """The organisation's: days that a CRM names are days of it."""
+        return Calendar(self._zone, 0)
+
+    def knows(self, people: Iterable[str], zone: ZoneInfo) -> None:
+        """Whoever has read the whole configuration says who they are, and which zone that is."""
+        self._people, self._zone = frozenset(people), zone
 
     def remarks(self) -> dict[str, str]:
         """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""

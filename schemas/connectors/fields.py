@@ -30,6 +30,9 @@ MAX_DECIMALS = 6
 _DATE_LENGTH = len("2026-03-18")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _COUNT = re.compile(r"[0-9]{1,16}\Z")
+# +49 (0)30 …: the zero is dialled within the country alone, but in Italy.
+_TRUNK_ZERO = re.compile(r"(?<!39)(?<!39[ -])\(0\)")
+_BEHIND_NUMBER = re.compile(r"(?<=[0-9])[\s(]*[^\W\d_].*|[;,#].*", re.DOTALL)
 MAX_NUMBER = 64
 MAX_EXPONENT = 999
 # Wide enough for every number that is let through: the usual 28 digits would round what must be refused.
@@ -61,7 +64,7 @@ class ReadChange:
     """Numbers with more digits after the point than are kept."""
 
 
-class Served(str):
+class ServedId(str):
     """An id as it is served, which no namespace goes before: of somebody whom the roster knows under it."""
 
     __slots__ = ()
@@ -236,7 +239,10 @@ def phone(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         msg = "must be text (a telephone number)"
         raise ValueError(msg)
-    digits = "".join(sign for sign in str(value)[:MAX_TEXT] if sign in "0123456789")
+    text = _BEHIND_NUMBER.sub("", str(value)[:MAX_TEXT]).strip()  # an extension, a note
+    if text.startswith(("+", "00", "(+", "tel:+")):
+        text = _TRUNK_ZERO.sub("", text)
+    digits = "".join(sign for sign in text if sign in "0123456789")
     # As some write the 00 of international calls.
     return (digits.removeprefix("00")[:MAX_ID] or None) if len(digits) >= MIN_PHONE else None
 
@@ -332,7 +338,7 @@ def _reference_in(namespace: str) -> _Reader:
 
     def read(value: Any) -> str | None:
         text = _id(value)
-        return before + text if text and type(value) is not Served else text
+        return before + text if text and type(value) is not ServedId else text
 
     return read
 

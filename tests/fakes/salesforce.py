@@ -34,7 +34,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "Task": ("OwnerId", "CreatedById", "WhoId", "WhatId", "CallType", "CallDisposition", "CallDurationInSeconds",
              "TaskSubtype", "Status", "IsClosed", "CompletedDateTime"),
     "Event": ("OwnerId", "CreatedById", "WhoId", "WhatId", "Type", "StartDateTime", "EndDateTime", "IsChild",
-              "GroupEventType"),
+              "GroupEventType", "IsAllDayEvent"),
     "EmailMessage": ("RelatedToId", "Incoming", "MessageDate", "ThreadIdentifier", "Status", "ActivityId",
                      "CreatedById", "ReplyToEmailMessageId"),
     "User": ("Name", "Email", "IsActive"),

@@ -7,13 +7,11 @@ elections are Kafka's own defaults, not the short ones of the local Kafka: what 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +22,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from deploy.local.broker import ensure_jars
-from deploy.local.kafka_jvm import TEMPLATES, launch, run_tool
+from deploy.local.kafka_folder import fill, new_id
+from deploy.local.kafka_jvm import TEMPLATES, launch
 from tests.faults.quorum import leader_of_quorum, order_replicas
 from tests.ports import held_port
 
@@ -32,7 +31,6 @@ HOST = "127.0.0.1"
 NODES = 3
 _START_SECONDS = 240.0
 _STOP_SECONDS = 40.0
-_FORMAT_SECONDS = 120.0
 _QUICK_MS = 2_000
 _BETWEEN_LOOKS_SECONDS = 0.2
 
@@ -83,11 +81,7 @@ class Node:
             number=self.number, host=HOST, port=self.port, controller=self.controller_port, voters=voters
         )
         (self._folder / "kafka.properties").write_text(template + settings, encoding="ascii")
-        code, said = run_tool(
-            self._folder, _classpath(), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c",
-            "kafka.properties", seconds=_FORMAT_SECONDS,
-        )  # fmt: skip
-        assert code == 0, said
+        fill(self._folder / "log", cluster_id, str(self.number))
 
     def start(self) -> None:
         """Start its process; whether it serves is not waited for."""
@@ -125,10 +119,10 @@ class Cluster:
         self.nodes = [Node(folder, number) for number in range(1, NODES + 1)]
 
     async def __aenter__(self) -> Self:
-        # The tool would take an id with a leading dash for an option.
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
+        cluster_id = new_id()
         voters = ",".join(node.voter for node in self.nodes)
-        await asyncio.gather(*(asyncio.to_thread(node.lay_out, cluster_id, voters) for node in self.nodes))
+        for node in self.nodes:
+            node.lay_out(cluster_id, voters)
         try:
             for node in self.nodes:
                 await asyncio.to_thread(node.start)

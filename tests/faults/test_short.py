@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ async def test_nothing_is_lost_or_counted_twice(name: str, tmp_path: Path, caplo
     caplog.set_level(logging.CRITICAL, logger="aiokafka")  # Kafka is away on purpose
     (one,) = (one for one in ROUNDS if one.name == name)
 
-    result = await run_round(one, tmp_path, seed=1, slowness=3)
+    # All windows are read from panes, which are compared byte for byte: of each kind of pane one is enough.
+    result = await run_round(replace(one, windows=("1h", "today")), tmp_path, seed=1, slowness=3)
 
     assert result.problems == []
     assert result.changes > result.deliveries > 50

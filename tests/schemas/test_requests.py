@@ -1,8 +1,11 @@
 """Which request told of a lead goes with the frames, within bounds; what cannot be read says nothing."""
 
 import msgspec
+import pytest
 
-from schemas.requests import MOST_IN_A_FRAME, REQUESTS, Remembered, request_headers, requests_in
+from schemas.frames import Engagement, change_frames, changed_records, engaged_records, engagement_frames
+from schemas.requests import MOST_IN_A_FRAME, REQUESTS, LatestByLead, request_headers, requests_in
+from tests.builders import change
 
 
 def nobody(_frame: bytes) -> list[str]:
@@ -43,8 +46,21 @@ def test_what_cannot_be_read_says_nothing() -> None:
     assert requests_in(request_headers([("lead|1", "")]), b"", damaged) == {}
 
 
+def test_whose_changes_and_engagements_a_frame_holds_is_read_without_what_they_say() -> None:
+    (changes,) = change_frames([change("lead", "l-1", status="new"), change("call", "hs:2", outcome="busy")])
+    heard = [Engagement("lead:1", "call|2", b"no row"), Engagement("lead:1", "lead|1", b"no row", via="lead:3")]
+    (engagements,) = engagement_frames(heard, 2, 1)
+
+    assert [*changed_records(changes)] == ["lead|l-1", "call|hs:2"]
+    assert [*engaged_records(engagements)] == ["call|2", "lead|1"]
+    for records_in in (changed_records, engaged_records):
+        for broken in (b"", b"\x01", b"\x91\x91\x90"):
+            with pytest.raises(msgspec.MsgspecError):
+                [*records_in(broken)]
+
+
 def test_the_newest_are_remembered() -> None:
-    told = Remembered(most=2)
+    told = LatestByLead(most=2)
     told.note("a", "1")
     told.note("b", "2")
     told.note("a", "3")

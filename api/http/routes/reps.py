@@ -86,8 +86,7 @@ async def metrics_of_reps(
     following: dict[str, Any] = {}
     if limit is not None:
         reps, following = page(reps, _by_id, limit, cursor)
-    rows = await asked.rows(reps)
-    found = asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now), **following})
+    found = await asked.answer_of_reps(reps, {"as_of": format_instant(now), **following})
     if following.get("next") is not None:
         # A table has no other place to say it.
         after = request.url.include_query_params(cursor=following["next"])
@@ -108,8 +107,7 @@ def _by_id(rep: str) -> tuple[int, str]:
 )
 async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Response:
     """One row."""
-    row = asked.row(rep_scope(known_rep(request.view, rep, request.access, request.now)))
-    return asked.answer("rep", [row], row)
+    return asked.answer("rep", rep_scope(known_rep(request.view, rep, request.access, request.now)))
 
 
 @router.get(
@@ -121,8 +119,7 @@ async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Re
 async def metrics_of_team(request: ReadRequest, team: str, asked: RowsAsked) -> Response:
     """One row: what reps did on days they were in this team."""
     asked.refuse_comparisons_of_reps()
-    row = asked.row(team_scope(known_team(request.view, team, request.access)))
-    return asked.answer("team", [row], row)
+    return asked.answer("team", team_scope(known_team(request.view, team, request.access)))
 
 
 @router.get(
@@ -135,5 +132,4 @@ async def metrics_of_organisation(request: ReadRequest, asked: RowsAsked) -> Res
     """One row: everything, also what no rep did."""
     organisation_allowed(request.access)
     asked.refuse_comparisons_of_reps()
-    row = asked.row(ORGANISATION)
-    return asked.answer("organisation", [row], row)
+    return asked.answer("organisation", ORGANISATION)

@@ -15,27 +15,29 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdelet
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schemas.connectors.asking import (
     GONE,
     HISTORY,
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
     NotLetInError,
     NotSeenError,
     Pace,
     Page,
-    Source,
     Steps,
-    member,
+    required_member,
 )
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import day_told
+from schemas.connectors.salesforce.days import ALL_DAY, in_days
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -46,9 +48,10 @@ from schemas.connectors.salesforce.objects import (
     TASK,
     VOICE_CALL,
 )
-from schemas.connectors.salesforce.rows import instant_in, own_id, row_of, rows_of
+from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of, salesforce_id
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
+from schemas.windows import Calendar
 
 VERSION = "v68.0"
 """Of the API, in every path."""
@@ -67,6 +70,9 @@ _MODIFIED = "SystemModstamp"
 TASK_OF, RELATIONS, TRACKED = "$task", "$relations", "$tracked"
 """Members of a record: of a mail its Task and the people it went to; of a lead the fields whose past is kept."""
 _DUE = "due"
+_BEHIND_UTC = 36 * HOUR
+"""A whole day is written as the midnight UTC at which it begins, and ends so much later where it ends last."""
+_UTC = Calendar(ZoneInfo("UTC"), 0)
 _HELD = frozenset({"outcome"})
 """What becomes of a meeting by the clock alone, where no field names its outcome."""
 
@@ -79,7 +85,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
     TASK.name: ("TaskSubtype", "Status", "IsClosed", "CompletedDateTime"),
     VOICE_CALL.name: ("ActivityId",),
     EMAIL.name: ("Status", "MessageDate", "ReplyToEmailMessageId", "ActivityId", "CreatedById"),
-    EVENT.name: ("IsChild", "GroupEventType", "ActivityDateTime", "DurationInMinutes"),
+    EVENT.name: ("IsChild", "GroupEventType", "ActivityDateTime", "DurationInMinutes", ALL_DAY),
     LEAD.name: ("ConvertedOpportunityId",),
     OPPORTUNITY.name: ("IsClosed", "IsWon", "LastStageChangeDate"),
 }
@@ -87,7 +93,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
 
 
-class SalesforceSource(Source):
+class SalesforceSource(CrmApi):
     """Salesforce's API, for one connection."""
 
     people = PERSON.name
@@ -97,8 +103,16 @@ class SalesforceSource(Source):
     overlap = 5 * MINUTE
     is_exact = False
 
-    def __init__(self, *, address: str, client: Mapping[str, str], outcomes_field: str | None = None) -> None:
-        """`client`: `client_id`, `client_secret`."""
+    def __init__(
+        self,
+        *,
+        address: str,
+        client: Mapping[str, str],
+        outcomes_field: str | None = None,
+        calendar: Calendar = _UTC,
+    ) -> None:
+        """`client`: `client_id`, `client_secret`. `calendar`: the organisation's days."""
+        self._calendar = calendar
         self.address = address
         self._client = dict(client)
         self._outcomes_field = outcomes_field
@@ -198,11 +212,11 @@ class SalesforceSource(Source):
                 probe = yield self._query(f"SELECT Id FROM {object} LIMIT 1", is_needed=False)
                 self._fields[object] = frozenset(() if probe.status in _BAD else wanted)
             else:
-                fields = member(answer.data, "fields", list)
+                fields = required_member(answer.data, "fields", list)
                 self._fields[object] = frozenset(str(each.get("name")) for each in fields if isinstance(each, dict))
         return [name for name in dict.fromkeys(wanted) if name in self._fields[object]]
 
-    def _without_refused(self, object: str, names: list[str], answer: Answer) -> list[str]:
+    def _without_refused(self, object: str, names: list[str], answer: CrmAnswer) -> list[str]:
         """Without the field that an answer says there is not: the user may not see it. Raises BadAnswerError."""
         errors = answer.data if isinstance(answer.data, list) else []
         said = " ".join(str(error.get("message", "")) for error in errors if isinstance(error, dict))
@@ -270,21 +284,25 @@ class SalesforceSource(Source):
         is_due = cursor is not None and cursor.startswith(_DUE)
         last = (cursor or "").removeprefix(_DUE)
         at, condition = _MODIFIED, f"{_MODIFIED} >= {_written(since)}"
+        chosen = ["Id", at]
         if is_due:
             at = "EndDateTime"
-            condition = f"{at} >= {_written(since)} AND {at} <= TOMORROW"
+            condition = f"{at} >= {_written(since - _BEHIND_UTC)} AND {at} <= TOMORROW"
+            chosen = ["Id", *(name for name in ("StartDateTime", at, ALL_DAY) if name in names)]
         parts = [condition, *([f"Id > '{last}'"] if last else []), *([_FILTERS[object]] if object in _FILTERS else [])]
-        query = f"SELECT Id, {at} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
+        query = f"SELECT {', '.join(chosen)} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
         answer = yield self._query(query)
         rows = list(rows_of(answer))
-        found = [(row["id"], instant_in(row, at)) for row in rows]
+        found = [(row["id"], _at(row, at, self._calendar)) for row in rows]
         is_more = len(rows) >= _FOUND or _is_cut(answer)
         if is_more and not rows:
             raise standing_still()
-        following = (_DUE if is_due else "") + found[-1][0] if is_more else None
+        following = (_DUE if is_due else "") + rows[-1]["id"] if is_more else None
         if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
             following = _DUE
-        return Changed(found, following, is_due=is_due)
+        if is_due:
+            found = [(id, end) for id, end in found if end >= since]
+        return Changed(found, following, is_due=is_due, first=rows[0]["id"] if rows else "")
 
     def count(self, object: str, since: int) -> Steps[int | None]:
         """By one query more."""
@@ -313,8 +331,10 @@ class SalesforceSource(Source):
         )
         if answer.status in _REFUSED:
             return Page([], None)
-        told = [each for each in member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
-        return Page([{"id": own_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None)
+        told = [each for each in required_member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
+        return Page(
+            [{"id": salesforce_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None
+        )
 
     def _deleted(self, object: str, condition: str) -> Steps[list[dict[str, Any]]]:
         """Records of the recycle bin. A lead that was merged into another one is in it, whole, and names it."""
@@ -365,13 +385,21 @@ class SalesforceSource(Source):
         )
 
 
-def _is_cut(answer: Answer) -> bool:
+def _at(row: Mapping[str, Any], name: str, calendar: Calendar) -> int:
+    try:
+        return instant_in(in_days(row, calendar), name)
+    except ValueError as error:
+        msg = f"{EVENT.name}: {error}"
+        raise BadAnswerError(msg) from None
+
+
+def _is_cut(answer: CrmAnswer) -> bool:
     return isinstance(answer.data, dict) and answer.data.get("done") is False
 
 
 def _further(data: Any) -> str:
     """Where a query goes on, at this address: the token goes nowhere else. Raises BadAnswerError."""
-    path = member(data, "nextRecordsUrl", str)
+    path = required_member(data, "nextRecordsUrl", str)
     if not path.startswith("/") or path.startswith("//"):
         msg = "nextRecordsUrl: is no path"
         raise BadAnswerError(msg)

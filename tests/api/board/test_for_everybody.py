@@ -1,5 +1,7 @@
 """Every tile in every state, in English and in Persian, on a television and on a phone: axe, and no number cut off."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -37,6 +39,27 @@ REFUSED = "503 (Service Unavailable)"
 """What Chromium itself writes of a server that is away."""
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """One for all cases of the module. Calm: what is on its way between two places has no colour of its own."""
+    page = browser.new_page(reduced_motion="reduce")
+    page.add_init_script(VIOLATIONS)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def screen(page: Page, server: FloorServer) -> Iterator[Screen]:
+    """The page, as if it were new."""
+    screen = Screen(page, server)
+    screen.stand_still()
+    yield screen
+    screen.leave()
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")
+
+
 def complaints(page: Page, where: str) -> list[str]:
     """What is wrong with what the page shows and stays so: a slow machine is looked at in the middle of a change."""
     for _look in range(4):
@@ -72,51 +95,44 @@ def show(screen: Screen, scene: str) -> None:
         ("en", "television", "light"),
     ],
 )
-def test_every_tile_in_every_state(browser: Browser, server: FloorServer, language: str, size: str, theme: str) -> None:
+def test_every_tile_in_every_state(screen: Screen, language: str, size: str, theme: str) -> None:
+    page, floor = screen.page, screen.floor
     width, height = SIZES[size]
-    # Calm: what is on its way between two places has no colour of its own.
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-    try:
-        screen = Screen(context.new_page(), server)
-        screen.stand_still()
-        page, floor = screen.page, screen.floor
-        screen.prepare(VIOLATIONS)
-        floor.settings = every_tile(language, theme=theme, rotate="60s", celebrate=[{"on": "deal_won"}])
-        found: list[str] = []
-        FLOORS["nobody"](floor)
-        screen.open()
-        for state in STATES[theme]:
-            FLOORS[state](floor)
-            floor.publish("snapshot", floor.snapshot)
-            expect(page.locator("#board")).to_have_attribute("data-state", "stale" if state == "stale" else "live")
-            for scene in SCENES:
-                show(screen, scene["name"])
-                found += complaints(page, f"{state} {scene['name']}")
-        floor.publish("screen", {"identify": True, "device": "d-1", "name": "Lobby"})
-        expect(page.locator(".identity")).to_be_visible()
-        found += complaints(page, "identity")
-        page.evaluate("document.querySelectorAll('.identity').forEach((node) => node.remove())")
-        page.emulate_media(reduced_motion="no-preference")
-        floor.publish("win", win(1, LONG, win="deal_won:d-9:2026-03-18T09:00:00.000Z"))
-        expect(page.locator(".celebration")).to_contain_text(LONG)
-        screen.wait_until_at_rest(".celebration")
-        found += complaints(page, "celebration")
-        page.emulate_media(reduced_motion="reduce")
-        screen.let_time_pass()
-        floor.is_refusing = True
-        floor.cut()
-        expect(page.locator("#board")).to_have_attribute("data-state", "disconnected")
-        found += complaints(page, "disconnected")
-        floor.is_refusing = False
-        FLOORS["new"](floor)
-        expect(page.locator("#board")).to_have_attribute("data-state", "new")
-        found += complaints(page, "new")
+    page.set_viewport_size({"width": width, "height": height})
+    floor.settings = every_tile(language, theme=theme, rotate="60s", celebrate=[{"on": "deal_won"}])
+    found: list[str] = []
+    FLOORS["nobody"](floor)
+    screen.open()
+    for state in STATES[theme]:
+        FLOORS[state](floor)
+        floor.publish("snapshot", floor.snapshot)
+        expect(page.locator("#board")).to_have_attribute("data-state", "stale" if state == "stale" else "live")
+        for scene in SCENES:
+            show(screen, scene["name"])
+            found += complaints(page, f"{state} {scene['name']}")
+    floor.publish("screen", {"identify": True, "device": "d-1", "name": "Lobby"})
+    expect(page.locator(".identity")).to_be_visible()
+    found += complaints(page, "identity")
+    page.evaluate("document.querySelectorAll('.identity').forEach((node) => node.remove())")
+    page.emulate_media(reduced_motion="no-preference")
+    floor.publish("win", win(1, LONG, win="deal_won:d-9:2026-03-18T09:00:00.000Z"))
+    expect(page.locator(".celebration")).to_contain_text(LONG)
+    screen.wait_until_at_rest(".celebration")
+    found += complaints(page, "celebration")
+    page.emulate_media(reduced_motion="reduce")
+    screen.let_time_pass()
+    floor.is_refusing = True
+    floor.cut()
+    expect(page.locator("#board")).to_have_attribute("data-state", "disconnected")
+    found += complaints(page, "disconnected")
+    floor.is_refusing = False
+    FLOORS["new"](floor)
+    expect(page.locator("#board")).to_have_attribute("data-state", "new")
+    found += complaints(page, "new")
 
-        assert found == []
-        assert [said for said in screen.complaints if REFUSED not in said] == []
-        assert page.evaluate("violations") == []
-    finally:
-        context.close()
+    assert found == []
+    assert [said for said in screen.complaints if REFUSED not in said] == []
+    assert page.evaluate("violations") == []
 
 
 @pytest.mark.parametrize(
@@ -130,27 +146,19 @@ def test_every_tile_in_every_state(browser: Browser, server: FloorServer, langua
         ("de", (390, 844)),
     ],
 )
-def test_every_language_and_size_once(
-    browser: Browser, server: FloorServer, language: str, size: tuple[int, int]
-) -> None:
+def test_every_language_and_size_once(screen: Screen, language: str, size: tuple[int, int]) -> None:
     """Of which German has the longest words."""
     width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-    try:
-        screen = Screen(context.new_page(), server)
-        screen.stand_still()
-        screen.prepare(VIOLATIONS)
-        screen.floor.settings = every_tile(language, theme="dark", rotate="60s")
-        FLOORS["many"](screen.floor)
-        screen.open()
-        found: list[str] = []
-        for scene in SCENES:
-            show(screen, scene["name"])
-            found += complaints(screen.page, scene["name"])
+    screen.page.set_viewport_size({"width": width, "height": height})
+    screen.floor.settings = every_tile(language, theme="dark", rotate="60s")
+    FLOORS["many"](screen.floor)
+    screen.open()
+    found: list[str] = []
+    for scene in SCENES:
+        show(screen, scene["name"])
+        found += complaints(screen.page, scene["name"])
 
-        assert screen.page.locator("html").get_attribute("lang") == language
-        assert found == []
-        assert screen.complaints == []
-        assert screen.page.evaluate("violations") == []
-    finally:
-        context.close()
+    assert screen.page.locator("html").get_attribute("lang") == language
+    assert found == []
+    assert screen.complaints == []
+    assert screen.page.evaluate("violations") == []

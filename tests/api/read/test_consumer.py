@@ -12,7 +12,8 @@ from aiokafka.errors import NodeNotReadyError
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.app import build_read_side
-from api.read.consumer import AT_ONCE, BLIND, Behind, Latency
+from api.read.consumer import AT_ONCE, BLIND, Behind
+from api.read.latency import Latency
 from api.read.read_side import ReadSide
 from api.read.subscriptions import Filter
 from api.read.view import ORGANISATION, View

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.read.consumer import AT_ONCE, PRESSED_FOR, Latency, ViewConsumer
+from api.read.consumer import AT_ONCE, PRESSED_FOR, ViewConsumer
+from api.read.latency import Latency
 from api.read.piecemeal import SHARE, spread
 from api.settings import Settings
 from schemas.instants import SECOND

@@ -2,6 +2,8 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,6 +12,7 @@ from structlog.testing import capture_logs
 from api.app import build_read_side
 from api.settings import Settings
 from schemas.config import parse_config
+from schemas.generations import Served, first_generation
 from tests.api.reading import Floor
 from tests.builders import change
 
@@ -45,6 +48,23 @@ async def test_nothing_is_told_of_a_view_that_is_not_whole(floor: Floor) -> None
     await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
 
     assert floor.view.changes.panes
+
+
+async def test_while_a_replay_is_taken_over_nobody_is_told_to_begin_another(floor: Floor) -> None:
+    contradicted = ["topic deliveries has 3 partitions and not 1: floorcast replay --partitions 3 takes them in"]
+    check: Any = SimpleNamespace(problems=lambda: contradicted)
+    side = floor.read_side
+    side.log_check = check
+    side.consumer.served = first_generation(1)
+    assert side.problems()[-1:] == contradicted
+
+    side._wanted = Served(2, 3, 3)
+    side._loading = asyncio.create_task(asyncio.sleep(_PATIENCE_SECONDS))
+
+    assert side.problems()[-1:] == ["generation 2 is read: Kafka's topics are not those of what is served now"]
+    side._loading.cancel()
+    await asyncio.wait({side._loading})
+    assert side.problems()[-1:] == contradicted
 
 
 def test_answers_known_at_the_start_and_later_ones_are_counted_once_each(floor: Floor) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.lookups.backfill import Backfill, Mark, ended, running
-from deploy.lookups.client import ATTEMPTS, ApiError
+from deploy.lookups.backfill import Backfill, BackfillMark, ended, running
+from deploy.lookups.client import ATTEMPTS, CrmApiError
+from processor.core.missed import MissedBook
+from schemas.alerts import Alert
 from schemas.config import Config
+from schemas.connection_states import ConnectionState
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
@@ -328,7 +331,7 @@ async def test_what_is_not_there_is_counted_and_deletes_nothing(world: World) ->
 async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world: World) -> None:
     deal(world)
     world.crm.tokens = set()
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await look_up(world)
     assert world.known.pending_count("hub") == 1
 
@@ -342,7 +345,7 @@ async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world
 async def test_a_dead_letter_that_is_put_through_again_is_looked_up(world: World) -> None:
     id = deal(world)
     world.crm.tokens, tokens = set(), world.crm.tokens
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await look_up(world)
     world.clock.now += DAY
     (letter,) = await world.rounds.look_up()
@@ -362,7 +365,7 @@ async def test_an_object_that_the_token_may_not_read_holds_up_no_other(world: Wo
     contact, events = world.crm.create("contacts", {"lifecyclestage": "lead"})
     world.send(events)
     world.crm.lacks = {"deals"}
-    with pytest.raises(ApiError, match=r"deals/batch/read: the credentials of api lack the right"):
+    with pytest.raises(CrmApiError, match=r"deals/batch/read: the credentials of api lack the right"):
         await look_up(world)
     assert world.known.pending_count("hub") == 1
     world.clock.now += HOUR
@@ -448,7 +451,7 @@ async def test_a_round_that_breaks_off_is_made_anew(world: World) -> None:
     world.crm.set("deals", id, {"amount": "500"})
     world.clock.now += 2 * HOUR
     world.crm.faults += [Response(503)] * ATTEMPTS
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await world.rounds.reconcile(None)
 
     assert await reconcile(world, world.clock() - 2 * HOUR) == {"deal": 1}
@@ -458,18 +461,18 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
     for _ in range(450):
         world.crm.create("calls", {"hs_timestamp": iso(world.crm.now())}, at=world.crm.now() - 60_000)
     world.crm.tokens = {"pat-token-1"}
-    kept: list[Mark] = []
+    kept: list[BackfillMark] = []
     stored: list[int] = []
 
     async def append(deliveries: Sequence[Delivery]) -> None:
         if len(stored) == 7:
-            raise ApiError(reason="unreachable", problem="killed")
+            raise CrmApiError(reason="unreachable", problem="killed")
         stored.append(len(deliveries))
         await world.log.append(deliveries)
 
-    mark = Mark(since=world.clock() - DAY, objects=list(world.client.source.objects))
+    mark = BackfillMark(since=world.clock() - DAY, objects=list(world.client.source.objects))
     backfill = Backfill("hub", world.client, mark, append=append, keep=kept.append, clock=world.clock)
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await backfill.run()
     assert kept
     done = {change.id for change in world.changes() if change.kind == "call"}
@@ -482,13 +485,13 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
 async def test_a_back_fill_that_has_ended_runs_no_more_and_can_go_on(tmp_path: Path) -> None:
     path = tmp_path / "hub.backfill.json"
     with ended(path):
-        path.write_bytes(msgspec.json.encode(Mark(since=START, objects=["deals"], records=50, of=90)))
+        path.write_bytes(msgspec.json.encode(BackfillMark(since=START, objects=["deals"], records=50, of=90)))
         told = running(tmp_path, "hub", time.time_ns() // 1000)
         assert told is not None
         assert (told.records, told.of) == (50, 90)
 
     assert running(tmp_path, "hub", time.time_ns() // 1000) is None
-    assert msgspec.json.decode(path.read_bytes(), type=Mark).records == 50
+    assert msgspec.json.decode(path.read_bytes(), type=BackfillMark).records == 50
 
 
 async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world: World) -> None:
@@ -500,3 +503,73 @@ async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world
 
     assert await reconcile(world) == {"call": 1}
     assert record(world, "call", call).get("lead") == lead
+
+
+class MatchedWorld(World):
+    """A portal whose calls a dialler tells of too."""
+
+    def config_of(self, url: str) -> Config:
+        hub = settings_of(url) | {"match": {"calls": {"with": "air", "within": "90s"}}}
+        return make_config(
+            connections={"hub": hub, "air": {"kind": "aircall", "secrets": ["aircall-token-1"]}}, pipelines=PIPELINES
+        )
+
+
+@pytest.mark.parametrize(("make", "missed"), [(MatchedWorld, {"call": 1}), (World, {})], ids=["compared", "not"])
+async def test_a_telephone_number_is_not_kept_on_disk_and_an_edit_of_one_that_is_compared_is_found(
+    make: type[World], missed: dict[str, int], tmp_path: Path
+) -> None:
+    async with make(tmp_path, lost=0.0, repeated=0.0) as world:
+        fields = {
+            "hubspot_owner_id": "901", "hs_timestamp": iso(world.crm.now()), "hs_call_direction": "OUTBOUND",
+            "hs_call_to_number": "+49 30 1110001", "hs_call_disposition": CONNECTED,
+        }  # fmt: skip
+        id, events = world.crm.create("calls", fields)
+        world.send(events)
+        await look_up(world)
+        world.clock.now += HOUR
+        world.crm.set("calls", id, {"hs_call_to_number": "+49 30 2220002"})
+
+        assert await reconcile(world) == missed
+        await world.catch_up()
+        found = world.known.record("hub", "call", id)
+        assert found is not None
+        assert (found.get("number") is None) is (make is World)
+        world.known.close()
+        kept = b"".join(path.read_bytes() for path in world.folder.glob("known*"))
+        assert b"1110001" not in kept
+        assert b"2220002" not in kept
+        await world.begin()
+
+
+def heard(world: World, book: MissedBook) -> list[Alert]:
+    """What is told of what the connection is known to have missed by now."""
+    now = world.clock()
+    missed, changed = world.known.missed("hub", now - DAY), world.known.changed("hub", now - DAY)
+    return book.hear("hub", ConnectionState(at=now, missed_day=missed, changed_day=changed), now)
+
+
+async def test_a_day_on_which_too_much_was_missed_is_told_and_over_a_day_later(world: World) -> None:
+    book = MissedBook()
+    for number in range(120):
+        events = world.crm.create("calls", {"hs_timestamp": iso(world.crm.now()), "hubspot_owner_id": "901"})[1]
+        if number >= 3:
+            world.send(events)
+    world.clock.now += 20 * HOUR  # nothing could be asked for so long
+    await look_up(world)
+    assert await reconcile(world) == {"call": 3}
+
+    (raised,) = heard(world, book)
+    assert (raised.event, raised.level, raised.crossing and raised.crossing.value) == ("raised", "breach", 3 / 120)
+
+    # What had changed is as old as what was missed, and a configuration that has changed forgets neither.
+    world.clock.now += 10 * HOUR
+    world.known.forget()
+    await reconcile(world, world.clock() - HOUR)
+    state = ConnectionState(0, missed_day=world.known.missed("hub", world.clock() - DAY))
+    assert (sum(state.missed_day.values()), world.known.changed("hub", world.clock() - DAY)) == (3, 120)
+    assert heard(world, book) == []
+
+    world.clock.now += 15 * HOUR
+    (resolved,) = heard(world, book)
+    assert (resolved.id, resolved.event, resolved.resolved_at) == (raised.id, "resolved", world.clock())

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from deploy.lookups.client import ApiError
+from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import GONE, NotSeenError
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
 from tests.fakes.http import Response
-from tests.fakes.salesforce import iso
+from tests.fakes.salesforce import iso, second_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -64,12 +64,12 @@ async def test_a_session_that_is_over_is_renewed_once(world: SalesforceWorld) ->
 async def test_a_spent_limit_is_no_lack_of_rights(world: SalesforceWorld) -> None:
     await world.client.run(world.client.source.words())
     world.crm.faults.append(Response(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.words())
     assert (caught.value.reason, caught.value.wait) == ("limit", 900.0)
 
     world.crm.faults.append(Response(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(CrmApiError) as refused:
         await world.client.run(world.client.source.words())
     assert refused.value.reason == "forbidden"
 
@@ -78,7 +78,7 @@ async def test_the_last_requests_of_a_day_are_left_to_others(world: SalesforceWo
     world.crm.daily, world.crm.used = 1000, 988
     await world.client.run(world.client.source.words(), may_wait=False)
     await world.client.run(world.client.source.words(), may_wait=False)
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.words(), may_wait=False)
 
     assert caught.value.reason == "limit"
@@ -239,6 +239,22 @@ async def test_a_meeting_is_held_once_it_is_over_and_no_webhook_was_missed(world
     await world.rounds.reconcile(begun)
     assert record(world, "meeting", id).get("outcome") == "held"
     assert world.known.ever_missed("hub") == {}
+
+
+async def test_a_meeting_of_a_whole_day_is_held_once_the_day_is_over(world: SalesforceWorld) -> None:
+    day = second_of("2026-03-17T00:00:00Z")
+    whole = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "IsChild": False, "IsAllDayEvent": True}
+    id, _ = world.crm.create("Event", {**whole, "StartDateTime": iso(day), "EndDateTime": iso(day)})
+    over, begun = (day + 86_400) * SECOND, await world.rounds.reconcile(None)
+    outcomes = []
+    for at in (over - 20 * HOUR, over - 2 * HOUR, over + 10 * MINUTE):
+        world.clock.now = at
+        begun = await world.rounds.reconcile(begun)
+        outcomes.append(record(world, "meeting", id).get("outcome"))
+
+    assert outcomes == ["scheduled", "scheduled", "held"]
+    assert record(world, "meeting", id).get("ends_at") == over
+    assert world.known.ever_missed("hub") == {"meeting": 1}  # that it was made
 
 
 async def test_a_merged_lead_is_known_by_its_master_whatever_its_event_said(world: SalesforceWorld) -> None:

@@ -1,5 +1,7 @@
 """What `check --online` says of a HubSpot account, over a fake of it that gives some scopes and not others."""
 
+from zoneinfo import ZoneInfo
+
 from deploy.subscribing.asking import Finding
 from deploy.subscribing.online import connect, look_online
 from tests.deploy.subscribing.crms import NOW, Crm, Opens
@@ -62,7 +64,7 @@ def test_an_alias_that_is_the_id_of_a_user_is_told_with_that_of_the_owner(crms: 
         id = str(place)
         crm.fake.owners[id] = Owner(id, place + 600, "Ana", "Lim", "a@example.com", None, 0, archived=archived)
     connection = crm.connection()
-    connection.knows(["1", "601", "2", "602", "77"])
+    connection.knows(["1", "601", "2", "602", "77"], ZoneInfo("UTC"))
 
     found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
@@ -79,7 +81,7 @@ def test_who_may_not_read_owners_is_told_so_once_and_the_rest_all_the_same(crms:
     crm.fake.lacks.add("owners")
 
     connection = crm.connection()
-    connection.knows(["601"])
+    connection.knows(["601"], ZoneInfo("UTC"))
     found = [*look_online("hub", connection, last_delivery_at=NOW)]
 
     assert [each.words for each in found if each.is_wrong] == ["a scope is missing: the token may not read owners"]

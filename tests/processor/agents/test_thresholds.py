@@ -15,7 +15,7 @@ from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.outgoing import Outgoing
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from schemas.alerts import Alert, decode_alert, decode_frame, encode_alert
 from schemas.config import Config
 from schemas.deals import DealCard, encode_deal
@@ -58,10 +58,12 @@ class FakeOwner:
     async def prove(self) -> None:
         self.written.append(("proved", None))
 
-    async def send(self, messages: Mapping[str, Sequence[Message]], **_how: object) -> None:
+    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], **_how: object) -> None:
         await self.send_to({(topic, 0): batch for topic, batch in messages.items()})
 
-    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]], *, headers: object = None) -> None:
+    async def send_to(
+        self, messages: Mapping[tuple[str, int], Sequence[KeyAndValue]], *, headers: object = None
+    ) -> None:
         await asyncio.sleep(0)
         self.written += [(topic, value) for (topic, _), batch in messages.items() for _, value in batch]
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.core.definitions import Definitions, definitions_of
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.plan import Contribution, Evaluator, digest_of_id
 from processor.core.touches import attempt_at, is_connected, talk_of
 from processor.native.plan import CompiledPlan
@@ -304,16 +304,16 @@ def test_no_bytes_are_read_beyond_a_row(found: list[Part], kind: str, place: int
     )
 
 
-@CALM
-@given(st.integers(0, 40), st.sampled_from(["call", "email"]))
+@pytest.mark.parametrize("kind", ["call", "email"])
+@pytest.mark.parametrize("number", [0, 1, 100, 2000, 2100])
 def test_a_plan_that_is_too_large_or_counts_money_is_left_to_python(number: int, kind: str) -> None:
     at = First(("dialed_at" if kind == "call" else "sent_at",))
-    large = every(AtLeast(Gap(at, at, is_clipped=False), limit) for limit in range(number * 100))
+    large = every(AtLeast(Gap(at, at, is_clipped=False), limit) for limit in range(number))
     plan = plan_of([Measure((Part(kind, large, at, ("rep",), Form.COUNT),))])
     row = _row(kind, {at.fields[0]: NOW, "rep": "r1"})
     contributions = Evaluator(plan, {}).of_record(kind, {at.fields[0]: NOW, "rep": "r1"}.get)
 
-    assert CompiledPlan(plan, {}).contributions(row) == (contributions if number * 100 < 2048 else None)
+    assert CompiledPlan(plan, {}).contributions(row) == (contributions if number < 2048 else None)
 
 
 # ------------------------------------------------------------------ what the clocks of leads ask of a call
@@ -337,7 +337,7 @@ CALLS = st.fixed_dictionaries(
 @given(CALLS, st.sampled_from(["1s", "1m"]))
 def test_the_clock_of_a_lead_means_by_connected_and_talk_what_metrics_mean(call: dict[str, Any], least: str) -> None:
     definitions = _with_talk(least)
-    rules, record = definitions.rules, Known(_row("call", call))
+    rules, record = definitions.rules, CurrentValues(_row("call", call))
     talk = NUMBERS["call", "talk"]
 
     connected, talked = is_connected(record), talk_of(record)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from processor.core.thresholds import ThresholdBook, is_beyond, is_told
 from schemas.alerts import Alert, encode_alert
 from schemas.config import Config, Threshold
-from schemas.floor import Floor, Values
+from schemas.floor import Floor, ScopeValues
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
 from schemas.panes import encode_pane, pane_key
 from schemas.windows import day_window, minute_window
@@ -400,7 +400,7 @@ def test_numbers_are_compared_as_they_are_shown(
 ) -> None:
     threshold = Threshold.model_validate({"metric": "m", "per": "rep"} | fields)
 
-    assert is_beyond(threshold, Values({"m": value}, {} if bound is None else {"m": bound})) is expected
+    assert is_beyond(threshold, ScopeValues({"m": value}, {} if bound is None else {"m": bound})) is expected
 
 
 # ---------------------------------------------------------------- the law

@@ -92,6 +92,9 @@ def test_what_legacy_signatures_are_worth_is_remarked_and_that_merged_deals_need
     plain = read_connection(entry).remarks()
     assert plain.keys() == {"kind"}
     assert plain["kind"].startswith("merged deals need a look-up")
+    match = {"match": {"calls": {"with": "air", "within": "90s"}}}
+    assert read_connection(entry | match).remarks().keys() == {"kind", "match"}
+    assert read_connection(entry | match | {"api": {"token": "t"}}).remarks() == {}
     assert read_connection(entry | {"legacy_signatures": True}).remarks().keys() == {"kind", "legacy_signatures"}
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from schemas.connectors import read_connection
 from schemas.connectors.base import Connector, Parsed, SignatureError
 from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, fold_all, in_order
+from schemas.records import FIELDS, Record, fold_all, with_places
 from tests.schemas.connectors.cases import NOW, PIPEDRIVE, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -44,7 +44,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _records(*events: Any, connector: Connector | None = None) -> dict[str, Record]:
     """Their records by kind, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     found: list[dict[str, Record]] = []
     for order in itertools.islice(itertools.permutations(deliveries), 24):
         changes = [change for one in order for change in one]
@@ -427,3 +427,13 @@ def test_a_timestamp_in_seconds_is_read_too() -> None:
     event["meta"]["timestamp"] = 1773852090
 
     assert [change.changed_at for change in _parse(event).changes] == [_at("2026-03-18T16:41:30Z")]
+
+
+def test_a_match_is_remarked_as_no_activity_names_a_telephone_number() -> None:
+    entry = {"kind": "pipedrive", "secrets": ["user:password"]}
+    match = {"calls": {"with": "air", "within": "90s"}}
+
+    assert read_connection(entry).remarks() == {}
+    assert read_connection({**entry, "match": match}).remarks() == {
+        "match": "Pipedrive's activities name no telephone number, so no call matches but those of files"
+    }

@@ -5,19 +5,20 @@ import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 from pydantic import ValidationError
 
-from schemas.connectors import read_connection
+from schemas.connectors import build_connector, read_connection
 from schemas.connectors.base import Connector, ContentTypeError, Parsed, SignatureError
 from schemas.connectors.salesforce.changes import named_fields
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.soap import MAX_DEPTH, SoapError, read_message
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
+from schemas.records import FIELDS, Record, RecordChange, fold_all, with_places
 from tests.schemas.connectors.cases import FIXTURES, NOW, SALESFORCE, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -69,7 +70,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _record(*events: Any, kind: str | None = None, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     wanted = kind or deliveries[0][0].kind
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(wanted, [each for one in order for each in one if each.kind == wanted]) for order in orders]
@@ -78,7 +79,7 @@ def _record(*events: Any, kind: str | None = None, connector: Connector | None =
 
 
 def _fold(changes: list[RecordChange]) -> Record:
-    return fold_all(changes[0].kind, in_order(changes))
+    return fold_all(changes[0].kind, with_places(changes))
 
 
 # --- Ids and bitmaps --------------------------------------------------------------------------------------------------
@@ -602,6 +603,48 @@ def test_a_meeting_is_scheduled_until_it_is_over() -> None:
         "scheduled", _at("2026-03-12T17:00:00Z"), _at("2026-03-12T17:30:00Z"), _at("2026-03-10T15:30:00Z"), DEAL, REP,
     ]  # fmt: skip
     assert _record(booked, edited).get("outcome") == "held"
+
+
+def _in_zone(zone: str) -> Connector:
+    connection = read_connection({"kind": "salesforce", "secrets": list(SALESFORCE.secrets[:1]), **SALESFORCE.settings})
+    connection.knows([], ZoneInfo(zone))
+    return build_connector(connection)
+
+
+@pytest.mark.parametrize(
+    ("zone", "length", "begin", "end"),
+    [
+        ("America/Los_Angeles", {"DurationInMinutes": 1440}, "2026-03-12T07:00:00Z", "2026-03-13T07:00:00Z"),
+        ("America/Los_Angeles", {"EndDateTime": "2026-03-12"}, "2026-03-12T07:00:00Z", "2026-03-13T07:00:00Z"),
+        ("Asia/Tokyo", {"EndDateTime": "2026-03-13"}, "2026-03-11T15:00:00Z", "2026-03-13T15:00:00Z"),
+        ("UTC", {}, "2026-03-12T00:00:00Z", "2026-03-13T00:00:00Z"),
+    ],
+)
+def test_a_meeting_of_whole_days_is_of_days_of_the_organisation(
+    zone: str, length: dict[str, Any], begin: str, end: str
+) -> None:
+    length = {name: _at(f"{day}T00:00:00Z") // 1000 if isinstance(day, str) else day for name, day in length.items()}
+    told = {**MEETING, "StartDateTime": _at("2026-03-12T00:00:00Z") // 1000, "IsAllDayEvent": True}
+    del told["DurationInMinutes"]
+    event = _change("Event", told | length, id=EVENT_ID, at="2026-03-12T12:00:00Z")
+
+    record = _record(event, connector=_in_zone(zone))
+
+    assert [record.get(name) for name in ("starts_at", "ends_at", "outcome")] == [_at(begin), _at(end), "scheduled"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted"),
+    [
+        ({"StartDateTime": _at("2026-03-12T00:00:00Z") // 1000}, [("Event", EVENT_ID)]),
+        ({"IsAllDayEvent": False}, [("Event", EVENT_ID)]),
+        ({"StartDateTime": _at("2026-03-12T17:00:00Z") // 1000}, []),
+    ],
+)
+def test_an_edit_that_may_be_of_a_day_is_looked_up(changed: dict[str, Any], wanted: list[tuple[str, str]]) -> None:
+    parsed = _parse(_change("Event", changed, id=EVENT_ID, type="UPDATE"))
+
+    assert parsed.lookups == wanted
 
 
 def test_the_field_that_the_connection_names_says_what_became_of_a_meeting() -> None:

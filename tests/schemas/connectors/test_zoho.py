@@ -3,16 +3,17 @@
 import itertools
 from copy import deepcopy
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
-from schemas.connectors import read_connection
+from schemas.connectors import build_connector, read_connection
 from schemas.connectors.asking import HISTORY, Envelope, encode_envelope
 from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP, Delivery
 from schemas.instants import DAY, HOUR, SECOND, parse_instant
-from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
+from schemas.records import FIELDS, Record, RecordChange, fold_all, with_places
 from tests.schemas.connectors.cases import NOW, ZOHO, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -47,7 +48,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _record(*events: Any, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(deliveries[0][0].kind, [change for one in order for change in one]) for order in orders]
     assert len({record.encode() for record in records}) == 1
@@ -237,7 +238,39 @@ def test_a_deal_that_was_looked_up_has_the_version_of_its_last_change() -> None:
         "rep": "5725767000000411001",
     }  # fmt: skip
     assert {entry[0] for entry in record.fields.values()} == {_at("2026-03-18T16:41:30Z")}
-    assert record.get("closed_at") is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "more", "closed_at"),
+    [
+        ("UTC", {}, "2026-03-18T00:00:00Z"),
+        ("Asia/Kuala_Lumpur", {}, "2026-03-17T16:00:00Z"),
+        ("America/Santiago", {"Closing_Date": "2026-09-06"}, "2026-09-06T04:00:00Z"),
+        ("UTC", {"Stage": "Closed Lost", "Probability": 0}, "2026-03-18T00:00:00Z"),
+        ("UTC", {"Stage": "Qualification", "Probability": 10}, None),
+        ("UTC", {"Closing_Date": None}, None),
+    ],
+)
+def test_a_deal_whose_history_is_not_told_closed_on_the_day_it_names(
+    zone: str, more: dict[str, Any], closed_at: str | None
+) -> None:
+    connection = read_connection({"kind": "zoho", "secrets": list(ZOHO.secrets[:1]), **ZOHO.settings})
+    connection.knows([], ZoneInfo(zone))
+
+    record = _looked_up("Deals", "deal", connector=build_connector(connection), **more)
+
+    assert record.get("closed_at") == (None if closed_at is None else _at(closed_at))
+
+
+def test_a_closing_date_that_is_edited_or_none_is_not_guessed_at() -> None:
+    assert _parse(_values("Deals", {"Closing_Date": "2026-03-20"})).lookups == [("Deals", DEAL)]
+    (deal,) = fixture("zoho/enrich_deal.json")["data"]
+    headers = {BROUGHT_BY: LOOKUP, ASKED_AT: str(LATER)}
+    body = encode_envelope(Envelope(object="Deals", records=[deal | {"Closing_Date": "18/03/2026"}]))
+
+    (problem,) = _connector().parse(Delivery("crm", LATER, headers, body)).problems
+
+    assert problem.detail.startswith("Closing_Date: must be a day such as 2026-03-18")
 
 
 def test_of_two_edits_within_a_second_the_later_one_counts_however_often_it_is_read() -> None:
