@@ -350,11 +350,8 @@ class StageShard:
         named = {self.deployment.topic(topic): batch for topic, batch in messages.items() if batch}
         if named:
             named |= self._untold()
-            await self.owner.send(
-                named,
-                timestamp_ms=None if oldest_at is None else oldest_at // 1000,
-                headers={self.deployment.topic(PANES): (QUIETLY,)} if is_quiet else {},
-            )
+            headers = {self.deployment.topic(PANES): (QUIETLY,)} if is_quiet else {}
+            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000, headers=headers)
 
     async def reach(self, newest_at: int, cutoff: RetentionCutoff) -> None:
         """Note the newest receipt of the log.
