@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from api.read.view import View, ViewChanges
 from schemas.alerts import SILENT
 from schemas.instants import DAY, HOUR
-from schemas.wins import Json, Win, Wins
+from schemas.json_object import Json
+from schemas.wins import Win, Wins
 
 IN_SNAPSHOT = 20
 _TAKEN_BACK = 200

@@ -17,10 +17,11 @@ from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.alert_names import with_names
 from processor.core.definitions import Definitions
+from processor.core.ledger_state import Piece
 from processor.core.retention import RetentionCutoff
 from processor.core.routing import routed
-from processor.transport.checkpoints import Checkpoints, HeldState, Piece
-from processor.transport.fetched import Fetched, Place
+from processor.transport.checkpoints import Checkpoints, HeldState
+from processor.transport.fetched import Fetched
 from processor.transport.log_watch import LogWatch, WatchedPartition
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
@@ -33,7 +34,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, QUIETLY, Engagement, by_partition
 from schemas.instants import SECOND
 from schemas.kafka import Address
-from schemas.log_marks import REPLAY, LogMark
+from schemas.log_marks import REPLAY, LogMark, Place
 from schemas.naming import NameStyle
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from aiokafka.errors import ProducerFenced
 
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
-from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import KeyAndValue, Packed, pack, pack_with_headers
 from schemas.fences import encode_fence
+from schemas.log_marks import Place
 from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
 from schemas.tracing import Headers
