@@ -450,8 +450,7 @@ class StageShard:
 
         `is_quiet`: whether what caused them was brought by no webhook. `requests`: of leads, the request that did.
         """
-        topic = self.deployment.topic(ENGAGEMENTS)
-        key = QUIET if is_quiet else None
+        topic, key = self.deployment.topic(ENGAGEMENTS), QUIET if is_quiet else None
         frames: dict[tuple[str, int], list[KeyAndValue]] = {
             (topic, partition): [(key, frame) for frame in found]
             for partition, found in frames_of_engagements(
