@@ -44,7 +44,7 @@ _NO_KEY: Final = "a key is not UTF-8"
 _SEPARATOR: Final = SEPARATOR.encode()  # no id holds it: ids are printable
 
 
-Work = Callable[[GroupsOutput], None]
+_Work = Callable[[GroupsOutput], None]
 """Something to do for a group."""
 
 
@@ -140,7 +140,7 @@ class Groups:
 
     def _works(
         self, changed: Mapping[str, Mapping[str, bytes]], moves: Mapping[str, Move], moved: set[str]
-    ) -> Iterator[Work]:
+    ) -> Iterator[_Work]:
         """Take in what a batch tells of groups; then derive those again of merges that it has changed, and of moves."""
         for group, news in changed.items():
             yield partial(self._settle, group, news, moves)
