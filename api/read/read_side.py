@@ -22,7 +22,7 @@ from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.piecemeal import at_once, spread
 from api.read.response_cache import ResponseCache
-from api.read.rows import Json, freshness_json
+from api.read.rows import freshness_json
 from api.read.snapshots import Snapshots
 from api.read.view import View
 from api.settings import Settings
@@ -31,6 +31,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.generations import Served
 from schemas.instants import SECOND
+from schemas.json_object import Json
 from schemas.pane_store import PaneStore
 
 log = structlog.get_logger("api")

@@ -16,7 +16,7 @@ from schemas.kafka import Address
 
 app = group()
 
-BackupWork = Callable[[Address, str, backups.Say], Awaitable[Mapping[str, int]]]
+BackupWork = Callable[[Address, str, backups.TellRead], Awaitable[Mapping[str, int]]]
 
 
 @app.command()
