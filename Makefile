@@ -60,11 +60,14 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 	@touch $@
 
 # Everything that the targets below need beside what runs. Its lock has that too, so both agree. Only what is imported of
-# it is compiled, when it is: of most of it nothing ever is.
+# it is compiled, when it is: of most of it nothing ever is. uv does it in seconds; where it finds no index pip may.
 dev: $(VENV)/developing $(CLIENT)/installed
 
 $(VENV)/developing: requirements-dev.lock | install
-	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	awk '/^[^ ]/ { is_uv = /^uv==/ } is_uv' requirements-dev.lock > $(TOOLS)/uv.lock
+	$(PIP) install --no-compile --require-hashes -r $(TOOLS)/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock \
+		|| $(PIP) install --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # What makes clients of the api's description wants older libraries than we use: it lies beside the environment.

@@ -36,7 +36,7 @@ from schemas.catalogue import BoundCatalogue, Catalogue
 from schemas.catalogue.amounts import total
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.plan import Form
-from schemas.catalogue.reading import Read, shipped
+from schemas.catalogue.reading import ReadDefinitions, shipped
 from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.frames import Engagement, by_group, change_frames, decode_engagements, engagement_frames, partition_of
@@ -146,7 +146,7 @@ def _config(names: frozenset[str] | None) -> Config:
     if names is not None:
         entries = {name: entry for name, entry in defined.metrics.items() if name in names}
         defined = replace(defined, metrics=Catalogue(entries, {}), dimensions={})
-    return Config.model_validate(_DATA, context=Read(defined, []))
+    return Config.model_validate(_DATA, context=ReadDefinitions(defined, []))
 
 
 def _in_api(names: frozenset[str] | None, reps: int, days: int, people: int, year: int, *, is_before: bool) -> float:

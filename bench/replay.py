@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaProducer
 from bench.results import Bar, Result, Section
 from bench.stack import CONFIG
 from deploy.local.broker import LocalBroker
-from deploy.simulator.floor import Floor, Mix
-from processor.replay.replay import Outcome, replay, words
+from deploy.simulator.floor import Mix, SimulatedFloor
+from processor.replay.replay import ReplayResult, replay, words
 from processor.transport.administration import ensure_topics
 from schemas.config import load_config
 from schemas.deliveries import Delivery, encode_delivery
@@ -36,7 +36,7 @@ MIX = Mix(duplicates=0.10, late=0.05, edits=0.05, deletions=0.01)
 async def fill(bootstrap: str, events: int) -> None:
     """Put them into the log, evenly over its partitions."""
     await ensure_topics(bootstrap, prefix=PREFIX, generation=1, partitions=PARTITIONS, records_kept=400 * DAY)
-    floor, now = Floor(5, 100, MIX, ("USD", "EUR")), time.time_ns() // 1000
+    floor, now = SimulatedFloor(5, 100, MIX, ("USD", "EUR")), time.time_ns() // 1000
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
     await producer.start()
     try:
@@ -58,7 +58,7 @@ async def fill(bootstrap: str, events: int) -> None:
         await producer.stop()
 
 
-async def measure(bootstrap: str, config_file: Path, folder: Path) -> Outcome:
+async def measure(bootstrap: str, config_file: Path, folder: Path) -> ReplayResult:
     """Replay all of it."""
     steps: dict[str, float] = {}
 

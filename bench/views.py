@@ -42,7 +42,7 @@ from schemas.config.rules import rules_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import decode_pane, pane_key, read_pane_key
 from schemas.records import fold_all, make_change
-from schemas.snapshot_doubts import Source, Wanted
+from schemas.snapshot_doubts import SnapshotSource, WantedSnapshot
 from schemas.topics import PANES, ROSTER
 from schemas.windows import Calendar, date_of, day_window, is_day
 
@@ -142,7 +142,7 @@ def _keep_and_restore(
     """Write what a view holds, and let another one begin with it."""
     view, path = read_side.view, folder / "view.snapshot"
     begun = time.process_time()
-    source = Source(Wanted(view.definitions, 1, {}), now, {})
+    source = SnapshotSource(WantedSnapshot(view.definitions, 1, {}), now, {})
     size = write_snapshot(path, source, lambda: False, contents=view.store.contents())
     found["snapshot written, CPU"] = time.process_time() - begun
     found["size of the snapshot"] = size / 1000

@@ -10,21 +10,21 @@ from typing import TypeVar
 import msgspec
 
 from api.write.access_log import KafkaAccessLog
-from deploy.local.target import Target
-from processor.known_keys import take
+from deploy.local.target import Instance
+from processor.known_keys import take_keys
 from processor.transport.following import KafkaError, MissingTopicError, read_through
-from schemas.devices import AccessBook, Entry, key_of
+from schemas.devices import AccessBook, AccessEntry, key_of
 from schemas.kafka import kafka_options
 from schemas.topics import ACCESS
 
 _T = TypeVar("_T")
 _WRITE_SECONDS = 15.0
 
-Put = Callable[[Entry, bool], Awaitable[None]]
+PutEntry = Callable[[AccessEntry, bool], Awaitable[None]]
 """Writes an entry to the topic, or takes it away (False)."""
 
 
-def run_with_book(target: Target, work: Callable[[AccessBook, Put], Awaitable[_T]]) -> _T:
+def run_with_book(target: Instance, work: Callable[[AccessBook, PutEntry], Awaitable[_T]]) -> _T:
     """Let `work` have all that the topic says, and a way to write to it; what it gives.
 
     Raises MissingTopicError, UnacknowledgedError, KafkaError, TimeoutError.
@@ -32,10 +32,10 @@ def run_with_book(target: Target, work: Callable[[AccessBook, Put], Awaitable[_T
     return asyncio.run(_work(target, work))
 
 
-def has_shared_keys(target: Target) -> bool:
+def has_shared_keys(target: Instance) -> bool:
     """Whether the topic is known to hold an API key."""
 
-    async def look(book: AccessBook, _put: Put) -> bool:
+    async def look(book: AccessBook, _put: PutEntry) -> bool:
         return book.has_keys
 
     try:
@@ -44,12 +44,12 @@ def has_shared_keys(target: Target) -> bool:
         return False
 
 
-async def _work(target: Target, work: Callable[[AccessBook, Put], Awaitable[_T]]) -> _T:
+async def _work(target: Instance, work: Callable[[AccessBook, PutEntry], Awaitable[_T]]) -> _T:
     book = AccessBook()
-    await read_through(target.broker, ACCESS.full_name(target.prefix), lambda _, records: take(book, records))
+    await read_through(target.broker, ACCESS.full_name(target.prefix), lambda _, records: take_keys(book, records))
     log = KafkaAccessLog(kafka_options(target.broker), target.prefix, timeout=_WRITE_SECONDS)
 
-    async def put(entry: Entry, is_there: bool) -> None:
+    async def put(entry: AccessEntry, is_there: bool) -> None:
         await log.put(key_of(entry), msgspec.json.encode(entry) if is_there else None)
 
     try:

@@ -35,7 +35,7 @@ _LENGTH = struct.Struct(">I")
 _DIGEST = 16
 _SAID_EACH = 1_000
 
-Say = Callable[[str, int, int], None]
+TellRead = Callable[[str, int, int], None]
 
 
 class BackupError(Exception):
@@ -59,7 +59,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Record | _End).decode
 
 
-async def save(kafka: Address, prefix: str, path: Path, *, say: Say) -> Mapping[str, int]:
+async def save(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> Mapping[str, int]:
     """Write all that lies in the topics now; how many messages there are of each.
 
     The file appears whole or not at all, and is its owner's alone: bodies of webhooks are in it. Raises BackupError,
@@ -83,7 +83,7 @@ async def save(kafka: Address, prefix: str, path: Path, *, say: Say) -> Mapping[
     return counts
 
 
-async def restore(kafka: Address, prefix: str, path: Path, *, say: Say) -> Mapping[str, int]:
+async def restore(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> Mapping[str, int]:
     """Add what the topics lack; how many messages that was of each.
 
     Nothing is written unless the whole file can be read. Raises BackupError, MissingTopicError, KafkaError, OSError.
@@ -106,7 +106,7 @@ async def restore(kafka: Address, prefix: str, path: Path, *, say: Say) -> Mappi
     return added
 
 
-async def _save_topic(kafka: Address, prefix: str, name: str, packed: BinaryIO, say: Say) -> int:
+async def _save_topic(kafka: Address, prefix: str, name: str, packed: BinaryIO, say: TellRead) -> int:
     """The messages of one topic, up to where it ends now; of each key in a compacted one the last that is there."""
     count = 0
 

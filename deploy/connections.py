@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.cli.common import columns
 from deploy.dead_letters import printable
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from processor.transport.following import read_through, take_progress
 from processor.transport.generations import read_served
 from schemas.connection_states import ConnectionState
@@ -78,7 +78,7 @@ def _state_lines(state: ConnectionState) -> list[str]:
     return found
 
 
-async def read_progress(target: Target) -> Mapping[tuple[str, int], Progress]:
+async def read_progress(target: Instance) -> Mapping[tuple[str, int], Progress]:
     """What each partition of each stage last told."""
     found: dict[tuple[str, int], Progress] = {}
     served = await read_served(target.broker, target.prefix, 1)

@@ -15,8 +15,8 @@ from hashlib import blake2b
 import msgspec
 
 from deploy.cli.common import announce, columns, fail, say
-from deploy.local.target import Target
-from processor.transport.appending import Appender, Place
+from deploy.local.target import Instance
+from processor.transport.appending import Appender, LogPlace
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, take_progress
 from processor.transport.generations import read_served
@@ -31,8 +31,6 @@ STAGE = "normalise"
 _BETWEEN_LOOKS_SECONDS = 0.1
 _HIDDEN = ("signature", "authorization", "cookie", "token", "secret", "password", "key")
 _SHOWN_AGAIN = 20
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def newest(letters: Iterable[DeadLetter], limit: int) -> list[DeadLetter]:
     return heapq.nlargest(limit, letters, key=lambda letter: (letter.received_at, letter.partition, letter.offset))
 
 
-def table(letters: Sequence[DeadLetter]) -> list[str]:
+def letters_table(letters: Sequence[DeadLetter]) -> list[str]:
     """Lines with a heading, for people."""
     rows = [("ID", "RECEIVED", "CONNECTION", "REASON", "DETAIL")]
     rows += [
@@ -120,7 +118,7 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(character if character.isprintable() or character in keep else "�" for character in text)
 
 
-def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> None:
+def run_list(target: Instance, choice: Choice, *, limit: int, json: bool) -> None:
     """Print letters, newest first."""
     found: list[DeadLetter] = []
     left_out = 0
@@ -142,13 +140,13 @@ def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> None:
     if json:
         announce(msgspec.json.format(msgspec.json.encode([as_json(letter) for letter in shown]), indent=2).decode())
         return
-    for line in table(shown) if shown else ["no dead letters"]:
+    for line in letters_table(shown) if shown else ["no dead letters"]:
         announce(line)
     if hidden := left_out + len(found) - len(shown):
         say(f"and {hidden} older ones: --limit shows more")
 
 
-async def show(target: Target, letter_id: str) -> None:
+async def show_letter(target: Instance, letter_id: str) -> None:
     """Print what is known of a letter on stderr, and the raw body of its delivery on stdout."""
     letters = await _chosen(target, Choice(ids=frozenset({letter_id})))
     if not letters:
@@ -178,12 +176,12 @@ async def show(target: Target, letter_id: str) -> None:
     _write_body(delivery.body)
 
 
-async def put_through_again(target: Target, choice: Choice, *, wait_seconds: float) -> int:
+async def put_through_again(target: Instance, choice: Choice, *, wait_seconds: float) -> int:
     """Append the deliveries of the chosen letters again, and say what became of them.
 
     0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
     """
-    places: set[Place] = set()
+    places: set[LogPlace] = set()
     between_stages = 0
 
     def take(letter: DeadLetter) -> None:
@@ -224,18 +222,18 @@ async def put_through_again(target: Target, choice: Choice, *, wait_seconds: flo
         f"put {len(appended)} deliveries through again: {len(appended) - len(refused)} were read, "
         f"{len(refused)} are dead letters again"
     )
-    for line in table(newest(again, _SHOWN_AGAIN)) if again else ():
+    for line in letters_table(newest(again, _SHOWN_AGAIN)) if again else ():
         announce(line)
     return ExitCode.DIFFERENCES if refused else 0
 
 
-async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place], int]:
+async def _append(target: Instance, places: Collection[LogPlace]) -> tuple[set[LogPlace], int]:
     """Where they lie now, and how many are there no more.
 
     Each content once: what was put through again in vain has several letters, which must not double at each try.
     """
     contents: set[bytes] = set()
-    appended: set[Place] = set()
+    appended: set[LogPlace] = set()
     found = 0
     async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         async for message in log.read(places):
@@ -247,7 +245,7 @@ async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place]
     return appended, len(places) - found
 
 
-async def _until_passed(target: Target, places: Collection[Place]) -> None:
+async def _until_passed(target: Instance, places: Collection[LogPlace]) -> None:
     done: dict[tuple[str, int], Progress] = {}
     served = await read_served(target.broker, target.prefix, 1)
     async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
@@ -258,7 +256,7 @@ async def _until_passed(target: Target, places: Collection[Place]) -> None:
             await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
 
 
-async def _chosen(target: Target, choice: Choice) -> list[DeadLetter]:
+async def _chosen(target: Instance, choice: Choice) -> list[DeadLetter]:
     found: list[DeadLetter] = []
     async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
         await read_letters(follower, lambda letter: found.append(letter) if choice.takes(letter) else None)

@@ -27,7 +27,7 @@ _ASKING: Sequence[Sequence[str]] = (
 )
 _SECONDS = 60
 
-Ask = Callable[[str], str]
+AskDigest = Callable[[str], str]
 """Gives the digest of an image by name and tag. Raises NoDigestError."""
 
 
@@ -38,7 +38,7 @@ class NoDigestError(Exception):
         super().__init__(f"{image}: {why}")
 
 
-def files(root: Path) -> Iterator[Path]:
+def files_with_images(root: Path) -> Iterator[Path]:
     """Everything that names an image."""
     yield root / "docker-compose.yml"
     yield root / "deploy" / "Dockerfile"
@@ -52,7 +52,7 @@ def images(text: str) -> Iterator[tuple[str, bool]]:
             yield f"{found['name']}:{found['tag']}", found["digest"] is not None
 
 
-def pinned(text: str, ask: Ask) -> str:
+def pinned(text: str, ask: AskDigest) -> str:
     """The same file with the digest of each image as it is now. The version stays beside it, for people."""
 
     def write(found: re.Match[str]) -> str:
@@ -94,7 +94,7 @@ def _on_docker_hub(image: str) -> str:
     return image if "/" in image else f"library/{image}"
 
 
-def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, ask: Ask = ask_a_registry) -> int:
+def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, ask: AskDigest = ask_a_registry) -> int:
     """0: all are pinned; 1: some are not; 3: nobody here knows a digest, and no file was changed."""
     parser = argparse.ArgumentParser(prog="python -m deploy.digests", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; name the images without a digest")
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, ask: Ask 
         return known[image]
 
     try:
-        made = {path: pinned(path.read_text(), once) for path in files(root)}
+        made = {path: pinned(path.read_text(), once) for path in files_with_images(root)}
     except NoDigestError as error:
         sys.stderr.write(f"{error}; nothing was changed\n")
         return 3
@@ -120,7 +120,12 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, ask: Ask 
 
 
 def _check(root: Path) -> int:
-    found = [(path, image) for path in files(root) for image, has_digest in images(path.read_text()) if not has_digest]
+    found = [
+        (path, image)
+        for path in files_with_images(root)
+        for image, has_digest in images(path.read_text())
+        if not has_digest
+    ]
     for path, image in found:
         sys.stdout.write(f"{path.relative_to(root)}: {image} has no digest\n")
     return 1 if found else 0

@@ -82,13 +82,13 @@ def load_settings(**flags: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(describe(error, given)) from None
+        raise SettingsError(describe_problems(error, given)) from None
 
 
 _FLAGS = {"worker_host": "--host", "worker_port": "--port"}
 
 
-def describe(error: ValidationError, given: Collection[str] = ()) -> list[str]:
+def describe_problems(error: ValidationError, given: Collection[str] = ()) -> list[str]:
     """One line per setting that cannot be used, by its flag where it was `given` as one, else by its variable."""
     told = []
     for problem in error.errors(include_input=False):

@@ -40,7 +40,7 @@ from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
-from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
+from schemas.config import Config, Currency, DurationSetting, Name, TimeZone, parse_config
 from schemas.config.rules import rules_of
 from schemas.config.screens import Origin
 from schemas.connectors import KINDS, build_connector, read_connection
@@ -97,7 +97,7 @@ _WORDS = {
     Decimal: "decimal", Path: "path",
 }  # fmt: skip
 _ALIASES: Sequence[tuple[Any, str]] = (
-    (Duration, "duration"), (TimeZone, "IANA time zone"), (Currency, "ISO 4217 code"), (Name, "name"),
+    (DurationSetting, "duration"), (TimeZone, "IANA time zone"), (Currency, "ISO 4217 code"), (Name, "name"),
     (Origin, "origin such as `https://wiki.example.com`"),
 )  # fmt: skip
 
@@ -188,7 +188,7 @@ def _default(field: FieldInfo, hint: Any) -> str:
         return "its defaults"
     if value is None or value in ("", [], {}):
         return "none"
-    if hint == Duration:
+    if hint == DurationSetting:
         return _code(_duration(value))
     if isinstance(value, list):
         return _code(f"[{', '.join(map(str, value))}]")

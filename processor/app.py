@@ -24,20 +24,20 @@ from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
-from processor.transport.ends import Ends
+from processor.transport.ends import LogEnds
 from processor.transport.fail_stop import FAILED, InUse, die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.phone_number_key import read_numbers
-from processor.transport.worker import run
+from processor.transport.worker import run_worker
 from schemas.config import Config, ConfigError, load_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.devices import AccessBook
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
 from schemas.kafka_refusals import missing_right, what_failed
 from schemas.keys import KeyStore
-from schemas.numbers import Numbers
+from schemas.numbers import PhoneNumbers
 from schemas.topics import GENERATIONS
 from schemas.tracing import start_tracing
 
@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 def main(settings: Settings) -> int:
     """Run a worker. 0 after SIGTERM or SIGINT; 2 for a wrong configuration or topics; 3 if Kafka cannot be reached."""
-    settle()
+    settle_process()
     configure_logging()
     InUse.kafka = settings.kafka
     hangup = Hangup()
@@ -75,7 +75,7 @@ def main(settings: Settings) -> int:
     return _work(settings, config, served, numbers, listener, hangup)
 
 
-def settle() -> None:
+def settle_process() -> None:
     """Set what a worker's process has other than Python's: memory, its collector, threads and loops. Called first."""
     give_back_large_blocks()
     collect_seldom()
@@ -109,7 +109,7 @@ def _work(
     settings: Settings,
     config: Config,
     served: Served,
-    numbers: Numbers,
+    numbers: PhoneNumbers,
     listener: socket.socket | None,
     hangup: Hangup,
 ) -> int:
@@ -132,7 +132,7 @@ def _work(
     tasks = [
         loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
-        loop.create_task(vitals.follow_ends(Ends(settings.kafka)), name="ends"),
+        loop.create_task(vitals.follow_ends(LogEnds(settings.kafka)), name="ends"),
         *([] if app.log_watch is None else [loop.create_task(app.log_watch.run(), name="log watch")]),
         *(
             []
@@ -148,7 +148,7 @@ def _work(
     app.on_before_shutdown.connect(end_tasks, weak=False)
     with Watchman(vitals, registry, listener, stall_seconds=settings.stall, keys=keys):
         try:
-            run(app, override_logging=False)
+            run_worker(app, override_logging=False)
         except SystemExit as end:
             if end.code or not switch.is_due:
                 return end.code if isinstance(end.code, int) else 1
@@ -178,7 +178,7 @@ class _Switch:
         if config.says_the_same(self._config):
             log.info("reload.unchanged")
             return
-        log.info("reload.begins", definitions=digest_of(config))
+        log.info("reload.begins", definitions=definitions_digest(config))
         self.is_due = True
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -217,7 +217,7 @@ def _listen(host: str, port: int) -> socket.socket | None:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-async def _settle(settings: Settings, config: Config) -> tuple[Served, Numbers]:
+async def _settle(settings: Settings, config: Config) -> tuple[Served, PhoneNumbers]:
     """Which generation to write, whose topics are there and right; and what is kept of telephone numbers."""
     async with asyncio.timeout(_SETTLING_SECONDS):
         await read_served(settings.kafka, settings.prefix, settings.partitions)

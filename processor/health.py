@@ -10,7 +10,7 @@ worker that stands still.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from processor.transport.shards import Place
+from processor.transport.shards import StagePartition
 
 LOOK_SECONDS = 1.0
 STILL_SECONDS = 30.0
@@ -31,10 +31,10 @@ class Signs:
     """Grows as long as the event loop turns."""
     ready: bool
     """All shards are loaded, and no rebalance is going on."""
-    assigned: Collection[Place] = ()
-    done: Mapping[Place, int] = field(default_factory=dict)
+    assigned: Collection[StagePartition] = ()
+    done: Mapping[StagePartition, int] = field(default_factory=dict)
     """Source partition -> the offset up to which all is processed, exclusive."""
-    ends: Mapping[Place, int] | None = None
+    ends: Mapping[StagePartition, int] | None = None
     """Source partition -> the offset at which it ends; None: Kafka did not say."""
     steps: int = 0
     """Changes while shards are loaded."""
@@ -48,7 +48,7 @@ class Watch:
         self._last = Signs(beats=-1, ready=False)
         self._silent = 0.0
         self._waiting = 0.0
-        self._still: dict[Place, float] = {}
+        self._still: dict[StagePartition, float] = {}
 
     def look(self, now: float, signs: Signs) -> None:
         """Take in what is seen at `now` (seconds, of a clock that never goes back)."""
@@ -79,7 +79,7 @@ class Watch:
         # While Kafka is away nothing can be loaded.
         return self._waiting if signs.ends is None else self._waiting + step
 
-    def _stand(self, step: float, signs: Signs) -> dict[Place, float]:
+    def _stand(self, step: float, signs: Signs) -> dict[StagePartition, float]:
         if not signs.ready:  # it loads: nothing is due from it
             return {}
         if signs.ends is None:  # Kafka is away: neither a step nor a stand can be told

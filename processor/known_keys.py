@@ -26,7 +26,7 @@ async def follow_keys(bootstrap: Address, prefix: str, book: AccessBook) -> None
     """Keep a book up to date until cancelled; `is_known` once all was read that is there. Waits for Kafka."""
 
     def apply(_partition: int, records: list[Fetched]) -> None:
-        take(book, records)
+        take_keys(book, records)
 
     while True:
         try:
@@ -43,7 +43,7 @@ async def follow_keys(bootstrap: Address, prefix: str, book: AccessBook) -> None
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-def take(book: AccessBook, records: Iterable[Stored]) -> None:
+def take_keys(book: AccessBook, records: Iterable[Stored]) -> None:
     """Take records of the topic in. One that cannot be read lets nobody in."""
     for record in records:
         if record.key is None:

@@ -48,6 +48,11 @@ def bound_to_this_process(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *command]
 
 
+def survives_fork() -> bool:
+    """Whether what was imported works on in a fork; elsewhere libraries of the system do not."""
+    return sys.platform == "linux"
+
+
 def give_way(niceness: int) -> None:
     """Let everybody else go first.
 

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
-from processor.transport.shards import LiveShards, Place, Shard
+from processor.transport.shards import LiveShards, Shard, StagePartition
 from schemas.keys import ApiScope, KeyStore
 from schemas.machine_clock import machine_clock
 
@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 class SourceEnds(Protocol):
     """Where the topics end that are read: see `processor.transport.ends`."""
 
-    async def ask(self, places: Iterable[Place]) -> dict[Place, int] | None: ...
+    async def ask(self, places: Iterable[StagePartition]) -> dict[StagePartition, int] | None: ...
 
     async def close(self) -> None: ...
 
@@ -64,8 +64,8 @@ class Vitals:
     def __init__(self, live: LiveShards) -> None:
         self._live = live
         self.beats = 0
-        self.ends: Mapping[Place, int] | None = None
-        self.before: Mapping[Place, int] = {}
+        self.ends: Mapping[StagePartition, int] | None = None
+        self.before: Mapping[StagePartition, int] = {}
         """What was done when the ends were asked for."""
 
     def signs(self) -> Signs:
@@ -122,16 +122,16 @@ class WorkerMetrics:
             buckets=LAG_BUCKETS,
             registry=registry,
         )
-        self._counted: dict[Place, int] = {}
+        self._counted: dict[StagePartition, int] = {}
         registry.register(_Standing(vitals, live))
         ProcessCollector(registry=registry)
 
-    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None:
+    def shard_loaded(self, place: StagePartition, shard: Shard, seconds: float) -> None:
         """A shard was loaded."""
         self._loads.labels(_stage(place, shard)).observe(seconds)
         self._counted[place] = _events(shard)
 
-    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None:
+    def batch_done(self, place: StagePartition, shard: Shard, messages: int, seconds: float) -> None:
         """A batch is processed and acknowledged."""
         stage, events = _stage(place, shard), _events(shard)
         self._messages.labels(stage).inc(messages)
@@ -144,7 +144,7 @@ class WorkerMetrics:
         self._lag.observe(seconds)
 
 
-def _stage(place: Place, shard: Shard) -> str:
+def _stage(place: StagePartition, shard: Shard) -> str:
     return str(getattr(shard, "stage", place[0]))
 
 
@@ -197,7 +197,7 @@ def _version() -> str:
         return "unknown"
 
 
-class Answer(NamedTuple):
+class PathAnswer(NamedTuple):
     """What a path says."""
 
     status: int
@@ -244,19 +244,27 @@ class Watchman:
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(_REQUEST_SECONDS)
 
-    def answer(self, path: str, token: str | None = None) -> Answer:
+    def answer(self, path: str, token: str | None = None) -> PathAnswer:
         """What is said at a path, now, to whoever shows that token."""
         signs = self._vitals.signs()
         if path == "/livez":
             problem = self._watch.problem(min(STILL_SECONDS, self._stall_seconds))
-            return Answer(200, _TEXT, b"alive\n") if problem is None else Answer(503, _TEXT, f"{problem}\n".encode())
+            return (
+                PathAnswer(200, _TEXT, b"alive\n")
+                if problem is None
+                else PathAnswer(503, _TEXT, f"{problem}\n".encode())
+            )
         if path == "/readyz":
-            return Answer(200, _TEXT, b"ready\n") if signs.ready else Answer(503, _TEXT, b"shards are not loaded yet\n")
+            return (
+                PathAnswer(200, _TEXT, b"ready\n")
+                if signs.ready
+                else PathAnswer(503, _TEXT, b"shards are not loaded yet\n")
+            )
         if path == "/metrics":
             if not self._may_read(token):
-                return Answer(401, _TEXT, b"an API key is needed: Authorization: Bearer fc_...\n")
-            return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
-        return Answer(404, _TEXT, b"there are /livez, /readyz and /metrics\n")
+                return PathAnswer(401, _TEXT, b"an API key is needed: Authorization: Bearer fc_...\n")
+            return PathAnswer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+        return PathAnswer(404, _TEXT, b"there are /livez, /readyz and /metrics\n")
 
     def _may_read(self, token: str | None) -> bool:
         if self._keys is None or self._keys.is_open:
@@ -314,9 +322,9 @@ class Watchman:
     def _response(self, head: bytes) -> bytes:
         words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            answer = Answer(400, _TEXT, b"this is not an HTTP/1.1 request\n")
+            answer = PathAnswer(400, _TEXT, b"this is not an HTTP/1.1 request\n")
         elif words[0] not in ("GET", "HEAD"):
-            answer = Answer(405, _TEXT, b"GET only\n")
+            answer = PathAnswer(405, _TEXT, b"GET only\n")
         else:
             answer = self.answer(words[1].partition("?")[0], _token(head))
         lines = (

@@ -20,17 +20,17 @@ from processor.transport.worker import StagedApp, build_batched_app
 from schemas.alerts import channel_partition
 from schemas.config import Config
 from schemas.connectors import build_connector
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.generations import Served, group_name, wanted_of
 from schemas.kafka_facts import KafkaFacts
 from schemas.machine_clock import machine_clock
-from schemas.numbers import Numbers
+from schemas.numbers import PhoneNumbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 from schemas.tracing import OFF, Tracing
 
 
 def build_app(
-    settings: Settings, config: Config, served: Served, numbers: Numbers, tracing: Tracing = OFF
+    settings: Settings, config: Config, served: Served, numbers: PhoneNumbers, tracing: Tracing = OFF
 ) -> StagedApp:
     """The worker's Faust app, ready to run."""
     asking = KafkaFacts(settings.kafka)
@@ -41,7 +41,7 @@ def build_app(
         partitions=served.partitions,
         log_partitions=served.log_partitions,
         definitions=definitions_of(config),
-        digest=digest_of(config),
+        digest=definitions_digest(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
         watch=LogWatch(asking, wanted_of(settings.prefix, served)),

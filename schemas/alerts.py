@@ -16,6 +16,10 @@ from schemas.notices import Notice
 
 LEVELS = ("warn", "breach", "escalate")
 
+SUMMARY = "summary"
+SILENT = "silent"
+"""How little channels are told of an alert."""
+
 LATE_AFTER = 2_000_000
 """Raised so much later than its instant (microseconds), an alert is marked late."""
 
@@ -173,21 +177,21 @@ class Silence(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was to be told meanwhile is not told afterwards either: somebody knows."""
 
 
-class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class WaitingTurn(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One turn that a channel has to be told."""
 
     alert: Alert
     since: int
 
 
-class Outgoing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ChannelAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one channel knows of one alert, and what it has to be told yet; of a quiet one in a summary."""
 
     known: int = 0
     """The newest turn taken in."""
     told: Alert | None = None
     """As the channel knows it, if it believes that the lead waits."""
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitingTurn, ...] = ()
     """In the order of their turns."""
     is_summed: bool = False
     """Told in a summary, so no turn of it is told any more."""
@@ -271,7 +275,7 @@ def joined_acknowledgements(parts: Iterable[Acknowledgement]) -> Acknowledgement
     return Acknowledgement(at, by or None, max(snoozes, default=None))
 
 
-class Instant(NamedTuple):
+class LevelReached(NamedTuple):
     """When a clock reaches a level."""
 
     level: str
@@ -299,13 +303,13 @@ def channel_partition(channel: str, partitions: int) -> int:
     return partition_of(f"channel:{channel}", partitions)
 
 
-def instants_of(clock: LeadClock) -> tuple[Instant, ...]:
+def instants_of(clock: LeadClock) -> tuple[LevelReached, ...]:
     """The levels that a clock reaches before anybody has decided on the lead or touched it, in order."""
     if not clock.is_undecided or clock.due_at is None:
         return ()
     instants = (("warn", clock.warn_at), ("breach", clock.due_at), ("escalate", clock.escalate_at))
     until = clock.answered_at
-    return tuple(Instant(level, at) for level, at in instants if at is not None and (until is None or at < until))
+    return tuple(LevelReached(level, at) for level, at in instants if at is not None and (until is None or at < until))
 
 
 _QUIET = b"quiet\0"
@@ -332,7 +336,7 @@ decode_quiet = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 encode_frame = msgspec.msgpack.Encoder().encode
 decode_frame = msgspec.msgpack.Decoder(AlertFrame).decode
 encode_outgoing = msgspec.msgpack.Encoder().encode
-decode_outgoing = msgspec.msgpack.Decoder(Outgoing).decode
+decode_outgoing = msgspec.msgpack.Decoder(ChannelAlert).decode
 encode_silence = msgspec.msgpack.Encoder().encode
 decode_silence = msgspec.msgpack.Decoder(Silence).decode
 encode_alert = msgspec.msgpack.Encoder().encode

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Column
-from schemas.pane_store import Held, PaneStore, panes_of
+from schemas.pane_store import HeldPane, PaneStore, panes_of
 from schemas.panes import Pane, decode_pane, merge, written_name
-from schemas.sums import Sums, Totals
+from schemas.sums import ColumnTotals, Sums
 from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
@@ -34,7 +34,7 @@ class BulkPanes:
         self._in_columns = (counts | store.parts) - days
         self._levels = levels
 
-    def note(self, window: Window, origin: str, place: int, before: Held) -> None:
+    def note(self, window: Window, origin: str, place: int, before: HeldPane) -> None:
         """A pane has changed that was like this before."""
         self._sums.note(window, origin, place, before)
 
@@ -104,7 +104,7 @@ class BulkPanes:
         return self._panes(totals, first, last, group_of, number, None, day_of)
 
     def _panes(
-        self, totals: Totals, first: Window, last: Window, group_of: Mapping[int, int], number: int,
+        self, totals: ColumnTotals, first: Window, last: Window, group_of: Mapping[int, int], number: int,
         cells: frozenset[int] | None, day_of: Callable[[Window], Day],
     ) -> list[Pane]:  # fmt: skip
         found: list[Pane] = [{} for _ in range(number)]

@@ -52,7 +52,7 @@ def parts_in(plan: Plan) -> frozenset[int]:
     return frozenset(cell for cell, form in plan.forms.items() if form in {Form.NUMBER, Form.DECIMAL})
 
 
-def pack(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Block | None" = None) -> bytes:
+def packed_block(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Block | None" = None) -> bytes:
     """A block of these panes, by place, and of all others of `before`; None takes one away.
 
     Raises msgspec.MsgspecError where one cannot be read.
@@ -91,9 +91,11 @@ def pack(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Bloc
     columns |= _counts(b"".join(names), _entries((people, amounts)))
     here = {place for place, value in panes.items() if value is not None}
     if before is not None:
-        here |= {place for place in before.places() if place not in panes}
+        # Looked up once for all columns, of which there may be very many.
+        stays = before.without(np.array([*panes], np.int64))
+        here.update(np.flatnonzero(stays).tolist())
         rests |= {place: rest for place, rest in before.rests() if place not in panes}
-        _put_back(columns, before, np.array([*panes], np.int64))
+        _put_back(columns, before, stays)
     return _laid_out(sorted(here), columns, dict(sorted(rests.items())))
 
 
@@ -121,10 +123,11 @@ def _entries(written: _Written, key: Any = 0) -> Entries:
     return np.array(written[0], np.int64), amounts
 
 
-def _put_back(columns: dict[Column, Entries], before: "Block", gone: NDArray[np.int64]) -> None:
+def _put_back(columns: dict[Column, Entries], before: "Block", stays: NDArray[np.bool_]) -> None:
+    """Join to the columns what a block has of those who stay, by place."""
     for number, name in enumerate(before.names()):
         places, amounts = before.column(number)
-        kept = (amounts != 0) & ~np.isin(places, gone)
+        kept = (amounts != 0) & stays[places]
         if kept.any():
             held = columns.get(name, (_NOBODY, _NOBODY))
             columns[name] = np.append(held[0], places[kept]), np.append(held[1], amounts[kept])
@@ -187,7 +190,7 @@ class Block:
     )  # fmt: skip
 
     def __init__(self, buffer: Buffer) -> None:
-        """Of what `pack` made. Raises ValueError where it is shorter than it says."""
+        """Of what `packed_block` made. Raises ValueError where it is shorter than it says."""
         self.buffer = buffer
         at = 0
 
@@ -222,6 +225,12 @@ class Block:
         """Who has one, in order."""
         found: list[int] = np.flatnonzero(np.unpackbits(self._bits, bitorder="little")).tolist()
         return found
+
+    def without(self, gone: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """By place: whether somebody has one and is none of these."""
+        stays = np.unpackbits(self._bits, bitorder="little").astype(bool)
+        stays[gone[gone < len(stays)]] = False
+        return stays
 
     def names(self) -> list[Column]:
         """The columns, in their order."""

@@ -11,7 +11,7 @@ Missed = dict[str, int]
 """Kind of record -> how many."""
 
 
-class Backfill(msgspec.Struct, frozen=True, array_like=True):
+class BackfillState(msgspec.Struct, frozen=True, array_like=True):
     """How far a back-fill is, or was when it last said so."""
 
     records: int
@@ -22,7 +22,7 @@ class Backfill(msgspec.Struct, frozen=True, array_like=True):
     """When that was so (microseconds)."""
 
 
-class Limits(msgspec.Struct, frozen=True, array_like=True):
+class LimitsState(msgspec.Struct, frozen=True, array_like=True):
     """What may be asked of a CRM's own API, as it last said."""
 
     used: int
@@ -31,7 +31,7 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     """None: the vendor does not tell."""
 
 
-class Subscription(msgspec.Struct, frozen=True, array_like=True):
+class SubscriptionState(msgspec.Struct, frozen=True, array_like=True):
     """Whether the CRM posts to us, or its stream of events is read: of several subscriptions the worst."""
 
     state: str
@@ -62,12 +62,12 @@ class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     problem: str | None = None
     """A word for what stands in the way: `unreachable`, `credentials`, `forbidden`, `limit`, `refused`."""
     detail: str | None = None
-    backfill: Backfill | None = None
+    backfill: BackfillState | None = None
     has_records: bool = True
     """Whether the log holds anything of it beside its people."""
-    limits: Limits | None = None
+    limits: LimitsState | None = None
     """None: no answer has told them yet, or the vendor does not."""
-    subscription: Subscription | None = None
+    subscription: SubscriptionState | None = None
     """None: nobody keeps one: it is made by hand, or there is no `public_url`, and no stream."""
     is_asked: bool = True
     """Whether records are asked for; else this says only how its subscriptions are."""

@@ -20,7 +20,7 @@ def decimal_in(text: str) -> Decimal | None:
         return None
 
 
-def is_within(number: Decimal, *, digits: int, places: int) -> bool:
+def has_room(number: Decimal, *, digits: int, places: int) -> bool:
     """Whether a number has at most so many digits before the point and so many behind it."""
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and -exponent <= places and number.adjusted() < digits

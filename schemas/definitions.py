@@ -41,7 +41,7 @@ _WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examp
 """What an entry says of itself to people."""
 
 
-def digest_of(config: Config) -> str:
+def definitions_digest(config: Config) -> str:
     """Give the same for two configurations by which the same records make the same numbers.
 
     What nobody has set stays out: a version that brings settings derives by the same definitions until one is used.

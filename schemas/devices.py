@@ -74,31 +74,31 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     scene: str | None = None
 
 
-class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+class HashedKey(msgspec.Struct, frozen=True, omit_defaults=True):
     """An API key, hashed; without it: that it was taken away, wherever else it is still written down."""
 
     id: str
     key: ApiKey | None = None
 
 
-Entry = Code | Device | Heartbeat | Command | Key
-_KINDS: dict[str, type[Entry]] = {
+AccessEntry = Code | Device | Heartbeat | Command | HashedKey
+_KINDS: dict[str, type[AccessEntry]] = {
     "code": Code,
     "device": Device,
     "heartbeat": Heartbeat,
     "command": Command,
-    "key": Key,
+    "key": HashedKey,
 }
-_NAMES: dict[type[Entry], str] = {kind: name for name, kind in _KINDS.items()}
+_NAMES: dict[type[AccessEntry], str] = {kind: name for name, kind in _KINDS.items()}
 
 
-def key_of(entry: Entry) -> bytes:
+def key_of(entry: AccessEntry) -> bytes:
     """The key of its record."""
     return f"{_NAMES[type(entry)]}|{entry.code if isinstance(entry, Code) else _id_of(entry)}".encode()
 
 
-def _id_of(entry: Device | Heartbeat | Command | Key) -> str:
-    return entry.id if isinstance(entry, Device | Key) else entry.device
+def _id_of(entry: Device | Heartbeat | Command | HashedKey) -> str:
+    return entry.id if isinstance(entry, Device | HashedKey) else entry.device
 
 
 def hashed(secret: str) -> str:
@@ -138,17 +138,17 @@ class AccessBook:
     devices: dict[str, Device] = field(default_factory=dict)
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
-    keys: dict[str, Key] = field(default_factory=dict)
+    keys: dict[str, HashedKey] = field(default_factory=dict)
     is_known: bool = False
     """All that the topic holds has been read, and what the data folder of this process says is in it."""
 
-    def apply(self, key: bytes, value: bytes | None) -> Entry | None:
+    def apply(self, key: bytes, value: bytes | None) -> AccessEntry | None:
         """Take a record in, and give what it says; a value of None takes away what its key names."""
         name, _, id = key.decode().partition("|")
         kind = _KINDS.get(name)
         if kind is None:
             return None  # of a newer build
-        held: dict[str, Entry] = getattr(self, f"{name}s")
+        held: dict[str, AccessEntry] = getattr(self, f"{name}s")
         if value is None:
             held.pop(id, None)
             return None
@@ -180,10 +180,10 @@ class AccessBook:
         """Whether there is a key that was not taken away."""
         return any(key.key is not None for key in list(self.keys.values()))  # a worker asks from another thread
 
-    def missing(self, kept: Iterable[ApiKey], revoked: Iterable[str]) -> list[Key]:
+    def missing(self, kept: Iterable[ApiKey], revoked: Iterable[str]) -> list[HashedKey]:
         """What a data folder says of keys and the topic does not."""
-        news = [Key(key.id, key) for key in kept if key.id not in self.keys]
-        return news + [Key(id) for id in sorted(revoked) if not self.is_revoked(id)]
+        news = [HashedKey(key.id, key) for key in kept if key.id not in self.keys]
+        return news + [HashedKey(id) for id in sorted(revoked) if not self.is_revoked(id)]
 
     def is_online(self, device: str, now: int) -> bool:
         """Whether it was heard of a moment ago."""

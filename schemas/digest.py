@@ -47,7 +47,7 @@ class Reached(NamedTuple):
     standing: Standing
 
 
-class Digest(NamedTuple):
+class DayDigest(NamedTuple):
     """One day."""
 
     day: Day
@@ -71,14 +71,14 @@ def digest_metrics(config: Config) -> list[str]:
     return [name for name in chosen if name in catalogue][:MOST_METRICS]
 
 
-def digest_of(
+def digest_so_far(
     floor: Floor, goals: GoalBook, wins: Iterable[Win], clocks: Iterable[LeadClock], now: int
-) -> Digest:  # fmt: skip
+) -> DayDigest:  # fmt: skip
     """The day so far. `wins`: of this day at least; `clocks`: of all leads that wait at least."""
     day, warn_at = floor.calendar.day_of(now), floor.config.lead_response.warn_at
     start = floor.calendar.day_start(day)
     waiting = [clock for clock in clocks if clock.is_waiting(now)]
-    return Digest(
+    return DayDigest(
         day,
         now,
         list(_figures(floor, now)),

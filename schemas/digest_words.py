@@ -11,12 +11,12 @@ import msgspec
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, shown
 from schemas.config import Config
-from schemas.digest import Digest, Figure, Reached
+from schemas.digest import DayDigest, Figure, Reached
 from schemas.floor import Floor, Scope
 from schemas.goals.periods import Days
 from schemas.instants import format_instant, to_datetime
 from schemas.leads import LeadClock
-from schemas.naming import Names, called, lead_called
+from schemas.naming import NameStyle, called, lead_called
 from schemas.notices import Notice
 from schemas.win_words import metric_label, told_win, win_line
 from schemas.windows import date_of
@@ -28,7 +28,7 @@ LISTED = 10
 _UNKNOWN = "\N{EN DASH}"
 
 
-def digest_notice(digest: Digest, floor: Floor, words: Words, names: Names) -> Notice:
+def digest_notice(digest: DayDigest, floor: Floor, words: Words, names: NameStyle) -> Notice:
     """What one channel is told of the day."""
     config, zone = floor.config, floor.calendar.zone
     day = date_of(digest.day)
@@ -56,7 +56,7 @@ def digest_notice(digest: Digest, floor: Floor, words: Words, names: Names) -> N
 class _Says:
     """The parts of it."""
 
-    def __init__(self, config: Config, floor: Floor, words: Words, names: Names) -> None:
+    def __init__(self, config: Config, floor: Floor, words: Words, names: NameStyle) -> None:
         self._config = config
         self._floor = floor
         self._words = words
@@ -85,7 +85,7 @@ class _Says:
         target, actual = (self._exact(value, unit) for value in (found.target, found.actual))
         return self._words.say("digest.goal", goal=name, actual=actual, target=target, share=share, state=state)
 
-    def wins(self, digest: Digest) -> list[str]:
+    def wins(self, digest: DayDigest) -> list[str]:
         """A line for each; where nobody is named, one for those of which the same is said."""
         told = Counter(win_line(told_win(win.row, self._names), self._words, self._config) for win in digest.wins)
         listed = [*told.items()][:LISTED]
@@ -93,7 +93,7 @@ class _Says:
         lines = [line if many == 1 else line + times + self._words.number(many) for line, many in listed]
         return lines + self.more(len(digest.wins) - sum(many for _, many in listed))
 
-    def leads(self, digest: Digest) -> str:
+    def leads(self, digest: DayDigest) -> str:
         """How many wait."""
         if not digest.waiting:
             return self._words.say("digest.no_leads")
@@ -118,7 +118,7 @@ class _Says:
         """That there are so many more than are listed."""
         return [self._words.say("digest.more", number)] if number > 0 else []
 
-    def json(self, digest: Digest) -> dict[str, object]:
+    def json(self, digest: DayDigest) -> dict[str, object]:
         """The same for programs."""
         config = self._config
         return {

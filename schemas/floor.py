@@ -33,7 +33,7 @@ sees to it that there are many."""
 
 
 @dataclass(slots=True, eq=False)
-class Values:
+class ScopeValues:
     """The metrics of one scope in one window, at one clock."""
 
     own: dict[str, MetricValue] = field(default_factory=dict)
@@ -49,14 +49,14 @@ class Values:
         return {**self.shared, **self.own} if self.shared else self.own
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Values):
+        if not isinstance(other, ScopeValues):
             return NotImplemented
         said = (self.metrics, self.bounds, self.unavailable)
         return said == (other.metrics, other.bounds, other.unavailable)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def since(self, before: "Values") -> "Values":
+    def since(self, before: "ScopeValues") -> "ScopeValues":
         """What differs from `before`. A bound belongs to its value: when it is another one, both are named."""
         known = before.metrics
         changed = {
@@ -64,19 +64,19 @@ class Values:
             for name, value in self.metrics.items()
             if known.get(name, self) != value or before.bounds.get(name) != self.bounds.get(name)
         }
-        return Values(
+        return ScopeValues(
             changed,
             {name: bound for name, bound in self.bounds.items() if name in changed},
             {name: since for name, since in self.unavailable.items() if name in changed},
         )
 
-    def replaced_by(self, changed: "Values") -> "Values":
+    def replaced_by(self, changed: "ScopeValues") -> "ScopeValues":
         """These, where `changed` does not say otherwise. What both share with others stays shared."""
         said = changed.metrics
         kept = {name: bound for name, bound in self.bounds.items() if name not in said}
         lacking = {name: since for name, since in self.unavailable.items() if name not in said}
         own, shared = (self.own | said, self.shared) if self.shared else (said, self.own)
-        return Values(own, kept | changed.bounds, lacking | changed.unavailable, shared)
+        return ScopeValues(own, kept | changed.bounds, lacking | changed.unavailable, shared)
 
 
 class Floor(MergedPanes):
@@ -91,7 +91,7 @@ class Floor(MergedPanes):
         self.money_digits = money_digits(config.organisation.currency)
         self._metrics_of: dict[frozenset[int], tuple[str, ...]] = {}
 
-    def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> Values:
+    def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> ScopeValues:
         """The metrics of a scope over a span, for a reader whose clock says `now`."""
         metrics = None if metrics is None else [*metrics]
         pane = self.merged(scope, span, now, None if metrics is None else self.cells_of(metrics))
@@ -160,24 +160,24 @@ class Floor(MergedPanes):
 
     def result(
         self, pane: Pane, now: int, metrics: Iterable[str] | None = None, span: Span | None = None
-    ) -> Values:  # fmt: skip
+    ) -> ScopeValues:  # fmt: skip
         """The metrics of a merged pane; of a span that reaches further back than ids are kept, none of those."""
         return self._result(pane, now, self._bound.metrics if metrics is None else metrics, None, span)
 
-    def result_on(self, blank: Values, pane: Pane, now: int, span: Span) -> Values:
+    def result_on(self, blank: ScopeValues, pane: Pane, now: int, span: Span) -> ScopeValues:
         """As `result`, where `blank` is that of an empty pane: most metrics of most people are what they are of it."""
         names = [name for name in self.metrics_of({}, pane) if name in blank.own]
         return blank.replaced_by(self.result(pane, now, names, span))
 
-    def segment(self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str], span: Span) -> Values:
+    def segment(self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str], span: Span) -> ScopeValues:
         """The part of these metrics that has a label of a dimension."""
         return self._result(pane, now, metrics, label, span)
 
     def _result(
         self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str] | None, span: Span | None
-    ) -> Values:
+    ) -> ScopeValues:
         reading = self.reading(now)
-        values = Values()
+        values = ScopeValues()
         found = values.own
         since = None if span is None else self._kept_since(span, now)
         for name in metrics:
@@ -291,4 +291,4 @@ class Floor(MergedPanes):
         )
 
 
-__all__ = ["DECODED_WINDOWS", "ORGANISATION", "Floor", "Scope", "Values", "rep_scope", "team_scope"]
+__all__ = ["DECODED_WINDOWS", "ORGANISATION", "Floor", "Scope", "ScopeValues", "rep_scope", "team_scope"]

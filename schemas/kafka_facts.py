@@ -40,7 +40,7 @@ from aiokafka.protocol.types import (
 )
 
 from schemas.kafka import Address, kafka_options
-from schemas.log_marks import UNTOLD, Asked, Described, EpochEnd, Place, TopicFacts
+from schemas.log_marks import UNTOLD, ClusterFacts, EpochAsked, EpochEnd, Place, TopicFacts
 from schemas.topic_settings import LOOKED_AT
 
 __all__ = ["KafkaError", "KafkaFacts"]
@@ -60,7 +60,7 @@ class KafkaFacts:
         self._leaders: dict[Place, tuple[int, int]] = {}
         """Partition -> its leader and that one's epoch, as of the last question."""
 
-    async def topics(self, names: Collection[str]) -> Described:
+    async def topics(self, names: Collection[str]) -> ClusterFacts:
         """What there is of these topics, without creating any. Raises KafkaError, OSError, TimeoutError."""
         answer = await self._metadata(sorted(names))
         is_plain = answer.API_VERSION < _MetadataResponseV7.API_VERSION
@@ -80,7 +80,7 @@ class KafkaFacts:
                 self._leaders[name, partition] = (leader, epoch) if is_led else _NOBODY
             copies = min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=0)
             found[name] = TopicFacts(topic_id, epochs, copies)
-        return Described(found, len(answer.brokers))
+        return ClusterFacts(found, len(answer.brokers))
 
     async def _metadata(self, names: list[str]) -> Any:
         try:
@@ -89,7 +89,7 @@ class KafkaFacts:
             # A Kafka that is none, and tells neither ids nor epochs: whether topics are there can be seen all the same.
             return await self._ask(MetadataRequest(names, False))
 
-    async def ends(self, asked: Iterable[Asked]) -> dict[Asked, EpochEnd]:
+    async def ends(self, asked: Iterable[EpochAsked]) -> dict[EpochAsked, EpochEnd]:
         """Leaders' answers; what is not answered is left out. Of topics that `topics` was asked for before.
 
         Where another leader has been elected since, the one that is asked says so and is left out: its word on an epoch
@@ -106,7 +106,7 @@ class KafkaFacts:
                     break
             else:
                 rounds.append({place: epoch})
-        found: dict[Asked, EpochEnd] = {}
+        found: dict[EpochAsked, EpochEnd] = {}
         for one in rounds:
             led = {place: self._leaders.get(place, _NOBODY) for place in one}
             for leader in sorted({leader for leader, _ in led.values()} - {-1}):

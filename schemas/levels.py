@@ -13,33 +13,33 @@ from schemas.panes import Pane, exchange, opening_of
 from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, is_day
 
 
-class Instant(NamedTuple):
+class PeriodEnd(NamedTuple):
     """The end of a day, or of a minute of a day."""
 
     day: Day
     minute: int | None = None
 
 
-def end_of(span: Span, now: int, calendar: Calendar) -> Instant:
+def end_of(span: Span, now: int, calendar: Calendar) -> PeriodEnd:
     """Where a span ends, or now if that is earlier."""
     return _within(span.last, span, now, calendar)
 
 
-def beginning_of(span: Span, now: int, calendar: Calendar) -> Instant:
+def beginning_of(span: Span, now: int, calendar: Calendar) -> PeriodEnd:
     """What lies right before a span, or now if that is earlier."""
     return _within(span.first - 1, span, now, calendar)
 
 
-def _within(index: int, span: Span, now: int, calendar: Calendar) -> Instant:
+def _within(index: int, span: Span, now: int, calendar: Calendar) -> PeriodEnd:
     today, minute = calendar.day_of(now), now // MINUTE
     if span.days:
-        return Instant(index) if index < today else Instant(today, minute)
+        return PeriodEnd(index) if index < today else PeriodEnd(today, minute)
     index = min(index, minute)
     day = calendar.day_of(index * MINUTE)
-    return Instant(day, index) if day == today else Instant(day)
+    return PeriodEnd(day, index) if day == today else PeriodEnd(day)
 
 
-def is_after(window: Window, at: Instant, day_of: Callable[[Window], Day]) -> bool:
+def is_after(window: Window, at: PeriodEnd, day_of: Callable[[Window], Day]) -> bool:
     """Whether a stored window lies after an instant, and is not part of another one that does."""
     if window == STANDING:
         return False

@@ -22,13 +22,13 @@ UNTOLD = -1
 Place = tuple[str, int]
 """A topic as Kafka knows it, and a partition of it."""
 
-Asked = tuple[Place, int]
+EpochAsked = tuple[Place, int]
 """A partition and the leader epoch that is asked for."""
 
 REPLAY = "floorcast replay makes all numbers anew"
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class LogMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a partition was read or written, in words that a broken log contradicts."""
 
     topic_id: bytes = b""
@@ -50,7 +50,7 @@ class TopicFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ClusterFacts:
     """What Kafka says of the topics that it was asked for; those that are not there are left out."""
 
     topics: Mapping[str, TopicFacts]
@@ -65,16 +65,16 @@ class EpochEnd:
     end: int
 
 
-Ends = Mapping[Asked, EpochEnd]
+EpochEnds = Mapping[EpochAsked, EpochEnd]
 """A partition that did not answer is left out: nothing is known of it then."""
 
 
 class Asking(Protocol):
     """Who asks Kafka: see schemas/kafka_facts.py."""
 
-    async def topics(self, names: Collection[str]) -> Described: ...
+    async def topics(self, names: Collection[str]) -> ClusterFacts: ...
 
-    async def ends(self, asked: Collection[Asked]) -> Ends: ...
+    async def ends(self, asked: Collection[EpochAsked]) -> EpochEnds: ...
 
     async def close(self) -> None: ...
 
@@ -91,16 +91,16 @@ class Loss:
         return self.text
 
 
-def asked_of(marks: Mapping[Place, Mark], facts: Described) -> set[Asked]:
+def asked_of(marks: Mapping[Place, LogMark], facts: ClusterFacts) -> set[EpochAsked]:
     """What leaders have to be asked to judge these marks, and to make newer ones."""
-    asked: set[Asked] = set()
+    asked: set[EpochAsked] = set()
     for (topic, partition), mark in marks.items():
         epoch = facts.topics[topic].epochs.get(partition, UNTOLD) if topic in facts.topics else UNTOLD
         asked |= {((topic, partition), each) for each in (mark.epoch, epoch) if each != UNTOLD}
     return asked
 
 
-def shape_losses(facts: Described, wanted: Mapping[str, int]) -> list[Loss]:
+def shape_losses(facts: ClusterFacts, wanted: Mapping[str, int]) -> list[Loss]:
     """Topics that are not there or have another number of partitions than `wanted` says (0: any number)."""
     found: list[Loss] = []
     for topic, partitions in sorted(wanted.items()):
@@ -118,7 +118,7 @@ def _taken_in(topic: str, held: TopicFacts) -> str:
     return f"floorcast replay --partitions {len(held.epochs)} takes them in" if is_log else REPLAY
 
 
-def loss_at(place: Place, mark: Mark, facts: Described, ends: Ends) -> Loss | None:
+def loss_at(place: Place, mark: LogMark, facts: ClusterFacts, ends: EpochEnds) -> Loss | None:
     """How what Kafka says of a partition contradicts its mark; None: it does not, or nothing is known."""
     topic, partition = place
     held = facts.topics.get(topic)
@@ -136,7 +136,7 @@ def loss_at(place: Place, mark: Mark, facts: Described, ends: Ends) -> Loss | No
     return None
 
 
-def beyond_end(place: Place, offset: int, facts: Described, ends: Ends) -> Loss | None:
+def beyond_end(place: Place, offset: int, facts: ClusterFacts, ends: EpochEnds) -> Loss | None:
     """A contradiction where `offset`, which was read up to before Kafka was asked, lies behind the end."""
     topic, partition = place
     held = facts.topics.get(topic)
@@ -146,7 +146,7 @@ def beyond_end(place: Place, offset: int, facts: Described, ends: Ends) -> Loss 
     return Loss(topic, "shorter", f"{topic}[{partition}] was read up to offset {offset} and ends at {answer.end}")
 
 
-def advanced(place: Place, mark: Mark, offset: int, facts: Described, ends: Ends) -> Mark:
+def advanced(place: Place, mark: LogMark, offset: int, facts: ClusterFacts, ends: EpochEnds) -> LogMark:
     """The newest mark that is sure, for a partition that was read or written up to `offset` before Kafka was asked.
 
     The epoch is the leader's own word: what a broker says of other brokers' partitions may be old, and a mark with too
@@ -158,11 +158,11 @@ def advanced(place: Place, mark: Mark, offset: int, facts: Described, ends: Ends
         return mark
     answer = ends.get((place, held.epochs.get(partition, UNTOLD)))
     if answer is None or answer.epoch == UNTOLD:
-        return mark if mark.topic_id else Mark(held.id)
-    return Mark(held.id, answer.epoch, min(answer.end, max(offset, 0)))
+        return mark if mark.topic_id else LogMark(held.id)
+    return LogMark(held.id, answer.epoch, min(answer.end, max(offset, 0)))
 
 
-def said(losses: Iterable[Loss], advice: str = REPLAY) -> list[str]:
+def loss_lines(losses: Iterable[Loss], advice: str = REPLAY) -> list[str]:
     """A line for each, with what mends it; a topic that is gone as a whole is told once."""
     lines = dict.fromkeys(
         loss.text if loss.kind in ("missing", "partitions") else f"{loss.text}: {advice}" for loss in losses

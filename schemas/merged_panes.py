@@ -17,7 +17,7 @@ from schemas.config.rules import rules_of
 from schemas.group_panes import GroupPanes, has_many
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
-from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
+from schemas.levels import Levels, PeriodEnd, beginning_of, end_of, is_after
 from schemas.pane_store import Contents, PaneStore, read_place
 from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, merge, pane_key
 from schemas.people import Roster
@@ -59,7 +59,7 @@ class MergedPanes:
         self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
         self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of, self._rep_pane)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
-        self._damaged: tuple[tuple[Span, Instant, int, int] | None, dict[str | None, int]] = None, {}
+        self._damaged: tuple[tuple[Span, PeriodEnd, int, int] | None, dict[str | None, int]] = None, {}
         """Teams, and the organisation, of which something cannot be read, as of a span, its end and two revisions."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows = Pieces()
@@ -68,7 +68,7 @@ class MergedPanes:
         self._rep_days = RepDays(config, plan, self.calendar)
         self._rep_day_panes: dict[tuple[Scope, Day, Day], Pane] = {}
         """What people and days come to, until the roster changes."""
-        self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
+        self._level_panes: dict[tuple[Scope, Span, PeriodEnd, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
 
     # ---------------------------------------------------------------- messages in
@@ -372,7 +372,7 @@ class MergedPanes:
             return [scope]
         return [rep_scope(rep) for rep in self.roster.ever_in(scope.id) if self.roster.team_on(rep, day) == scope.id]
 
-    def _after(self, at: Instant) -> Iterator[Span]:
+    def _after(self, at: PeriodEnd) -> Iterator[Span]:
         """The stored windows after an instant, each once: the rest of its day, and the days after it."""
         if at.minute is not None:
             last = self.calendar.day_start(at.day + 1) // MINUTE - 1

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Literal
 
-Names = Literal["full", "first", "alias", "none"]
+NameStyle = Literal["full", "first", "alias", "none"]
 
-STRICTNESS: tuple[Names, ...] = ("full", "first", "alias", "none")
+STRICTNESS: tuple[NameStyle, ...] = ("full", "first", "alias", "none")
 """From the setting that says most to the one that says nothing."""
 
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d", "mba", "esq", "cpa"})
@@ -29,12 +29,12 @@ _TWO_AND_TWO = 4
 _SYLLABLES = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
-def strictest(settings: Iterable[Names]) -> Names:
+def strictest(settings: Iterable[NameStyle]) -> NameStyle:
     """The one that says least; `full` of none."""
     return max(settings, key=STRICTNESS.index, default="full")
 
 
-def called(names: Names, rep: str | None, name: str | None) -> str | None:
+def called(names: NameStyle, rep: str | None, name: str | None) -> str | None:
     """What a person of that id and name is called; None: they are not named."""
     if rep is None:
         return name
@@ -49,14 +49,14 @@ def called(names: Names, rep: str | None, name: str | None) -> str | None:
             return None
 
 
-def lead_called(names: Names, name: str | None) -> str | None:
+def lead_called(names: NameStyle, name: str | None) -> str | None:
     """What a lead is called whom the CRM calls so: a lead is a person as well."""
     if name is None or names == "full":
         return name
     return first_name(name) if names == "first" else None
 
 
-def id_told(names: Names, rep: str | None) -> str | None:
+def id_told(names: NameStyle, rep: str | None) -> str | None:
     """A person's id: where their name is not told in full, one that says nothing (ids are often mail addresses)."""
     if rep is None or names == "full":
         return rep

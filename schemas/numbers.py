@@ -23,7 +23,7 @@ _AT = "@"
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class PhoneNumbers:
     """Which connections' numbers are kept, and the key that hides them."""
 
     key: bytes = b""
@@ -50,7 +50,7 @@ class Numbers:
                 yield _with(change, fields)
 
 
-NONE_KEPT = Numbers()
+NONE_KEPT = PhoneNumbers()
 
 
 def hide(number: str, connection: str, key: bytes) -> str:

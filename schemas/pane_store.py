@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import MsgspecError
 
-from schemas.columns import Block, pack
+from schemas.columns import Block, packed_block
 from schemas.pane_damage import Damage
 from schemas.panes import Pane, decode_pane, pane_key, read_pane_key
 from schemas.windows import Window, days_kept, is_day, whole_day
@@ -19,7 +19,7 @@ from schemas.windows import Window, days_kept, is_day, whole_day
 NOBODY = 0
 FRESH_AT_MOST = 25_000
 """Panes of days that are in no block, with those of the day that changes; more are packed."""
-Held = bytes | Block | None
+HeldPane = bytes | Block | None
 """A pane: its bytes, or the block that it lies in."""
 
 
@@ -70,7 +70,7 @@ class PaneStore:
             self._panes_of.append(0)
         return place
 
-    def put(self, window: Window, origin: str, place: int, value: bytes) -> Held:
+    def put(self, window: Window, origin: str, place: int, value: bytes) -> HeldPane:
         """Take in a pane; gives the one that was there."""
         before = self.held(window, origin, place)
         self.damage.mend(window, origin, place)
@@ -85,7 +85,7 @@ class PaneStore:
                 self._pack_some()
         return before
 
-    def take_out(self, window: Window, origin: str, place: int) -> Held:
+    def take_out(self, window: Window, origin: str, place: int) -> HeldPane:
         """Take a pane away; gives it. None: there was none."""
         before = self.held(window, origin, place)
         if before is None:
@@ -230,13 +230,13 @@ class PaneStore:
             before = blocks.get(origin)
             taken = self._undamaged(window, origin, panes)
             try:
-                block = Block(pack(taken, self.parts, before)) if taken else before
+                block = Block(packed_block(taken, self.parts, before)) if taken else before
             except MsgspecError:
                 for place, value in taken.items():
                     if value is not None:
                         self.read(window, origin, place, value)
                 taken = self._undamaged(window, origin, panes)
-                block = Block(pack(taken, self.parts, before)) if taken else before
+                block = Block(packed_block(taken, self.parts, before)) if taken else before
             if block is not None:
                 blocks[origin] = block
                 self._packed += len(block) - (0 if before is None else len(before))
@@ -290,7 +290,7 @@ class PaneStore:
 
     # ---------------------------------------------------------------- queries
 
-    def held(self, window: Window, origin: str, place: int) -> Held:
+    def held(self, window: Window, origin: str, place: int) -> HeldPane:
         """A pane, wherever it lies; None: there is none."""
         fresh = self._fresh.get(window, _NONE).get(origin)
         if fresh is not None and place in fresh:

@@ -20,7 +20,7 @@ from schemas.windows import Window, read_window, write_window
 Key = int | bytes | tuple[int, ...]
 """Which value, part of a number, id or instants an amount belongs to."""
 
-Values = Sequence[tuple[int, Key | None, int]]
+PaneValues = Sequence[tuple[int, Key | None, int]]
 """(cell, key, amount): what is put into a pane. A cell that counts has no key."""
 
 Pane = dict[int, Any]
@@ -45,7 +45,7 @@ _EARLIER = 0x80, 0xDE
 """How panes of earlier builds begin: they were maps."""
 
 
-def add(pane: Pane, values: Values, sign: int) -> None:
+def add(pane: Pane, values: PaneValues, sign: int) -> None:
     """Put these in (`sign` 1), or take them out again (-1)."""
     for cell, key, amount in values:
         if key is None:

@@ -5,7 +5,7 @@ Owns the two joins, which mind neither order nor repetition. Knows no field and 
 
 from collections.abc import Sequence
 
-from schemas.row_bytes import Entry, Value, Version
+from schemas.row_bytes import EntryValue, Value, Version
 
 HISTORY_LIMIT = 64
 """Entries of a history that are kept, the newest."""
@@ -24,7 +24,7 @@ def remember(history: list[tuple[int, int, Value]], entries: list[tuple[int, int
     return True
 
 
-def enter(entries: list[Entry], more: Sequence[Entry]) -> bool:
+def enter(entries: list[EntryValue], more: Sequence[EntryValue]) -> bool:
     """Per instant the newest version, of the newest `HISTORY_LIMIT` instants. True if they are others now."""
     by_instant = {entry[0]: entry for entry in entries}
     for entry in more:

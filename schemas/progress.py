@@ -6,7 +6,7 @@ that is repeated after a crash is folded again (harmless) but not counted again.
 
 import msgspec
 
-from schemas.log_marks import Mark
+from schemas.log_marks import LogMark
 
 STAGES = ("normalise", "ledger", "responses")
 
@@ -37,7 +37,7 @@ class Progress(msgspec.Struct, array_like=True):
     """The cutoff (microseconds): nothing of before it is kept any more. Told before anything is let go."""
     replayed_at: int = 0
     """Stage responses: derived by a replay, for which others stood still then (microseconds), and not looked at yet."""
-    marks: dict[str, Mark] = msgspec.field(default_factory=dict)
+    marks: dict[str, LogMark] = msgspec.field(default_factory=dict)
     """Topic of the catalogue -> how far this stage has read or written it. Told once a load has published all."""
     rows: int = 0
     """The form of rows by which they were written (`ROWS` in schemas/definitions.py); 0: not said."""

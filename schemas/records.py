@@ -16,7 +16,7 @@ from msgspec import structs
 
 from schemas import row_bytes
 from schemas.pasts import HISTORY_LIMIT, enter, remember
-from schemas.row_bytes import Entry, Pasts, read_row
+from schemas.row_bytes import EntryValue, Pasts, read_row
 from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, word_that_counts
 
 Value = row_bytes.Value
@@ -225,7 +225,7 @@ def at_place(change: RecordChange, place: int) -> RecordChange:
     return structs.replace(change, digest=place << _HASH_BITS | change.digest & HASH_MASK)
 
 
-def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
+def with_places(changes: Sequence[RecordChange]) -> list[RecordChange]:
     """The changes of one delivery with their places, so that of two of one record and instant the later one wins.
 
     Who reads a delivery calls it once, with all changes in the order in which they stand there. A change that says
@@ -266,7 +266,7 @@ class Record:
         fields: dict[str, tuple[int, int, Value]] | None = None,
         histories: dict[str, list[tuple[int, int, Value]]] | None = None,
         named: dict[str, dict[str, Version]] | None = None,
-        entered: dict[str, list[Entry]] | None = None,
+        entered: dict[str, list[EntryValue]] | None = None,
     ) -> None:
         self.kind = kind
         self.fields = fields if fields is not None else {}
@@ -323,7 +323,7 @@ class Record:
         further = [entries for voice in FURTHER.get(name, ()) if (entries := self.histories.get(voice))]
         return joined_history([own, *further], HISTORY_LIMIT) if further else own
 
-    def entries(self, name: str) -> list[Entry]:
+    def entries(self, name: str) -> list[EntryValue]:
         """What such a field was from which instant on, oldest first."""
         return self.entered.get(name, [])
 

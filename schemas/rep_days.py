@@ -7,7 +7,7 @@ the calendars who is to work.
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from schemas.catalogue.conditions import All, AtLeast, Condition, First, Flag, Is, IsSet, Not, fields_of
+from schemas.catalogue.conditions import All, AtLeast, Condition, First, Flag, Is, IsSet, Not, fields_in
 from schemas.catalogue.facts import REP_DAYS
 from schemas.catalogue.plan import Form, Kind, Line, Plan
 from schemas.config import Config
@@ -33,7 +33,7 @@ class RepDays:
         self._works, self._else = works_of(config, calendar)
         self._pairs = plan.of_kind(Kind.DAYS)
         self.cells = frozenset(line.cell for line, _ in self._lines)
-        self._is_daily = any("day" in fields_of(line.when) or line.cell in self._pairs for line, _ in self._lines)
+        self._is_daily = any("day" in fields_in(line.when) or line.cell in self._pairs for line, _ in self._lines)
         """Whether it matters which days they are, and not only how many."""
 
     def panes(

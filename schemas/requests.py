@@ -57,7 +57,7 @@ def requests_in(
     return {}
 
 
-class Remembered:
+class LatestByLead:
     """By lead, what told last of it: the newest that were heard of, as many as there is room for."""
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:

@@ -16,7 +16,7 @@ Value = str | int | bool | list[str] | None
 Version = tuple[int, int]
 """(`changed_at`, digest of the whole change): a total order in which of two changes of one instant one wins whole."""
 
-Entry = tuple[int, int, int, Value]
+EntryValue = tuple[int, int, int, Value]
 """(instant of entry, `changed_at`, digest, value)."""
 
 
@@ -41,7 +41,7 @@ EnteredRow = tuple[
     list[tuple[int, int, dict[int, Value]]],
     dict[int, list[tuple[int, int, Value]]],
     dict[int, list[tuple[int, int, str]]],
-    dict[int, list[Entry]],
+    dict[int, list[EntryValue]],
 ]
 _decode_entered = msgspec.msgpack.Decoder(EnteredRow).decode
 _EarlierRow = tuple[
@@ -52,7 +52,7 @@ _EarlierRow = tuple[
 ]
 _decode_earlier = msgspec.msgpack.Decoder(_EarlierRow).decode
 _FIVE = 0x95
-_NO_ENTRIES: dict[int, list[Entry]] = {}
+_NO_ENTRIES: dict[int, list[EntryValue]] = {}
 
 
 def read_row(row: bytes, pasts: Mapping[str, Pasts]) -> EnteredRow:
@@ -83,7 +83,7 @@ def read_row(row: bytes, pasts: Mapping[str, Pasts]) -> EnteredRow:
 def _of_today(row: _Row, past: Pasts) -> EnteredRow:
     """A row of an earlier build: its stages are entries, and each field with a past has one."""
     kind, patches, histories, named = row
-    entered: dict[int, list[Entry]] = {}
+    entered: dict[int, list[EntryValue]] = {}
     for code in past.entered:
         history = histories.pop(code, [])
         if history:

@@ -12,9 +12,9 @@ from schemas.instants import HOUR
 from schemas.log_marks import (
     UNTOLD,
     Asking,
-    Described,
-    Ends,
-    Mark,
+    ClusterFacts,
+    EpochEnds,
+    LogMark,
     Place,
     advanced,
     asked_of,
@@ -26,7 +26,7 @@ OLDEST = 12 * HOUR
 """Kafka keeps the word that a key is gone for a day: who was away for longer would not hear of it."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class WantedSnapshot(msgspec.Struct, frozen=True):
     """What a snapshot has to be of."""
 
     definitions: str
@@ -35,23 +35,23 @@ class Wanted(msgspec.Struct, frozen=True):
     """Of each topic that it was read from."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class SnapshotSource(msgspec.Struct, frozen=True):
     """What a snapshot was made of, when, and up to where in which log."""
 
-    of: Wanted
+    of: WantedSnapshot
     made_at: int
     """When what it holds was known to be the newest (microseconds)."""
-    marks: Mapping[str, Mapping[int, Mark]]
+    marks: Mapping[str, Mapping[int, LogMark]]
     """Topic as Kafka knows it -> partition -> up to where it was read."""
 
     @property
-    def places(self) -> Mapping[Place, Mark]:
+    def places(self) -> Mapping[Place, LogMark]:
         """The same marks by place."""
         return {(topic, number): mark for topic, marks in self.marks.items() for number, mark in marks.items()}
 
 
 async def doubt_of(
-    source: Source, wanted: Wanted, begins: Mapping[Place, int], now: int, asking: Asking
+    source: SnapshotSource, wanted: WantedSnapshot, begins: Mapping[Place, int], now: int, asking: Asking
 ) -> str | None:  # fmt: skip
     """Why a snapshot is not to be believed; None: it is.
 
@@ -76,7 +76,7 @@ async def doubt_of(
     return next((doubt for doubt in doubts if doubt is not None), None)
 
 
-def _doubt_at(place: Place, mark: Mark, begins: int, facts: Described, ends: Ends) -> str | None:
+def _doubt_at(place: Place, mark: LogMark, begins: int, facts: ClusterFacts, ends: EpochEnds) -> str | None:
     topic, number = place
     if not mark.topic_id or not facts.topics[topic].id or mark.epoch == UNTOLD or (place, mark.epoch) not in ends:
         return f"Kafka does not tell whether {topic}[{number}] is the one that was read"
@@ -86,15 +86,15 @@ def _doubt_at(place: Place, mark: Mark, begins: int, facts: Described, ends: End
     return None if loss is None else str(loss)
 
 
-async def marks_of(positions: Mapping[Place, int], asking: Asking) -> Mapping[str, Mapping[int, Mark]] | None:
+async def marks_of(positions: Mapping[Place, int], asking: Asking) -> Mapping[str, Mapping[int, LogMark]] | None:
     """What is to be written of a log that was read up to there; None: Kafka does not say enough, or contradicts it.
 
     Raises KafkaError, OSError, TimeoutError.
     """
-    places = {place: Mark() for place in sorted(positions)}
+    places = {place: LogMark() for place in sorted(positions)}
     facts = await asking.topics(sorted({topic for topic, _ in places}))
     ends = await asking.ends(asked_of(places, facts))
-    marks: dict[str, dict[int, Mark]] = {}
+    marks: dict[str, dict[int, LogMark]] = {}
     for place, none in places.items():
         mark = advanced(place, none, positions[place], facts, ends)
         if not mark.topic_id or mark.epoch == UNTOLD or mark.offset != positions[place]:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from zlib import crc32
 
 import msgspec
+from msgspec.msgpack import Decoder
 
 _START = struct.Struct("<8sQQQ")
 _CUT = "it is cut off"
@@ -32,7 +33,7 @@ _LEFT_OVER_SECONDS = 3600.0
 """Nobody writes one for so long: whoever began it was killed."""
 
 T = TypeVar("T")
-Put = Callable[[bytes | memoryview], tuple[int, int]]
+PutBytes = Callable[[bytes | memoryview], tuple[int, int]]
 """Appends a piece; gives where it lies and how long it is."""
 IsStopped = Callable[[], bool]
 """Whether nobody waits for the file any more; asked between two pieces."""
@@ -42,7 +43,7 @@ class BadSnapshotError(Exception):
     """A file that is no whole snapshot; says why."""
 
 
-def write_file(path: Path, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
+def write_file(path: Path, magic: bytes, fill: Callable[[PutBytes], object], is_stopped: IsStopped) -> int:
     """Put a file in the place of the one before; gives its length. Raises OSError, of which one is that it is stopped.
 
     `magic`: 8 bytes that name the form of the file and of what lies in it. `fill` puts the pieces and gives the head.
@@ -87,7 +88,7 @@ def _leave_room(file: int, size: int) -> None:
         raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
-def _write(file: int, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
+def _write(file: int, magic: bytes, fill: Callable[[PutBytes], object], is_stopped: IsStopped) -> int:
     at, total = _START.size, 0
 
     def append(piece: bytes | memoryview) -> None:
@@ -117,10 +118,12 @@ def _write(file: int, magic: bytes, fill: Callable[[Put], object], is_stopped: I
     return at
 
 
-def read_file(path: Path, magic: bytes, head: type[T]) -> tuple[memoryview, T]:
+def read_file(path: Path, magic: bytes, head: Decoder[T]) -> tuple[memoryview, T]:
     """What lies there, mapped, and its head: what nobody asks for stays on the disk.
 
-    All of it is read once, and summed. Raises BadSnapshotError, OSError.
+    All of it is read once, and summed. `head` is made before threads are that read several at once: msgspec looks at a
+    type when it is used first, and a thread that comes by meanwhile goes by half of it. Raises BadSnapshotError,
+    OSError.
     """
     with path.open("rb") as file:
         start = file.read(_START.size)
@@ -140,10 +143,10 @@ def read_file(path: Path, magic: bytes, head: type[T]) -> tuple[memoryview, T]:
     return mapped, decoded(mapped[head_at:], head)
 
 
-def decoded(piece: memoryview, form: type[T]) -> T:
+def decoded(piece: memoryview, form: Decoder[T]) -> T:
     """A piece that is msgpack. Raises BadSnapshotError."""
     try:
-        return msgspec.msgpack.decode(piece, type=form)
+        return form.decode(piece)
     except (msgspec.MsgspecError, ValueError) as error:
         msg = f"it cannot be read: {type(error).__name__}"
         raise BadSnapshotError(msg) from error

@@ -15,7 +15,7 @@ import structlog
 from schemas.instants import HOUR, SECOND
 from schemas.kafka_facts import KafkaError
 from schemas.log_marks import Asking, Place
-from schemas.snapshot_doubts import Source, Wanted, doubt_of, marks_of
+from schemas.snapshot_doubts import SnapshotSource, WantedSnapshot, doubt_of, marks_of
 from schemas.snapshot_files import BadSnapshotError, IsStopped
 
 log = structlog.get_logger("snapshots")
@@ -30,7 +30,7 @@ class Sourced(Protocol):
     """What was read from a file."""
 
     @property
-    def source(self) -> Source: ...
+    def source(self) -> SnapshotSource: ...
 
 
 S = TypeVar("S", bound=Sourced)
@@ -50,7 +50,7 @@ class SnapshotFile:
         self._writing = asyncio.Lock()
         self._has_told = False
 
-    async def find(self, read: Callable[[Path], S], wanted: Wanted, begins: Mapping[Place, int]) -> S | None:
+    async def find(self, read: Callable[[Path], S], wanted: WantedSnapshot, begins: Mapping[Place, int]) -> S | None:
         """What lies there, if nothing speaks against it; None: there is nothing.
 
         `begins`: where each place that it must have read begins. Raises KafkaError, OSError, TimeoutError where Kafka
@@ -97,10 +97,10 @@ class SnapshotFile:
 
     async def keep(
         self,
-        wanted: Wanted,
+        wanted: WantedSnapshot,
         positions: Mapping[Place, int],
         as_of: int,
-        write: Callable[[Path, Source, IsStopped], int],
+        write: Callable[[Path, SnapshotSource, IsStopped], int],
         *,
         held: int = 0,
     ) -> None:
@@ -118,7 +118,7 @@ class SnapshotFile:
                     why = "Kafka does not tell enough of its log, or contradicts it"
                     log.info("snapshot.left_out", file=self._path.name, why=why)
                     return
-                size = await asyncio.to_thread(write, self._path, Source(wanted, as_of, marks), stop.is_set)
+                size = await asyncio.to_thread(write, self._path, SnapshotSource(wanted, as_of, marks), stop.is_set)
             except (KafkaError, OSError, TimeoutError) as error:
                 # Some folders are not to be written: who runs it hears of it once.
                 tell = log.debug if self._has_told else log.warning

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
-from schemas.pane_store import Held, PaneStore, pane_or_nothing, panes_of
+from schemas.pane_store import HeldPane, PaneStore, pane_or_nothing, panes_of
 from schemas.panes import Pane, written_name
 from schemas.windows import Window, is_day
 
-Total = NDArray[Any]
-Totals = Mapping[Column, Total]
-Stretch = tuple[Window, Window]
+TotalArray = NDArray[Any]
+ColumnTotals = Mapping[Column, TotalArray]
+WindowStretch = tuple[Window, Window]
 """The first and the last one: both days, or both minutes."""
 
 KEPT = 24
@@ -40,7 +40,7 @@ _SAFE = 2**62
 class _Kept:
     cells: frozenset[int] | None
     """Of which cells they are; None: of all."""
-    totals: dict[Column, Total] = field(default_factory=dict)
+    totals: dict[Column, TotalArray] = field(default_factory=dict)
 
 
 class Sums:
@@ -49,13 +49,13 @@ class Sums:
     def __init__(self, store: PaneStore, apart: frozenset[int]) -> None:
         self._store = store
         self._apart = apart
-        self._kept: OrderedDict[Stretch, _Kept] = OrderedDict()
-        self._making: dict[Stretch, _Kept] = {}
+        self._kept: OrderedDict[WindowStretch, _Kept] = OrderedDict()
+        self._making: dict[WindowStretch, _Kept] = {}
         """Of totals that are made ahead, what has changed since that was begun."""
-        self._noted: dict[tuple[Window, str, int], Held] = {}
+        self._noted: dict[tuple[Window, str, int], HeldPane] = {}
         """What has changed since -> how it was before."""
 
-    def note(self, window: Window, origin: str, place: int, before: Held) -> None:
+    def note(self, window: Window, origin: str, place: int, before: HeldPane) -> None:
         """A pane has changed that was like this before."""
         if self._kept or self._making:
             self._noted.setdefault((window, origin, place), before)
@@ -68,7 +68,7 @@ class Sums:
         self._making.clear()
         self._noted.clear()
 
-    def totals(self, first: Window, last: Window, cells: frozenset[int] | None) -> Totals:
+    def totals(self, first: Window, last: Window, cells: frozenset[int] | None) -> ColumnTotals:
         """By column, of these cells (None: of all); where nobody has anything there may be none."""
         self._settle()
         kept = self._kept.get((first, last))
@@ -119,7 +119,7 @@ class Sums:
             if self._making.get((first, last)) is changed:
                 del self._making[first, last]
 
-    def _keep(self, first: Window, last: Window, cells: frozenset[int] | None, *parts: Totals) -> None:
+    def _keep(self, first: Window, last: Window, cells: frozenset[int] | None, *parts: ColumnTotals) -> None:
         """What was made ahead, of these parts."""
         adding = _Adding(len(self._store.names), self._apart)
         for part in parts:
@@ -132,13 +132,13 @@ class Sums:
 
     def of(
         self, first: Window, last: Window, cells: frozenset[int] | None, places: AbstractSet[int] | None = None
-    ) -> dict[Column, Total]:  # fmt: skip
+    ) -> dict[Column, TotalArray]:  # fmt: skip
         """The same, made anew and not kept. `places`: what it says of others than these means nothing."""
         adding = _Adding(len(self._store.names), self._apart)
         self._add(adding, first, last, cells, 1, places)
         return adding.totals
 
-    def _rolled(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, Total] | None:
+    def _rolled(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, TotalArray] | None:
         """The same, made of what is kept of a stretch that is nearly the same one, if there is any."""
         for (begin, end), kept in self._kept.items():
             gap = abs(first - begin) + abs(last - end)
@@ -185,7 +185,7 @@ class Sums:
         """Add what lies in a window, by steps."""
         wanted = None if cells is None else np.array([*cells], np.uint64)
         names = None if cells is None else [*map(written_name, cells)]
-        theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
+        theirs = in_block_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
         for origin, block in blocks.items():
             adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
             yield
@@ -236,7 +236,7 @@ class Sums:
 
     def _take_out(self, block: Block, places: Collection[int], kept: Sequence[_Kept]) -> None:
         """Take what these people have in a block out of what is kept: column by column, of all of them at once."""
-        wanted = in_order(places)
+        wanted = in_block_order(places)
         for number in block.numbers(None):
             column = block.name(number)
             there, amounts = block.column(number, wanted)
@@ -252,7 +252,7 @@ class Sums:
                 if held.cells is None or column.cell in held.cells:
                     held.totals[column] = self._moved(held.totals.get(column), places, amounts, sign)
 
-    def _moved(self, total: Total | None, places: NDArray[Any], amounts: NDArray[Any], sign: int) -> Total:
+    def _moved(self, total: TotalArray | None, places: NDArray[Any], amounts: NDArray[Any], sign: int) -> TotalArray:
         """Both are less than what may not be added in 64 bits, or one is of Python's numbers."""
         total = self._sized(total)
         if np.object_ in {total.dtype.type, amounts.dtype.type} or _bound(amounts) >= _SAFE:
@@ -274,7 +274,7 @@ class Sums:
                 for key, amount in held.items():
                     yield Column(cell, key), amount
 
-    def _sized(self, total: Total | None) -> Total:
+    def _sized(self, total: TotalArray | None) -> TotalArray:
         """With a number for everybody."""
         size = len(self._store.names)
         if total is None:
@@ -287,7 +287,7 @@ def _array_of(numbers: Sequence[int]) -> NDArray[Any]:
     return np.array(numbers, np.int64 if max(map(abs, numbers)) < _SAFE else object)
 
 
-def _pane_of(held: Held, place: int) -> Pane:
+def _pane_of(held: HeldPane, place: int) -> Pane:
     if isinstance(held, Block):
         return held.pane(place) or {}
     return {} if held is None else pane_or_nothing(held)
@@ -297,7 +297,7 @@ class _Adding:
     """Totals while they are made."""
 
     def __init__(self, size: int, apart: frozenset[int]) -> None:
-        self.totals: dict[Column, Total] = {}
+        self.totals: dict[Column, TotalArray] = {}
         self._size = size
         self._apart = apart
         self._bounds: dict[Column, int] = {}
@@ -326,7 +326,7 @@ class _Adding:
             first, last = int(places[0]), int(places[-1])
             _put(total, slice(first, last + 1) if last - first + 1 == len(places) else places, amounts, sign)
 
-    def add_total(self, column: Column, other: Total, sign: int = 1) -> None:
+    def add_total(self, column: Column, other: TotalArray, sign: int = 1) -> None:
         """A total of a part of the stretch."""
         total = self._total(column, _SAFE if other.dtype == object else _bound(other))
         _put(total, slice(len(other)), other, sign)
@@ -339,7 +339,7 @@ class _Adding:
             if (cells is None or column.cell in cells) and column.cell not in self._apart:
                 self._total(column, abs(amount))[place] += amount * sign
 
-    def _total(self, column: Column, bound: int) -> Total:
+    def _total(self, column: Column, bound: int) -> TotalArray:
         held = self.totals.get(column)
         if held is None:
             held = self.totals[column] = np.zeros(self._size, np.int64)
@@ -349,7 +349,7 @@ class _Adding:
         return held
 
 
-def _put(total: Total, places: slice | NDArray[Any], amounts: NDArray[Any], sign: int) -> None:
+def _put(total: TotalArray, places: slice | NDArray[Any], amounts: NDArray[Any], sign: int) -> None:
     amounts = amounts.astype(object) if total.dtype == object else amounts
     if sign > 0:
         total[places] += amounts
@@ -363,6 +363,6 @@ def _bound(amounts: NDArray[Any]) -> int:
     return max(-int(amounts.min()), int(amounts.max()))
 
 
-def in_order(places: Collection[int]) -> NDArray[np.int64]:
+def in_block_order(places: Collection[int]) -> NDArray[np.int64]:
     """As a block is asked for them."""
     return np.sort(np.fromiter(places, np.int64, len(places)))

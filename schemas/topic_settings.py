@@ -16,10 +16,10 @@ LOOKED_AT = (POLICY, LARGEST, MIN_INSYNC)
 SEVERAL = 3
 """From so many brokers on a topic should have more than one copy."""
 
-Settings = Mapping[str, str | None]
+TopicSettings = Mapping[str, str | None]
 
 
-def unusable(name: str, topic: Topic, held: Settings) -> list[str]:
+def unusable(name: str, topic: Topic, held: TopicSettings) -> list[str]:
     """Settings by which numbers go wrong: what is deleted that has to stay, or refused that has to be taken."""
     found = []
     policy = "compact" if topic.compacted else "delete"
@@ -31,7 +31,7 @@ def unusable(name: str, topic: Topic, held: Settings) -> list[str]:
     return found
 
 
-def remark(name: str, copies: int, held: Settings, brokers: int) -> str | None:
+def remark(name: str, copies: int, held: TopicSettings, brokers: int) -> str | None:
     """What a cluster of several brokers could do better, if it could."""
     if brokers < SEVERAL:
         return None

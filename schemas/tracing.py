@@ -13,14 +13,14 @@ TRACEPARENT = "traceparent"
 TRACES_PATTERN = r"^(https?://[^\s/@]+(/[^\s@]*)?)?$"
 """Of a collector's address. No password: the address gets into the log."""
 
-Kind = Literal["server", "producer", "consumer", "client", "internal"]
+KindOfSpan = Literal["server", "producer", "consumer", "client", "internal"]
 Attribute = str | int | float | bool
 Attributes = Mapping[str, Attribute]
 Headers = tuple[tuple[str, bytes], ...]
 """Of a Kafka message."""
 
 
-class Span:
+class TraceSpan:
     """A piece of work that is under way; this one is told to nobody."""
 
     def note(self, attributes: Attributes) -> None:
@@ -40,12 +40,12 @@ class Tracing:
     def span(
         self,
         name: str,
-        kind: Kind = "internal",
+        kind: KindOfSpan = "internal",
         *,
         parents: Iterable[str] = (),
         attributes: Attributes | None = None,
         began: int | None = None,
-    ) -> Iterator[Span]:
+    ) -> Iterator[TraceSpan]:
         """A piece of work, as long as it is open, within that of the caller.
 
         `parents`: traceparents of what caused it, where that was elsewhere: of one it is a part, several it links.
@@ -68,7 +68,7 @@ class Tracing:
         """Tell what is untold; takes some seconds at most."""
 
 
-_UNTOLD = Span()
+_UNTOLD = TraceSpan()
 OFF = Tracing()
 
 

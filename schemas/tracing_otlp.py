@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from schemas.tracing import TRACEPARENT, Attributes, Kind, Span, Tracing
+from schemas.tracing import TRACEPARENT, Attributes, KindOfSpan, TraceSpan, Tracing
 
 MOST_LINKS = 128
 _EXPORT_SECONDS = 3.0
@@ -27,7 +27,7 @@ _PATH = "/v1/traces"
 _W3C = TraceContextTextMapPropagator()
 
 
-class OtlpSpan(Span):
+class OtlpSpan(TraceSpan):
     """A piece of work that is told at its end."""
 
     def __init__(self, span: trace.Span) -> None:
@@ -61,12 +61,12 @@ class OtlpTracing(Tracing):
     def span(
         self,
         name: str,
-        kind: Kind = "internal",
+        kind: KindOfSpan = "internal",
         *,
         parents: Iterable[str] = (),
         attributes: Attributes | None = None,
         began: int | None = None,
-    ) -> Iterator[Span]:
+    ) -> Iterator[TraceSpan]:
         """A piece of work, as long as it is open. An exception that passes is told by its type alone."""
         found = [context for each in dict.fromkeys(parents) if (context := _read(each)).is_valid]
         if not found:

@@ -15,7 +15,7 @@ STALE_AFTER_ROUNDS = 3
 VERIFICATION_KEY = b"verification"
 
 
-class Compared(msgspec.Struct, frozen=True, array_like=True):
+class WindowComparison(msgspec.Struct, frozen=True, array_like=True):
     """The newest comparison of one window (or of the leads that wait)."""
 
     name: str
@@ -48,7 +48,7 @@ class Verification(msgspec.Struct, frozen=True, array_like=True):
     """Digest of the definitions by which it was recounted (schemas/definitions.py)."""
     deliveries: int
     changes: int
-    windows: tuple[Compared, ...] = ()
+    windows: tuple[WindowComparison, ...] = ()
     compared: tuple[str, ...] = ()
     """The names of `windows` that this round looked at."""
     left_out: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ again. Voices are never served, and no event from outside can set one.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-Entry = tuple[int, int, "str | int | bool | list[str] | None"]
+VoiceValue = tuple[int, int, "str | int | bool | list[str] | None"]
 """(`changed_at`, digest, value)."""
 
 _CURRENCY: Mapping[str, Sequence[str]] = {"currency": ("currency#1",)}
@@ -65,35 +65,35 @@ LEAVING: Mapping[str, str] = {pointer: left for lefts in LEFT.values() for point
 """Pointer -> the same, in any kind of record. Rows number them in this order: append only."""
 
 
-def is_left(entry: Entry, left: Iterable[Entry]) -> bool:
+def is_left(entry: VoiceValue, left: Iterable[VoiceValue]) -> bool:
     """Whether the id that a pointer was said to have was taken off since."""
     return any(said[2] == entry[2] and said[:2] > entry[:2] for said in left)
 
 
-def word_that_counts(name: str, entries: Sequence[Entry | None]) -> Entry | None:
+def word_that_counts(name: str, entries: Sequence[VoiceValue | None]) -> VoiceValue | None:
     """The entry that a field goes by; None: nothing was ever said. `entries`: the last of each voice, its own first."""
     own = entries[0]
     return own if name in _YIELDING and own is not None and own[2] is not None else newest_word(entries)
 
 
-def newest_word(entries: Iterable[Entry | None]) -> Entry | None:
+def newest_word(entries: Iterable[VoiceValue | None]) -> VoiceValue | None:
     """The newest that says something, else the newest. None: nothing was ever said."""
     said = [entry for entry in entries if entry is not None]
     return max(said, key=_weight, default=None)
 
 
-def _weight(entry: Entry) -> tuple[bool, int, int]:
+def _weight(entry: VoiceValue) -> tuple[bool, int, int]:
     return (entry[2] is not None, entry[0], entry[1])
 
 
-def joined_history(voices: Sequence[Sequence[Entry]], limit: int) -> list[Entry]:
+def joined_history(voices: Sequence[Sequence[VoiceValue]], limit: int) -> list[VoiceValue]:
     """What the field was after each word of any voice, oldest first, the newest `limit` of them."""
     said = sorted(
         ((entry[:2], voice, entry[2]) for voice, entries in enumerate(voices) for entry in entries),
         key=lambda word: word[:2],
     )
-    now: dict[int, Entry] = {}
-    found: list[Entry] = []
+    now: dict[int, VoiceValue] = {}
+    found: list[VoiceValue] = []
     for (at, digest), voice, value in said:
         now[voice] = (at, digest, value)
         counts = newest_word(now.values())

@@ -1,22 +1,20 @@
 """What was won, in one line, as channels are told of it. Owns the words and what `names` leaves of a win. Pure."""
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from schemas.config import Config
+from schemas.json_object import Json
 from schemas.media import photo_address
-from schemas.naming import Names, called, id_told, without_person
+from schemas.naming import NameStyle, called, id_told, without_person
 from schemas.notices import Notice
 from schemas.words import Words
 
 WIN = "win"
 
-Json = dict[str, Any]
 
-
-def told_win(win: Json, names: Names) -> Json:
+def told_win(win: Json, names: NameStyle) -> Json:
     """A win as those may be told who may know people by `names` alone: it goes by that, not by who is shown."""
     if names == "full":
         return win
@@ -48,7 +46,7 @@ def win_line(win: Json, words: Words, config: Config) -> str:
     return f"{line} · {win['deal_name']}" if win["deal_name"] else line
 
 
-def win_notice(win: Json, words: Words, names: Names, config: Config) -> Notice:
+def win_notice(win: Json, words: Words, names: NameStyle, config: Config) -> Notice:
     """What a channel is told of a win, or that it is taken back."""
     told = told_win(win, names)
     line = win_line(told, words, config)

@@ -12,12 +12,12 @@ from msgspec import structs
 
 from schemas.catalogue import Catalogue
 from schemas.catalogue.defined import Defined
-from schemas.catalogue.reading import Read, read_metrics, shipped
+from schemas.catalogue.reading import ReadDefinitions, read_metrics, shipped
 from schemas.config import Config, ConfigError
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.instants import MINUTE, SECOND, from_datetime
 from schemas.records import FIELDS, FieldType, RecordChange, Value, make_change
-from schemas.verifications import Compared, Verification, encode_verification
+from schemas.verifications import Verification, WindowComparison, encode_verification
 
 
 def instant(moment: str | int) -> int:
@@ -78,8 +78,8 @@ def _normalised(record: str, name: str, value: Any) -> Value:
 def make_verification(config: Config, at: int, **fields: Any) -> bytes:
     """What a recount by these definitions found at an instant: nothing, unless said."""
     found = Verification(
-        verified_at=at, started_at=at, every=5 * MINUTE, definitions=digest_of(config), deliveries=40, changes=60,
-        windows=(Compared("leads", at), Compared("today", at)), compared=("leads", "today"),
+        verified_at=at, started_at=at, every=5 * MINUTE, definitions=definitions_digest(config), deliveries=40,
+        changes=60, windows=(WindowComparison("leads", at), WindowComparison("today", at)), compared=("leads", "today"),
     )  # fmt: skip
     return encode_verification(structs.replace(found, **fields))
 
@@ -118,12 +118,12 @@ def make_config(
         **sections,
     }
     if defined is not None:
-        return Config.model_validate(data, context=Read(defined, []))
+        return Config.model_validate(data, context=ReadDefinitions(defined, []))
     return Config.model_validate(data, context=None if defines is None else _read(defines))
 
 
 @cache
-def _read(defines: str) -> Read:
+def _read(defines: str) -> ReadDefinitions:
     read = read_metrics(defines, "metrics.yaml", shipped())
     assert read.problems == []
     return read

@@ -12,7 +12,7 @@ from fractions import Fraction
 from deploy.verification.books import Books
 from deploy.verification.definitions import Entry, is_sum
 from deploy.verification.measures import Exact
-from deploy.verification.shapes import EPOCH, MINUTE, Window
+from deploy.verification.shapes import EPOCH, MINUTE, RecountedWindow
 from deploy.verification.spans import Span
 
 _ONE_DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ _PERIODS: dict[str, Callable[[date], tuple[int, ...]]] = {
 class Comparing:
     """Values to compare with, of books as of an instant."""
 
-    def __init__(self, books: Books, window: Window, now: int) -> None:
+    def __init__(self, books: Books, window: RecountedWindow, now: int) -> None:
         self._books, self._window, self._now = books, window, now
         self._people = books.reading.people
         self._today = self._people.day_of(now)

@@ -89,7 +89,7 @@ def _turn(item: pytest.Item) -> int:
         return 0
     if item.get_closest_marker("kafka") or item.get_closest_marker("browser"):
         return 1
-    return 2 if folder == "tests" else 3
+    return 2 if folder in {"tests", "core"} else 3
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,7 +9,7 @@ from deploy.verification.books import Books
 from deploy.verification.definitions import shipped
 from deploy.verification.differences import differences
 from deploy.verification.recount import recount
-from deploy.verification.shapes import LeadClock, RecountedRows, Row, Rows, Shown, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Row, Rows, ServedValue
 from schemas.config import Config
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
@@ -22,10 +22,10 @@ __all__ = [
     "Books",
     "LeadClock",
     "RecountedRows",
+    "RecountedWindow",
     "Row",
     "Rows",
-    "Shown",
-    "Window",
+    "ServedValue",
     "clocks_of",
     "differences",
     "recount",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def rows_of(
-    changes: Iterable[RecordChange], *, now: str | int, window: Window = "today", config: Config | None = None
+    changes: Iterable[RecordChange], *, now: str | int, window: RecountedWindow = "today", config: Config | None = None
 ) -> RecountedRows:
     """Give all rows that these changes make at `now`."""
     return recount(changes, config or make_config()).rows(now=instant(now), window=window)
@@ -45,7 +45,7 @@ def row_of(
     changes: Iterable[RecordChange],
     *,
     now: str | int,
-    window: Window = "today",
+    window: RecountedWindow = "today",
     config: Config | None = None,
     rep: str | None = None,
     team: str | None = None,

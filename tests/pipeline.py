@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
-from processor.core.batch import Batch, new_batch, row_check
+from processor.core.batch import ChangesReceived, new_batch, row_check
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -63,7 +63,7 @@ class Pipeline:
                 for part in batch.parts(self.ledgers[p].cutoff.at):
                     self._fold(p, part)
 
-    def _fold(self, p: int, batch: Batch) -> None:
+    def _fold(self, p: int, batch: ChangesReceived) -> None:
         self.log_at = max(self.log_at, batch.newest_at)
         for output in self.ledgers[p].fold_parts(batch, self.log_at):
             self._publish(PANES.name, p, output.panes)

@@ -11,13 +11,13 @@ from schemas.config import Config
 from schemas.instants import DAY, MINUTE, SECOND
 from schemas.records import RecordChange
 from tests.builders import change, instant, make_config
-from tests.oracle import METRICS, Shown, Window, clocks_of, differences, recount, row_of, rows_of
+from tests.oracle import METRICS, RecountedWindow, ServedValue, clocks_of, differences, recount, row_of, rows_of
 from tests.pipeline import Pipeline
 
 NOON = "2026-03-18T12:00Z"  # a Wednesday
 
 
-def metric(changes: Sequence[RecordChange], name: str, **where: Any) -> Shown:
+def metric(changes: Sequence[RecordChange], name: str, **where: Any) -> ServedValue:
     return row_of(changes, **{"now": NOON, **where})["metrics"][name]
 
 
@@ -903,12 +903,12 @@ def test_a_deal_whose_close_nobody_stated_closed_when_its_status_said_so() -> No
     ],
     ids=str,
 )
-def test_a_window_holds_exactly_what_lies_between_its_ends(window: Window, first: str, last: str) -> None:
+def test_a_window_holds_exactly_what_lies_between_its_ends(window: RecountedWindow, first: str, last: str) -> None:
     config = make_config(timezone="Europe/Berlin", week_starts="sunday")  # 2026-05-14 is a Thursday
     ends = [instant(first), instant(last)]
     outside = [ends[0] - 1, ends[1] + 1]
 
-    def calls(instants: list[int]) -> Shown:
+    def calls(instants: list[int]) -> ServedValue:
         changes = [call(f"c{number}", dialed_at=moment) for number, moment in enumerate(instants)]
         now = instant("2026-05-14T12:00:30Z")
         return metric(changes, "calls_made", now=now, window=window, config=config)

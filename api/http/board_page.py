@@ -13,14 +13,14 @@ import orjson
 import segno
 from starlette.requests import HTTPConnection
 
-from api.read.rows import Json
 from api.read.view import View
 from api.words.texts import ReaderWords
 from schemas.calendars import weekdays_of
-from schemas.config.hours import read_days, read_span
+from schemas.config.hours import read_days, read_hours
 from schemas.config.screens import Scene, ScreenConfig, When
 from schemas.config.tiles import MessageTile, Tile, window_of
 from schemas.instants import SECOND
+from schemas.json_object import Json
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _PAGE = Template((_TEMPLATES / "board.html").read_text("utf-8"))
@@ -146,13 +146,13 @@ def _when(when: When) -> Json:
     return {
         "weekdays": None if when.weekdays is None else weekdays_of(when.weekdays),
         "days": None if when.days is None else [read_days(days) for days in when.days],
-        "hours": None if when.hours is None else [read_span(hours) for hours in when.hours],
+        "hours": None if when.hours is None else [read_hours(hours) for hours in when.hours],
     }
 
 
 def _times(entries: list[str]) -> Json:
     """Spans of the day and whole weekdays, any of which may hold."""
     return {
-        "hours": [read_span(entry) for entry in entries if ":" in entry],
+        "hours": [read_hours(entry) for entry in entries if ":" in entry],
         "weekdays": [weekday for entry in entries if ":" not in entry for weekday in weekdays_of(entry)],
     }

@@ -17,7 +17,7 @@ from api.read.small_topics import following
 from api.read.topics import WHO_MAY
 from api.settings import Settings
 from schemas import tasks
-from schemas.devices import AccessBook, Command, Key, key_of
+from schemas.devices import AccessBook, Command, HashedKey, key_of
 from schemas.keys import KeyStore
 
 log = structlog.get_logger("api")
@@ -100,7 +100,7 @@ class AccessReader:
             return
         if isinstance(entry, Command):
             self.on_command(entry)
-        elif entry is None or isinstance(entry, Key):
+        elif entry is None or isinstance(entry, HashedKey):
             self.on_revoked()
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from api.read.segments import WHOLE, RowPart, RowParts
-from api.read.view import ORGANISATION, Scope, Values, rep_scope, team_scope
+from api.read.view import ORGANISATION, Scope, ScopeValues, rep_scope, team_scope
 from schemas.catalogue.adding import adds_up, has_shares
 from schemas.catalogue.base import Exact, MetricValue, shown
 from schemas.comparing import LAST_YEAR, PREVIOUS, span_before, span_of_last_year
@@ -77,7 +77,9 @@ class Comparisons:
             return Compared(self._span, dict(shares))
         team = self._view.roster.team_on(scope.id, self._view.calendar.day_of(self._now))
         found = Compared(self._span)
-        theirs = Values() if team is None or kind != TEAM else self._parts.values(team_scope(team), self._span, part)
+        theirs = (
+            ScopeValues() if team is None or kind != TEAM else self._parts.values(team_scope(team), self._span, part)
+        )
         compared: Callable[[str], Exact] = {
             TEAM: lambda name: self.of_team(team, name, part),
             BEST: lambda name: self._best(team, name, part),

@@ -9,12 +9,12 @@ from decimal import Decimal
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
-from api.read.rows import Json
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import LeaderboardTile, RaceTile, window_of
+from schemas.json_object import Json
 from schemas.media import photo_address
-from schemas.naming import Names, called, id_told, lead_called, without_person
+from schemas.naming import NameStyle, called, id_told, lead_called, without_person
 from schemas.win_words import told_win
 
 _TOLD_OF_REPS = ("rep", "name", "team", "photo", "window", "as_of", "currency")
@@ -38,7 +38,7 @@ class Discretion:
 
     screen: str
     top: int | None = None
-    names: Names = "full"
+    names: NameStyle = "full"
     hide_zero: bool = False
     min_group: int = 1
     rankings: tuple[Ranking, ...] = ()

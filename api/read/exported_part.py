@@ -6,7 +6,7 @@ has all values at hand.
 
 from api.read.leaderboards import LeaderboardAsked, Leaderboards
 from api.read.piecemeal import Piecemeal
-from api.read.view import Scope, Values, View, rep_scope, team_scope
+from api.read.view import Scope, ScopeValues, View, rep_scope, team_scope
 from schemas.config import Config
 from schemas.windows import span_of
 
@@ -29,7 +29,7 @@ class ExportedPart:
 
     def __init__(self, view: View, now: int) -> None:
         self._view, self._now = view, now
-        self.windows: dict[str, dict[Scope, Values]] = {}
+        self.windows: dict[str, dict[Scope, ScopeValues]] = {}
         self.teams = tuple(view.roster.team_names)
         self.reps: dict[str, str | None] = {}
         """With their teams of today."""

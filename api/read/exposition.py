@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from api.read.connection_exposition import connection_lines, head_of, quoted
 from api.read.goal_rows import Attainment
-from api.read.view import Scope, Values, View
+from api.read.view import Scope, ScopeValues, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS, METRIC_THRESHOLD
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
@@ -35,7 +35,7 @@ class Picture:
     """Everything that is exported, as of one instant."""
 
     catalogue: Catalogue
-    windows: Mapping[str, Mapping[Scope, Values]] = field(default_factory=dict)
+    windows: Mapping[str, Mapping[Scope, ScopeValues]] = field(default_factory=dict)
     teams: Mapping[str, str | None] = field(default_factory=dict)
     """Rep -> team today; the reps that are exported."""
     teams_exported: Sequence[str] = ()
@@ -202,7 +202,7 @@ class Exposition:
     """
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, Scope], tuple[Values, str | None, _Lines]] = {}
+        self._held: dict[tuple[str, Scope], tuple[ScopeValues, str | None, _Lines]] = {}
 
     def pieces(self, picture: Picture) -> Iterator[bytes]:
         """The text exposition format, version 0.0.4, as what is joined; several may be made in turn.
@@ -257,7 +257,7 @@ def _text(lines: Iterable[str]) -> bytes:
 
 
 def _lines(
-    metrics: Iterable[tuple[str, int, str, str]], window: str, rep: str, team: str | None, values: Values
+    metrics: Iterable[tuple[str, int, str, str]], window: str, rep: str, team: str | None, values: ScopeValues
 ) -> _Lines:
     who = f'rep="{quoted(rep)}",' if rep else ""
     labels = f'{{{who}team="{quoted(team or "")}",window="{window}"}} '

@@ -12,11 +12,12 @@ from operator import itemgetter
 from api.read.goal_news import ToldGoals, first_told, goal_news
 from api.read.heads import Heads
 from api.read.remembered import REMEMBERED_FOR
-from api.read.rows import Json, row_maker, scope_fields
+from api.read.rows import row_maker, scope_fields
 from api.read.subscriptions import EVERYBODY, Selection
 from api.read.unfinished_snapshot import RowPlace
-from api.read.view import ORGANISATION, Scope, Values, View, ViewChanges, rep_scope, team_scope
+from api.read.view import ORGANISATION, Scope, ScopeValues, View, ViewChanges, rep_scope, team_scope
 from schemas.instants import MINUTE
+from schemas.json_object import Json
 from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 
@@ -79,7 +80,7 @@ class FollowedWindow:
     shown: dict[Selection, ShownPart] = field(default_factory=dict)
     _all: Selection = _NOBODY
     """What all of them show together."""
-    values: dict[Scope, Values] = field(default_factory=dict)
+    values: dict[Scope, ScopeValues] = field(default_factory=dict)
     panes: dict[Scope, Pane] = field(default_factory=dict)
     """What the values were made of: only metrics of measures that are others now are made again."""
     goals: ToldGoals = field(default_factory=dict)
@@ -91,7 +92,7 @@ class FollowedWindow:
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
     groups: dict[Scope, None] = field(default_factory=dict)
     """Teams and the organisation among those, where their panes are not merged ahead yet."""
-    blank: tuple[Span, int, Values] | None = None
+    blank: tuple[Span, int, ScopeValues] | None = None
     """The values of an empty pane over a span at an instant, of which those of others differ little."""
 
     def has(self, scope: Scope, team: str | None) -> bool:
@@ -155,7 +156,7 @@ class FollowedWindows:
         """From which event on it is told what changes there."""
         return self.windows[window].shown[selection].since
 
-    def values(self, window: str) -> dict[Scope, Values]:
+    def values(self, window: str) -> dict[Scope, ScopeValues]:
         """As last told. The dict is a copy, what is in it is never changed."""
         followed = self.windows.get(window)
         return {} if followed is None else dict(followed.values)
@@ -279,7 +280,7 @@ class FollowedWindows:
         """Those of whom somebody sees a row."""
         return {scope for scope in scopes if followed.has(scope, self.heads.known.get(scope, _NO_HEAD).get("team"))}
 
-    def _refresh(self, followed: FollowedWindow, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
+    def _refresh(self, followed: FollowedWindow, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> ScopeValues:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view, span = self._view, followed.span
         before, held = followed.panes.get(scope), followed.values.get(scope)
@@ -294,7 +295,7 @@ class FollowedWindows:
         followed.values[scope] = values
         return values if is_whole else told
 
-    def _made(self, followed: FollowedWindow, pane: Pane, now: int) -> Values:
+    def _made(self, followed: FollowedWindow, pane: Pane, now: int) -> ScopeValues:
         """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
         view, span = self._view, followed.span
         if followed.blank is None or followed.blank[:2] != (span, now):

@@ -20,19 +20,19 @@ from schemas import tasks
 from schemas.generations import Served, first_generation, wanted_of
 from schemas.log_marks import (
     REPLAY,
-    Asked,
     Asking,
-    Described,
+    ClusterFacts,
+    EpochAsked,
     EpochEnd,
+    LogMark,
     Loss,
-    Mark,
     Place,
     advanced,
     asked_of,
     beyond_end,
     lasting,
     loss_at,
-    said,
+    loss_lines,
     shape_losses,
 )
 from schemas.progress import Progress
@@ -105,9 +105,9 @@ class LogCheck:
         self._lasting: list[Loss] = []
         self._problems: list[str] = []
         self.has_looked = False
-        """Before the first look nothing is known."""
+        """Before the first look at what is served nothing is known."""
         self._view: object = None
-        self._marks: dict[Place, Mark] = {}
+        self._marks: dict[Place, LogMark] = {}
         self._hurry = asyncio.Event()
         self._remarks: set[str] = set()
         self._lost: tuple[object, str] | None = None
@@ -125,8 +125,8 @@ class LogCheck:
         await self._asking.close()
 
     def problems(self) -> list[str]:
-        """Why the numbers cannot be believed; empty where they can."""
-        return self._problems
+        """Why the numbers cannot be believed; empty where they can, and before the first look at what is served."""
+        return self._problems if self.has_looked else []
 
     def ingest_problems(self) -> list[str]:
         """Why webhooks cannot be taken: their own topic is gone."""
@@ -146,7 +146,8 @@ class LogCheck:
             self._hurry.clear()
 
     def look_soon(self) -> None:
-        """Look again without waiting: something else is served from now on."""
+        """Look again without waiting: something else is served from now on, of which nothing is known yet."""
+        self.has_looked = False
         self._hurry.set()
 
     async def look(self) -> None:
@@ -161,23 +162,27 @@ class LogCheck:
         facts = await self._asking.topics(list(wanted))
         shape = shape_losses(facts, wanted)
         self._lasting, self._shape = lasting(self._shape, shape), shape
-        marks = {place: self._marks.get(place, Mark()) for place in positions}
+        marks = {place: self._marks.get(place, LogMark()) for place in positions}
         asked = asked_of(marks, facts).union(*(asked_of({each.place: each.mark}, facts) for each in stages))
         ends = await self._asking.ends(asked)
         self._judge_view(reading, positions, marks, facts, ends)
         unfit = await self._look_at_settings(facts)
+        if self._hurry.is_set():
+            return  # something else is served by now: the next look, which follows at once, is at that
         losses = [each.loss(facts, ends) for each in stages]
         self._tell(
             [
-                *said(self._lasting),
+                *loss_lines(self._lasting),
                 *unfit,
-                *said((loss for loss, each in zip(losses, stages, strict=True) if loss and not each.is_anew), REPLAY),
-                *said((loss for loss, each in zip(losses, stages, strict=True) if loss and each.is_anew), _ANEW),
+                *loss_lines(
+                    (loss for loss, each in zip(losses, stages, strict=True) if loss and not each.is_anew), REPLAY
+                ),
+                *loss_lines((loss for loss, each in zip(losses, stages, strict=True) if loss and each.is_anew), _ANEW),
                 *([] if self._lost is None else [f"{self._lost[1]}: the view is read anew"]),
             ]
         )
 
-    async def _look_at_settings(self, facts: Described) -> list[str]:
+    async def _look_at_settings(self, facts: ClusterFacts) -> list[str]:
         """By which of them numbers go wrong. What is merely not advised is told to the log, once."""
         held = await self._asking.settings(list(facts.topics))
         for name in sorted(held):
@@ -215,9 +220,9 @@ class LogCheck:
         self,
         reading: ReadSoFar | None,
         positions: Mapping[Place, int],
-        marks: Mapping[Place, Mark],
-        facts: Described,
-        ends: Mapping[Asked, EpochEnd],
+        marks: Mapping[Place, LogMark],
+        facts: ClusterFacts,
+        ends: Mapping[EpochAsked, EpochEnd],
     ) -> None:
         if reading is None:
             return
@@ -252,10 +257,10 @@ class _StageMark:
     """What a stage says of a partition."""
 
     place: Place
-    mark: Mark
+    mark: LogMark
     offset: int
     """Up to where it has read it; 0: it writes it."""
     is_anew: bool
 
-    def loss(self, facts: Described, ends: Mapping[Asked, EpochEnd]) -> Loss | None:
+    def loss(self, facts: ClusterFacts, ends: Mapping[EpochAsked, EpochEnd]) -> Loss | None:
         return loss_at(self.place, self.mark, facts, ends) or beyond_end(self.place, self.offset, facts, ends)

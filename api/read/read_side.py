@@ -22,15 +22,16 @@ from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.piecemeal import at_once, spread
 from api.read.response_cache import ResponseCache
-from api.read.rows import Json, freshness_json
+from api.read.rows import freshness_json
 from api.read.snapshots import Snapshots
 from api.read.view import View
 from api.settings import Settings
 from schemas import tasks
 from schemas.config import Config, ConfigError, load_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.generations import Served
 from schemas.instants import SECOND
+from schemas.json_object import Json
 from schemas.pane_store import PaneStore
 
 log = structlog.get_logger("api")
@@ -302,7 +303,7 @@ class ReadSide:
             # It is still asked which generation is served: what is loaded then has these definitions.
             log.warning("reload.too_early", hint="ask again once the api is ready")
             return
-        log.info("reload.loading", definitions=digest_of(config))
+        log.info("reload.loading", definitions=definitions_digest(config))
         self._begin_to_turn(served, config)
 
     @property
@@ -326,11 +327,11 @@ class ReadSide:
         if self._is_loading and by == self._wanted_by:
             return
         config = self._config_of_now()
-        if digest_of(config) != by:
+        if definitions_digest(config) != by:
             log.warning(
                 "definitions.differ",
-                why=f"workers derive by definitions {by} and the files of this api say {digest_of(config)}: give both "
-                "the same floorcast.yaml and metrics.yaml; until then what is served stands still",
+                why=f"workers derive by definitions {by} and the files of this api say {definitions_digest(config)}: "
+                "give both the same floorcast.yaml and metrics.yaml; until then what is served stands still",
             )
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
@@ -339,7 +340,7 @@ class ReadSide:
         """Load this instead of what may be loading."""
         if self._loading is not None:
             self._loading.cancel()
-        self._wanted, self._wanted_by = served, digest_of(config)
+        self._wanted, self._wanted_by = served, definitions_digest(config)
         self._loading = asyncio.create_task(self._turn_to(served, config), name=f"generation {served.generation}")
         self._loading.add_done_callback(_told_if_failed)
 

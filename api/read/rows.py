@@ -5,9 +5,8 @@ Owns names and forms of what is served; the values come from the view. Pure: `no
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
 
-from api.read.view import Scope, Values, View
+from api.read.view import Scope, ScopeValues, View
 from schemas.alerts import Alert, crossing_fields
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
@@ -15,13 +14,12 @@ from schemas.catalogue.checking import made_of, splits_of
 from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
+from schemas.json_object import Json
 from schemas.leads import Inquiry, LeadClock
 from schemas.media import photo_of
 from schemas.progress import STAGES
 from schemas.verifications import Verification
 from schemas.windows import Span
-
-Json = dict[str, Any]
 
 
 def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
@@ -46,7 +44,7 @@ def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
     }
 
 
-def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
+def row_maker(view: View, span: Span, now: int) -> Callable[[Json, ScopeValues], Json]:
     """Makes rows of metrics: a rep's, a team's (no `rep`) or the organisation's (neither), from their `scope_fields`.
 
     What is the same in all of them is written once.
@@ -55,7 +53,7 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
     as_of, currency = format_instant(now), view.config.organisation.currency
     crossing = view.versions_in(span)
 
-    def make(head: Json, values: Values) -> Json:
+    def make(head: Json, values: ScopeValues) -> Json:
         metrics = values.metrics
         row = {**head, "window": window, "as_of": as_of, "metrics": metrics, "bounds": values.bounds}
         if values.unavailable:

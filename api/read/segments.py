@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from api.read.view import Scope, Values, View, rep_scope
+from api.read.view import Scope, ScopeValues, View, rep_scope
 from schemas.catalogue.base import Exact
 from schemas.catalogue.dimensions import UNKNOWN, Dimension
 from schemas.catalogue.tenure import band_of, whole_months
@@ -44,7 +44,7 @@ class RowParts:
         self._is_of_person = by is not None and (dimension is None or dimension.is_of_person)
         self._by_people: dict[tuple[Scope, Span], Mapping[str | None, Pane]] = {}
         self._panes: dict[tuple[Scope, Span], Pane] = {}
-        self._blank: dict[Span, Values] = {}
+        self._blank: dict[Span, ScopeValues] = {}
         self._expected: dict[str, None] = {}
 
     def expect(self, reps: Sequence[str]) -> None:
@@ -63,14 +63,14 @@ class RowParts:
         order = segment_order(self.view, self.by)
         return sorted(occurring, key=lambda part: order(part.label))
 
-    def values(self, scope: Scope, span: Span, part: RowPart = WHOLE) -> Values:
+    def values(self, scope: Scope, span: Span, part: RowPart = WHOLE) -> ScopeValues:
         """The metrics of a part, as they are shown."""
         pane, label = self._pane(scope, span, part), self._label(part)
         if label is None:
             return self.view.result_on(self._blank_of(span), pane, self.now, span)
         return self.view.segment(pane, self.now, self.metrics, label, span)
 
-    def _blank_of(self, span: Span) -> Values:
+    def _blank_of(self, span: Span) -> ScopeValues:
         """The metrics of whoever has done nothing."""
         if span not in self._blank:
             self._blank[span] = self.view.result({}, self.now, self.metrics, span)
@@ -108,7 +108,7 @@ class RowParts:
         return self._by_people[scope, span]
 
 
-def _is_something(values: Values, idle: Values) -> bool:
+def _is_something(values: ScopeValues, idle: ScopeValues) -> bool:
     """Whether one of them is neither null nor 0, which money writes as text, nor what it is of nothing."""
     return any(
         value and value != idle.own[name] and not (isinstance(value, str) and not value.strip("0."))

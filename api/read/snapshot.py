@@ -11,8 +11,8 @@ import msgspec
 
 from schemas.columns import Block
 from schemas.pane_store import Contents
-from schemas.snapshot_doubts import Source
-from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, decoded, read_file, write_file
+from schemas.snapshot_doubts import SnapshotSource
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, decoded, read_file, write_file
 from schemas.windows import Window
 
 _MAGIC = b"FCVIEW\0\3"
@@ -24,24 +24,28 @@ _Places = Sequence[tuple[int, str, int, int]]
 
 
 class _Head(msgspec.Struct, frozen=True):
-    source: Source
+    source: SnapshotSource
     names: Sequence[str | None]
     blocks: _Places
     fresh: _Places
     """What is in no block: panes by place."""
 
 
+_HEAD = msgspec.msgpack.Decoder(_Head)
+_FRESH = msgspec.msgpack.Decoder(dict[int, bytes | None])
+
+
 class Snapshot(NamedTuple):
     """A view's panes, and up to where they were read."""
 
-    source: Source
+    source: SnapshotSource
     contents: Contents
 
 
-def write_snapshot(path: Path, source: Source, is_stopped: IsStopped, *, contents: Contents) -> int:
+def write_snapshot(path: Path, source: SnapshotSource, is_stopped: IsStopped, *, contents: Contents) -> int:
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
-    def fill(put: Put) -> _Head:
+    def fill(put: PutBytes) -> _Head:
         blocks = [(window, origin, *put(block.buffer)) for window, origin, block in contents.blocks]
         # One after the other: to encode all at once would keep the interpreter from everybody else.
         fresh = [(window, origin, *put(_encode(panes))) for window, origin, panes in contents.fresh]
@@ -52,14 +56,13 @@ def write_snapshot(path: Path, source: Source, is_stopped: IsStopped, *, content
 
 def read_snapshot(path: Path) -> Snapshot:
     """What lies there, mapped. Raises BadSnapshotError, OSError."""
-    mapped, head = read_file(path, _MAGIC, _Head)
+    mapped, head = read_file(path, _MAGIC, _HEAD)
     try:
         blocks = [(Window(window), origin, Block(mapped[at : at + size])) for window, origin, at, size in head.blocks]
     except ValueError as error:
         msg = "a block is shorter than it says"
         raise BadSnapshotError(msg) from error
     fresh = [
-        (Window(window), origin, decoded(mapped[at : at + size], dict[int, bytes | None]))
-        for window, origin, at, size in head.fresh
+        (Window(window), origin, decoded(mapped[at : at + size], _FRESH)) for window, origin, at, size in head.fresh
     ]
     return Snapshot(head.source, Contents(head.names, blocks, fresh))

@@ -11,7 +11,7 @@ from api.read.snapshot import read_snapshot, write_snapshot
 from api.read.view import View
 from schemas.generations import Served
 from schemas.log_marks import Asking
-from schemas.snapshot_doubts import Wanted
+from schemas.snapshot_doubts import WantedSnapshot
 from schemas.snapshots import SnapshotFile
 
 
@@ -49,5 +49,5 @@ class Snapshots:
             await self._file.keep(_wanted(view, served, topic), places, as_of, write, held=held)
 
 
-def _wanted(view: View, served: Served, topic: str) -> Wanted:
-    return Wanted(view.definitions, served.generation, {topic: served.partitions})
+def _wanted(view: View, served: Served, topic: str) -> WantedSnapshot:
+    return WantedSnapshot(view.definitions, served.generation, {topic: served.partitions})

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.connection_states import ConnectionState
 
-_UNNAMED = Stages("", (), ())
+_UNNAMED = PipelineStages("", (), ())
 
 
 def stage_label(states: Iterable[ConnectionState], pipeline: str | None, stage: str, label: str) -> str:

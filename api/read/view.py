@@ -23,8 +23,8 @@ from schemas.config import Config
 from schemas.connection_states import ConnectionState, decode_state
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deals import DealCard
-from schemas.definitions import digest_of
-from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
+from schemas.definitions import definitions_digest
+from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, ScopeValues, rep_scope, team_scope
 from schemas.goals.book import GoalBook
 from schemas.leads import LeadClock, decode_clock
 from schemas.progress import Progress, decode_progress, read_progress_key
@@ -98,7 +98,7 @@ class View(Floor):
         """Heap of (instant, lead): when a lead's state changes by time alone."""
         self._now = 0
         """As `advance` was told last: touches of before it are not still to come."""
-        self.definitions = digest_of(config)
+        self.definitions = definitions_digest(config)
         self._appliers = {
             PANES.name: self._apply_pane,
             ROSTER.name: self._apply_rep,
@@ -279,7 +279,7 @@ __all__ = [
     "DECODED_WINDOWS",
     "ORGANISATION",
     "Scope",
-    "Values",
+    "ScopeValues",
     "View",
     "ViewChanges",
     "rep_scope",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from api.words.texts import ReaderWords
 from schemas.catalogue.dimensions import Dimension
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.catalogue.tenure import months_of
 from schemas.formats import Formats
 from schemas.instants import SECOND, parse_duration
@@ -18,7 +18,7 @@ _SHIPPED_OTHER = {"Other": "other", "none": "none"}
 
 
 def part_name(
-    dimension: Dimension, label: str, words: ReaderWords, formats: Formats, pipelines: Iterable[Stages]
+    dimension: Dimension, label: str, words: ReaderWords, formats: Formats, pipelines: Iterable[PipelineStages]
 ) -> str:
     """What `label`, one of this dimension, is called."""
     found = _of_bands(dimension, label, words, formats)
@@ -48,8 +48,8 @@ def readable(name: str) -> str:
     return " ".join(name.replace("_", " ").split())
 
 
-def stage_name(pipeline: str | None, stage: str, pipelines: Iterable[Stages]) -> str:
+def stage_name(pipeline: str | None, stage: str, pipelines: Iterable[PipelineStages]) -> str:
     """What people call a stage of a pipeline; None: of the first that has one of this name."""
     held = [each for each in pipelines if each.name == pipeline] if pipeline is not None else [*pipelines]
     named = next((each for each in held if stage in dict(each.labels) or stage in {*each.steps, *each.won}), None)
-    return (named or Stages("", (), ())).label_of(stage)
+    return (named or PipelineStages("", (), ())).label_of(stage)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from processor.agents.ledger import LedgerShard
 from processor.agents.stage import Deployment
-from processor.app import settle
+from processor.app import settle_process
 from processor.core.definitions import definitions_of
 from processor.logs import configure_logging
 from processor.transport.outgoing import Outgoing
-from processor.transport.shards import Place, Shard
-from processor.transport.worker import build_batched_app, run
+from processor.transport.shards import Shard, StagePartition
+from processor.transport.worker import build_batched_app, run_worker
 from schemas.config import Config
 from schemas.topics import RECORD_CHANGES
 
@@ -33,9 +33,9 @@ class FirstBatch:
     def __init__(self) -> None:
         self._said = False
 
-    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None: ...
+    def shard_loaded(self, place: StagePartition, shard: Shard, seconds: float) -> None: ...
 
-    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None:
+    def batch_done(self, place: StagePartition, shard: Shard, messages: int, seconds: float) -> None:
         if not self._said:
             self._said = True
             print(f"first {time.time() - seconds}", flush=True)
@@ -44,7 +44,7 @@ class FirstBatch:
 def main() -> None:
     """Run until SIGTERM."""
     bootstrap, prefix, partitions, state = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    settle()
+    settle_process()
     configure_logging()
     asyncio.set_event_loop(asyncio.new_event_loop())  # as a worker does: Faust's own is of the loops before
     config = Config.model_validate(CONFIG)
@@ -60,7 +60,7 @@ def main() -> None:
         session_timeout_seconds=10.0,
     )
     app.live.observer = FirstBatch()
-    run(app, override_logging=False)
+    run_worker(app, override_logging=False)
 
 
 if __name__ == "__main__":

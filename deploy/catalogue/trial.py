@@ -21,7 +21,7 @@ from processor.core.ledger import Ledger
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.defined import Defined
 from schemas.catalogue.examples import Example, Given
-from schemas.catalogue.reading import Read
+from schemas.catalogue.reading import ReadDefinitions
 from schemas.config import Config
 from schemas.connectors.content import JSON
 from schemas.connectors.generic import Generic
@@ -62,7 +62,7 @@ class _GivenError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExampleAsked:
     """An example, ready to be counted: by the stream, or by somebody else."""
 
     changes: list[RecordChange]
@@ -100,12 +100,12 @@ class Trial:
                         reason = f"is {_shown(value)} by the stream, and {_shown(recounted)} by the recount: a fault of"
                         yield Wrong(name, (*place, "is"), f"{reason} floorcast, which we would like to hear of")
 
-    def value(self, name: str, asked: Asked) -> MetricValue:
+    def value(self, name: str, asked: ExampleAsked) -> MetricValue:
         """What the stream makes of an example."""
         floor = self._counted(asked.changes, asked.now)
         return floor.values(asked.scope, asked.span, asked.now, [name]).metrics[name]
 
-    def _recounted(self, name: str, asked: Asked) -> object:
+    def _recounted(self, name: str, asked: ExampleAsked) -> object:
         if self._recounted_by is None:
             return _NOT_ASKED
         books = recount(asked.changes, self.config, self._recounted_by)
@@ -113,7 +113,7 @@ class Trial:
         days = date_of(asked.span.first), date_of(asked.span.last)
         return books.metrics(now=asked.now, window=days, **scope)["metrics"][name]
 
-    def asked(self, example: Example) -> Asked:
+    def asked(self, example: Example) -> ExampleAsked:
         """An example in the terms of the core. Raises _GivenError."""
         try:
             first, last = map(date.fromisoformat, example.window.split("/"))
@@ -130,7 +130,7 @@ class Trial:
             scope = rep_scope(example.rep)
         elif example.team is not None:
             scope = team_scope(example.team)
-        return Asked(self._changes(example.given, now), span, now, scope)
+        return ExampleAsked(self._changes(example.given, now), span, now, scope)
 
     def _changes(self, given: Iterable[Given], now: int) -> list[RecordChange]:
         events = [_event(each, ("given", index)) for index, each in enumerate(given)]
@@ -174,7 +174,7 @@ def _config(defined: Defined, currency: str) -> Config:
             "organisation": {"name": "Example", "timezone": "UTC", "currency": currency},
             "connections": {_CONNECTION: {"kind": "generic", "secrets": [_SECRET]}},
         },
-        context=Read(defined, []),
+        context=ReadDefinitions(defined, []),
     )
 
 

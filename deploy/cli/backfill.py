@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from deploy.cli.bars import Step, progress_bar
+from deploy.cli.bars import TellStep, progress_bar
 from deploy.cli.common import announce, checked_config, fail, group, kafka_of, say, target_of, with_settings
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
-from deploy.files.stages import Stages
-from deploy.local.target import Target
+from deploy.files.stages import FileStages
+from deploy.local.target import Instance
 from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
@@ -36,7 +36,7 @@ Texts = list[str] | None
 class _Console:
     """The terminal."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: TellStep) -> None:
         self.step = step
         self.lines: list[tuple[Callable[[str], None], str]] = []
         """Told once the bar is gone."""
@@ -182,15 +182,15 @@ def _since(text: str) -> int:
         fail(["--since: must be a duration such as 30d, or an RFC 3339 instant with an offset"], ExitCode.WRONG_USE)
 
 
-async def _stages(kafka: Target, name: str) -> Stages:
+async def _stages(kafka: Instance, name: str) -> FileStages:
     """What the connection's API calls its stages, as the owner of the look-ups last said."""
     from deploy.lookups.owner import read_states  # noqa: PLC0415 - other imports need none of it
 
     state = (await read_states(kafka)).get(name)
-    return Stages() if state is None else Stages(labels=state.labels, statuses=state.statuses)
+    return FileStages() if state is None else FileStages(labels=state.labels, statuses=state.statuses)
 
 
-async def _import(importer: Importer, task: Task, kafka: Target) -> int:
+async def _import(importer: Importer, task: Task, kafka: Instance) -> int:
     topic = DELIVERIES.full_name(kafka.prefix)
     people = await read_people(task.config, kafka.broker, kafka.prefix)
 

@@ -16,7 +16,7 @@ from schemas.kafka import Address
 
 app = group()
 
-Work = Callable[[Address, str, backups.Say], Awaitable[Mapping[str, int]]]
+BackupWork = Callable[[Address, str, backups.TellRead], Awaitable[Mapping[str, int]]]
 
 
 @app.command()
@@ -47,7 +47,7 @@ def restore(
     typer.echo(f"added {_words(counts)}")
 
 
-def _run(settings: Settings, work: Work) -> Mapping[str, int]:
+def _run(settings: Settings, work: BackupWork) -> Mapping[str, int]:
     target = target_of(settings)
 
     async def run() -> Mapping[str, int]:

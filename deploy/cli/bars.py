@@ -15,12 +15,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-Step = Callable[[str, int, int], None]
+TellStep = Callable[[str, int, int], None]
 """Name of the step, how much of it is done, of how much."""
 
 
 @contextmanager
-def progress_bar() -> Iterator[Step]:
+def progress_bar() -> Iterator[TellStep]:
     """Show the steps that are told, on stderr."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=Console(file=sys.stderr)) as bar:

@@ -16,7 +16,7 @@ from deploy.cli.common import checked_config, fail, group, say, settings_of, wit
 from deploy.cli.flags import ConfigFlag, DataFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
-from deploy.local.target import Target, find_running, find_target
+from deploy.local.target import Instance, find_running, find_target
 from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
@@ -30,7 +30,7 @@ from schemas.config import Config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.config.reading import metrics_path, sound_metrics
 from schemas.config.rules import rules_of
-from schemas.connection_states import ConnectionState, Subscription
+from schemas.connection_states import ConnectionState, SubscriptionState
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import Document, read_document
 from schemas.exit_codes import ExitCode
@@ -94,7 +94,7 @@ def _online(config: Config, settings: Settings) -> int:
     return code
 
 
-def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dict[str, Subscription]]:
+def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dict[str, SubscriptionState]]:
     """When each connection last delivered, and how their streams are, as far as a Kafka says so."""
     try:
         target = find_target(settings, None)
@@ -107,7 +107,7 @@ def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dic
     return deliveries, {name: told.subscription for name, told in states.items() if told.subscription is not None}
 
 
-async def _read(target: Target) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
+async def _read(target: Instance) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
     return await read_progress(target), await read_states(target)
 
 

@@ -16,11 +16,11 @@ import typer
 from pydantic import ValidationError
 
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag, PrefixFlag
-from deploy.settings import Settings, SettingsError, describe, load_settings
+from deploy.settings import Settings, SettingsError, describe_problems, load_settings
 from schemas.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from deploy.local.target import Target
+    from deploy.local.target import Instance
     from schemas.config import Config
 
 _T = TypeVar("_T")
@@ -73,7 +73,7 @@ def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
     try:
         return settings(**flags)
     except ValidationError as error:
-        fail(describe(error, flags), ExitCode.WRONG_USE)
+        fail(describe_problems(error, flags), ExitCode.WRONG_USE)
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _write(line: str, *, err: bool) -> None:
         return
 
 
-def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Target":
+def target_of(settings: Settings, url: str | None = None, *, is_reached: bool = True) -> "Instance":
     """What to ask or work on; its Kafka has answered, if `is_reached`."""
     from deploy.local.ports import UpError  # noqa: PLC0415
     from deploy.local.target import find_target, reach_broker  # noqa: PLC0415
@@ -136,7 +136,7 @@ def checked_config(path: Path) -> "Config":
 
 
 @contextmanager
-def kafka_of(target: "Target") -> Iterator[None]:
+def kafka_of(target: "Instance") -> Iterator[None]:
     """Ends the command with what was in the way, where Kafka does not do what it is asked in here, or a file."""
     from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
     from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415

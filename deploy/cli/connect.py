@@ -11,7 +11,7 @@ from deploy.subscribing.asking import OnlineError
 from deploy.subscribing.online import connect as subscribe
 from deploy.subscribing.online import hook_url
 from deploy.subscribing.steps import PLACE, steps
-from deploy.subscribing.vendors import is_made
+from deploy.subscribing.vendors import has_webhook_api
 from schemas.connectors import KINDS, Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
@@ -59,7 +59,7 @@ def _subscribe(name: str, connection: Connection) -> int:
         return ExitCode.UNREACHABLE if error.is_away else ExitCode.DIFFERENCES
     if done is None:
         lacks = [what for what in ("api", "public_url") if getattr(connection, what, None) is None]
-        why = f"it needs {' and '.join(lacks)}" if lacks and is_made(connection) else "follow the steps above"
+        why = f"it needs {' and '.join(lacks)}" if lacks and has_webhook_api(connection) else "follow the steps above"
         say(f"connections.{name}: nothing is made by this command: {why}")
         return 0
     for action in done.actions or ["nothing had to be done"]:

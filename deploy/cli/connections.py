@@ -13,7 +13,7 @@ import typer
 from api.read.connection_rows import connection_row
 from deploy.cli.common import announce, checked_config, fail, group, kafka_of, target_of, with_settings
 from deploy.connections import list_lines, read_progress, show_lines
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from schemas.connection_states import ConnectionState
@@ -64,7 +64,7 @@ def connections_show(
 
 
 def _told(
-    target: Target, connections: Mapping[str, Connection]
+    target: Instance, connections: Mapping[str, Connection]
 ) -> tuple[list[ConnectionStats], Mapping[str, ConnectionState]]:
     with kafka_of(target):
         progress, states = asyncio.run(read_progress(target)), asyncio.run(read_states(target))

@@ -39,7 +39,7 @@ def dead_letters_show(
     """Show why it could not be read, and print the raw body of its delivery on stdout."""
     target = target_of(settings)
     with kafka_of(target):
-        asyncio.run(dead_letters.show(target, letter))
+        asyncio.run(dead_letters.show_letter(target, letter))
 
 
 @app.command("replay")

@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.access import Put, run_with_book
+from deploy.access import PutEntry, run_with_book
 from deploy.cli.common import announce, columns, fail, group, kafka_of, say, target_of, with_settings
-from deploy.local.target import Target, find_running
+from deploy.local.target import Instance, find_running
 from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
-from schemas.devices import AccessBook, Key
+from schemas.devices import AccessBook, HashedKey
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_duration
 from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
@@ -41,15 +41,15 @@ def create(
     print_token: Write,
     say: Write,
     rep: str | None = None,
-    target: Target | None = None,
+    target: Instance | None = None,
 ) -> int:
     """Make a key. `lasts` in microseconds; None: until it is revoked. `target`: into its topic; None: into the file."""
     expires_at = None if lasts is None else now + lasts
     if target is not None:
         key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
 
-        async def add(_book: AccessBook, put: Put) -> None:
-            await put(Key(key.id, key), True)
+        async def add(_book: AccessBook, put: PutEntry) -> None:
+            await put(HashedKey(key.id, key), True)
 
         with kafka_of(target):
             run_with_book(target, add)
@@ -88,7 +88,7 @@ def unknown_team(config: Path, team: str, environment: Mapping[str, str]) -> str
     return f"{config} names no team {team!r} ({known}); the key shows nothing until a rep record does"
 
 
-def table(keys: list[ApiKey], now: int) -> list[str]:
+def keys_table(keys: list[ApiKey], now: int) -> list[str]:
     """Lines with a heading; never anything of the secret."""
     rows = [("ID", "SCOPE", "TEAM", "REP", "CREATED", "EXPIRES", "EXPIRED")]
     rows += [
@@ -106,7 +106,7 @@ def table(keys: list[ApiKey], now: int) -> list[str]:
     return columns(rows)
 
 
-def show(path: Path, *, now: int, write: Write, say: Write, target: Target | None = None) -> int:
+def show_keys(path: Path, *, now: int, write: Write, say: Write, target: Instance | None = None) -> int:
     """List all keys, the expired ones too: those of the file, and of the topic where there is a Kafka to ask."""
     try:
         keys = {key.id: key for key in list_keys(path)}
@@ -115,7 +115,7 @@ def show(path: Path, *, now: int, write: Write, say: Write, target: Target | Non
         return ExitCode.WRONG_USE
     if target is not None:
 
-        async def add(book: AccessBook, _put: Put) -> None:
+        async def add(book: AccessBook, _put: PutEntry) -> None:
             for id, shared in book.keys.items():
                 if shared.key is None:
                     keys.pop(id, None)
@@ -127,12 +127,12 @@ def show(path: Path, *, now: int, write: Write, say: Write, target: Target | Non
     if not keys:
         say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
         return 0
-    for line in table(sorted(keys.values(), key=lambda key: key.created_at), now):
+    for line in keys_table(sorted(keys.values(), key=lambda key: key.created_at), now):
         write(line)
     return 0
 
 
-def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None) -> int:
+def revoke(path: Path, key_id: str, *, say: Write, target: Instance | None = None) -> int:
     """Take a key away, wherever it is written down."""
     unknown: str | None = None
     try:
@@ -146,13 +146,13 @@ def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None)
         return ExitCode.WRONG_USE
     if target is not None:
 
-        async def take_away(book: AccessBook, put: Put) -> None:
+        async def take_away(book: AccessBook, put: PutEntry) -> None:
             nonlocal unknown, left
             shared = book.keys.get(key_id)
             if unknown is not None and (shared is None or shared.key is None):
                 return
             unknown = None
-            await put(Key(key_id), True)
+            await put(HashedKey(key_id), True)
             left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
 
         with kafka_of(target):
@@ -166,12 +166,12 @@ def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None)
     return 0
 
 
-def _named(settings: Settings) -> Target | None:
+def _named(settings: Settings) -> Instance | None:
     """The Kafka that the command line or the environment names."""
     return None if settings.broker is None else target_of(settings)
 
 
-def _reachable(settings: Settings) -> Target | None:
+def _reachable(settings: Settings) -> Instance | None:
     """The Kafka that is named, or that of the `up` that runs on the folder."""
     return target_of(settings) if settings.broker is not None or find_running(settings.data) is not None else None
 
@@ -235,7 +235,7 @@ def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
 def keys_list(settings: Settings) -> None:
     """List the keys: id, scope, team, rep, when made, until when valid."""
     path = settings.data / "keys.json"
-    raise typer.Exit(show(path, now=machine_clock(), write=announce, say=say, target=_reachable(settings)))
+    raise typer.Exit(show_keys(path, now=machine_clock(), write=announce, say=say, target=_reachable(settings)))
 
 
 @app.command("revoke")

@@ -10,7 +10,7 @@ import typer
 from deploy.catalogue.words import entry_text, plan_words
 from deploy.cli.common import announce, checked_config, columns, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag
-from deploy.grafana.generate import files
+from deploy.grafana.generate import dashboard_files
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
@@ -86,7 +86,7 @@ def metrics_dashboards(
 
     What lies there under another name stays.
     """
-    made = files(_found_config(config).catalogue)
+    made = dashboard_files(_found_config(config).catalogue)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():

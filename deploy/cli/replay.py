@@ -11,7 +11,7 @@ import typer
 
 from deploy.cli.bars import progress_bar
 from deploy.cli.common import announce, checked_config, fail, group, kafka_of, target_of, with_settings
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.settings import Settings
 from processor.replay.hand import WriteRefusedError
 from processor.replay.hands import ReplayError
@@ -55,7 +55,7 @@ def replay(
     _run(target, since=at, partitions=partitions, data=settings.data.absolute())
 
 
-def _run(target: Target, *, since: int | None, partitions: int | None, data: Path) -> None:
+def _run(target: Instance, *, since: int | None, partitions: int | None, data: Path) -> None:
     """Replay: where that fails, what was served before still is."""
     try:
         config = checked_config(target.config)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.access import Put, run_with_book
+from deploy.access import PutEntry, run_with_book
 from deploy.cli.common import (
     announce,
     checked_config,
@@ -47,7 +47,7 @@ def screens_pair(
     if team is not None and config.teams and team not in config.teams:
         fail([f"there is no team {team!r}{suggestion(team, config.teams)}"], ExitCode.WRONG_USE)
 
-    async def pair(book: AccessBook, put: Put) -> None:
+    async def pair(book: AccessBook, put: PutEntry) -> None:
         found = book.open_code(code, machine_clock())
         if found is None:
             fail(["there is no such code; it may be used or expired"], ExitCode.WRONG_USE)
@@ -66,7 +66,7 @@ def screens_list(settings: Settings) -> None:
     """List the screens that were paired, with what each said of itself last."""
     target = target_of(settings)
 
-    async def show(book: AccessBook, _put: Put) -> None:
+    async def show(book: AccessBook, _put: PutEntry) -> None:
         if not book.devices:
             say("no screen has been paired")
             return
@@ -86,7 +86,7 @@ def screens_revoke(
     """Take a screen off the wall, for good."""
     target = target_of(settings)
 
-    async def revoke(book: AccessBook, put: Put) -> None:
+    async def revoke(book: AccessBook, put: PutEntry) -> None:
         found = book.devices.get(device)
         if found is None:
             fail([f"there is no screen {device!r}{suggestion(device, book.devices)}"], ExitCode.WRONG_USE)

@@ -25,7 +25,7 @@ def topics(
 ) -> None:
     """Create the topics of the catalogue, or check those that are there; exit 1 if they differ.
 
-    Partitions and cleanup policies that differ are never altered, and as long as one does nothing else is.
+    Partitions and cleanup policies that differ are never altered; as long as a policy does no setting is.
     """
     target = target_of(settings)
     checked_config(target.config)

@@ -12,7 +12,7 @@ from deploy.cli.common import announce, checked_config, fail, group, say, settin
 from deploy.cli.flags import DataFlag, PortFlag
 from deploy.local.ports import UpError, address, take_port
 from deploy.local.target import DEMO, Running
-from deploy.local.up import Plan, check_access, lock_data, run
+from deploy.local.up import UpPlan, check_access, lock_data, run_all
 from deploy.settings import Settings, verification_interval
 from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS
@@ -62,7 +62,7 @@ def _up(settings: Settings, demo: tuple[float, int] | None = None) -> int:
         try:
             port = take_port(settings.host, settings.port, data, pause=time.sleep)
             plan = _plan(settings, port, open_access, demo)
-            return asyncio.run(run(plan, announce=announce, say=say))
+            return asyncio.run(run_all(plan, announce=announce, say=say))
         finally:
             lock.release()
     except UpError as error:
@@ -86,7 +86,7 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
             return [demo_runs.floor_program(running.url, data, config, rate=rate, seed=seed)]
 
         extra["extra_children"] = children
-    return Plan(
+    return UpPlan(
         config=config,
         data=data,
         host=settings.host,

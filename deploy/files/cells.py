@@ -33,7 +33,7 @@ _WORDS = re.compile(
 _UNITS = (86_400, 3600, 60, 1)
 
 
-def read_id(text: str) -> str:
+def read_id_cell(text: str) -> str:
     """An id is text. Raises CellError where a spreadsheet program lost digits, and for a word that says nothing."""
     if text.startswith('="') and text.endswith('"') and len(text) > 3:
         text = text[2:-1]

@@ -13,10 +13,10 @@ from hashlib import blake2b
 
 import msgspec
 
-from deploy.files.lines import Line
+from deploy.files.lines import FileLine
 from deploy.files.mapping import ID, FileReading
 from deploy.files.problems import CellError
-from deploy.files.rows import Row, Rows
+from deploy.files.rows import FileRow, RowReader
 
 WHOLE = "line"
 """In place of a field: the whole line is refused."""
@@ -24,7 +24,7 @@ _TEXTS_KEPT = 1000
 _NAMED = 20
 
 
-class Fate(IntEnum):
+class LineFate(IntEnum):
     """What becomes of a line."""
 
     TAKEN = 0
@@ -71,25 +71,25 @@ class Checked:
     """Of a whole list, the digest of the id of each line that is left out: it is in the list all the same."""
 
     @property
-    def counts(self) -> Mapping[Fate, int]:
+    def counts(self) -> Mapping[LineFate, int]:
         """How many lines there are of each fate."""
-        return Counter(map(Fate, self.fates))
+        return Counter(map(LineFate, self.fates))
 
     @property
     def has_read_any(self) -> bool:
         """Whether one line at least could be read, or none was meant."""
-        return not self.refusals or len(self.fates) > self.fates.count(Fate.REFUSED)
+        return not self.refusals or len(self.fates) > self.fates.count(LineFate.REFUSED)
 
 
 def lines_with_rows(
-    lines: Iterable[Line], rows: Rows, *, width: int | None
-) -> Iterator[tuple[Line, Row | CellError | None]]:
+    lines: Iterable[FileLine], rows: RowReader, *, width: int | None
+) -> Iterator[tuple[FileLine, FileRow | CellError | None]]:
     """Each line with what it says, with why it is refused, or with None where it is left out."""
     for line in lines:
         yield line, _outcome(line, rows, width)
 
 
-def _outcome(line: Line, rows: Rows, width: int | None) -> Row | CellError | None:
+def _outcome(line: FileLine, rows: RowReader, width: int | None) -> FileRow | CellError | None:
     if line.problem is not None:
         return CellError(line.problem, field=WHOLE)
     if width is not None and len(line.cells) != width:
@@ -102,12 +102,12 @@ def _outcome(line: Line, rows: Rows, width: int | None) -> Row | CellError | Non
 
 
 def check(
-    lines: Iterable[Line],
-    rows: Rows,
+    lines: Iterable[FileLine],
+    rows: RowReader,
     reading: FileReading,
     *,
     width: int | None,
-    look: Callable[[Line, Row], None] = lambda _line, _row: None,
+    look: Callable[[FileLine, FileRow], None] = lambda _line, _row: None,
     is_whole: bool = False,
 ) -> Checked:
     """Read every line. `look` is called with each that can be read.
@@ -118,7 +118,7 @@ def check(
     keys, contents, numbers, places = array("Q"), array("Q"), array("Q"), array("Q")
     for line, outcome in lines_with_rows(lines, rows, width=width):
         said = _leave_out(checked, line, rows) if outcome is None and is_whole else outcome
-        if isinstance(said, Row):
+        if isinstance(said, FileRow):
             _note(checked, line, said)
             version = 0 if said.changed_at is None else said.changed_at
             keys.append(_digest([said.id, version]))
@@ -128,12 +128,12 @@ def check(
             checked.ids.append(id_digest(said.id))
             if said.deleted:
                 checked.deleted.add(checked.ids[-1])
-            checked.fates.append(Fate.TAKEN)
+            checked.fates.append(LineFate.TAKEN)
             look(line, said)
         elif said is None:
-            checked.fates.append(Fate.LEFT_OUT)
+            checked.fates.append(LineFate.LEFT_OUT)
         else:
-            checked.fates.append(Fate.REFUSED)
+            checked.fates.append(LineFate.REFUSED)
             checked.refusals[line.number] = Refusal(line.number, said.field, said.why)
             if said.repair:
                 texts = checked.texts.setdefault((said.field, said.repair), Counter())
@@ -143,7 +143,7 @@ def check(
     return checked
 
 
-def _leave_out(checked: Checked, line: Line, rows: Rows) -> CellError | None:
+def _leave_out(checked: Checked, line: FileLine, rows: RowReader) -> CellError | None:
     try:
         checked.left_out.append(id_digest(rows.id_of(line.cells)))
     except CellError as error:
@@ -151,7 +151,7 @@ def _leave_out(checked: Checked, line: Line, rows: Rows) -> CellError | None:
     return None
 
 
-def _note(checked: Checked, line: Line, row: Row) -> None:
+def _note(checked: Checked, line: FileLine, row: FileRow) -> None:
     checked.needs_as_of |= row.changed_at is None
     for instant in (row.newest, row.changed_at):
         if instant is not None and (checked.newest is None or instant > checked.newest):
@@ -186,13 +186,13 @@ def _settle_repeated(
         if not is_equal and reading.options.repeated == "refuse":
             why = "the same key with other values" if reading.key else "the same id with other values"
             for index in indices:
-                checked.fates[places[index]] = Fate.REFUSED
+                checked.fates[places[index]] = LineFate.REFUSED
                 checked.refusals[numbers[index]] = Refusal(numbers[index], ID, why)
             continue
         kept = indices[-1] if reading.options.repeated == "last" else indices[0]
         for index in indices:
             if index != kept:
-                checked.fates[places[index]] = Fate.REPEATED
+                checked.fates[places[index]] = LineFate.REPEATED
 
 
 def _doubled(keys: "array[int]") -> set[int]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from deploy.files.header import Layout, folded
-from deploy.files.lines import Json
+from deploy.files.lines import JsonObject
 from deploy.files.mapping import ID, FileReading
 from deploy.files.problems import CellError, UseError
 from schemas.records import FieldType
 
-Cells = Sequence[str] | Json
-Cell = Callable[[Cells], str]
+LineCells = Sequence[str] | JsonObject
+CellOf = Callable[[LineCells], str]
 """Raises CellError."""
 
 
@@ -34,14 +34,14 @@ class Columns:
             is_said = name in self.fields or name in reading.constants or (name == ID and reading.key)
             if column is not None and not is_said and column not in taken:
                 self.fields[name] = [name]
-        self.cells: dict[str, Cell] = {}
+        self.cells: dict[str, CellOf] = {}
         for name, columns in self.fields.items():
             try:
                 is_object = reading.types[name] is FieldType.ATTRIBUTES
                 self.cells[name] = self._joined(columns, takes_objects=is_object)
             except UseError as error:
                 problems += [f"{name}: {problem}" for problem in error.problems]
-        self.others: dict[str, Cell] = {}
+        self.others: dict[str, CellOf] = {}
         """Of the columns that `--only` and `--key` name."""
         for column in (*reading.only, *reading.key):
             try:
@@ -57,9 +57,9 @@ class Columns:
             return name if folded(name) in self._members else None
         return name if self._layout.columns.get(name) else None
 
-    def _joined(self, columns: Sequence[str], *, takes_objects: bool = False) -> Cell:
+    def _joined(self, columns: Sequence[str], *, takes_objects: bool = False) -> CellOf:
         if self._layout is None:
-            readers: list[Cell] = [_path(column, takes_objects=takes_objects) for column in columns]
+            readers: list[CellOf] = [_path(column, takes_objects=takes_objects) for column in columns]
         else:
             readers = [_place(self._layout.place(column)) for column in columns]
         if len(readers) == 1:
@@ -87,14 +87,14 @@ class Columns:
         return [name for place, name in enumerate(seen) if place not in places and name]
 
 
-def _place(place: int) -> Cell:
+def _place(place: int) -> CellOf:
     return lambda cells: cells[place]  # type: ignore[index]
 
 
-def _path(column: str, *, takes_objects: bool) -> Cell:
+def _path(column: str, *, takes_objects: bool) -> CellOf:
     steps = column.strip().split(".")
 
-    def read(cells: Cells) -> str:
+    def read(cells: LineCells) -> str:
         found: Any = cells
         for step in [column] if column in found else steps:
             found = _member(found, step)

@@ -22,7 +22,7 @@ from schemas.windows import Calendar, day_from
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class WholeSpan:
     """The span of which the file is the whole list."""
 
     field: str
@@ -31,7 +31,7 @@ class Whole:
     """Microseconds, exclusive."""
 
 
-def read_whole(text: str, reading: FileReading, calendar: Calendar) -> Whole:
+def read_whole(text: str, reading: FileReading, calendar: Calendar) -> WholeSpan:
     """`FIELD=FROM/TO`, days of the organisation, both included. Raises UseError."""
     name, _, span = text.partition("=")
     begin, _, end = span.partition("/")
@@ -47,10 +47,10 @@ def read_whole(text: str, reading: FileReading, calendar: Calendar) -> Whole:
     if last < first:
         msg = "--complete: ends before it begins"
         raise UseError(msg)
-    return Whole(name, calendar.day_start(first), calendar.day_start(last + 1))
+    return WholeSpan(name, calendar.day_start(first), calendar.day_start(last + 1))
 
 
-class Known:
+class KnownRecords:
     """The records of one kind that a connection has spoken of. Fed with the log from its beginning.
 
     Of each it keeps what is asked: the instant in the span, the deletion, and when something was said last.
@@ -80,7 +80,7 @@ class Known:
                     self._newest[id] = max(self._newest.get(id, change.changed_at), change.changed_at)
                     self._records.setdefault(id, Record(change.kind)).fold(replace(change, fields=asked))
 
-    def lacking(self, whole: Whole, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
+    def lacking(self, whole: WholeSpan, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
         """The ids in the span that are none of these (digests of ids), as the connection has them.
 
         Of what something was said after `as_of`, when the file was true, the file's silence says nothing.

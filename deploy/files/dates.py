@@ -176,7 +176,7 @@ def _numbered(text: str, form: str, decimal: str | None) -> Moment | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadInstant:
     """A cell as an instant, or as the two that it may be."""
 
     field: str
@@ -198,7 +198,7 @@ def local_instants(moment: datetime, zone: ZoneInfo) -> tuple[int, ...]:
     return first, second
 
 
-def settle(reads: Sequence[Read], *, prefer: int) -> tuple[dict[str, int], list[str]]:
+def settle_instants(reads: Sequence[ReadInstant], *, prefer: int) -> tuple[dict[str, int], list[str]]:
     """Which of two instants each is: the preferred one (0, 1), but where their order needs the other.
 
     `reads` are in the order in which they happen. Gives the instants by field, and the fields that came twice.

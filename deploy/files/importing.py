@@ -12,23 +12,23 @@ from typing import Any, Protocol
 
 import msgspec
 
-from deploy.files.checking import WHOLE, Checked, Fate, check, lines_with_rows
+from deploy.files.checking import WHOLE, Checked, LineFate, check, lines_with_rows
 from deploy.files.columns import Columns
-from deploy.files.complete import Known, Whole, read_whole
+from deploy.files.complete import KnownRecords, WholeSpan, read_whole
 from deploy.files.dates import is_too_new
 from deploy.files.header import LOOKED_AT, Layout, find_layout, folded
-from deploy.files.lines import Line, check_objects, read_csv, read_ndjson
+from deploy.files.lines import FileLine, check_objects, read_csv, read_ndjson
 from deploy.files.mapping import CHANGED_AT, FileReading, Options, join_mapping
-from deploy.files.mapping import written as written_mapping
-from deploy.files.people import People
+from deploy.files.mapping import mapping_text as written_mapping
+from deploy.files.people import ConnectionRoster
 from deploy.files.problems import UseError
 from deploy.files.proposals import proposals
 from deploy.files.refused import ENDINGS, NUMBER, WHY, write_refused
-from deploy.files.rows import Row, Rows, written
-from deploy.files.sending import Log, Numbered, Source, send
-from deploy.files.stages import Stages
+from deploy.files.rows import FileRow, RowReader, with_all_digits
+from deploy.files.sending import ImportSource, Log, Numbered, send
+from deploy.files.stages import FileStages
 from deploy.files.text import encoding_of, read_lines
-from deploy.files.values import Values
+from deploy.files.values import CellReaders
 from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.connectors.base import runs_ahead
@@ -72,12 +72,12 @@ class Task:
     refused: Path | None = None
     all_or_nothing: bool = False
     as_json: bool = False
-    stages: Stages = field(default_factory=Stages)
+    stages: FileStages = field(default_factory=FileStages)
     """As the connection's API says."""
 
 
 @dataclass(slots=True)
-class Outcome:
+class ImportResult:
     """How it went."""
 
     exit_code: int
@@ -91,11 +91,11 @@ class Outcome:
     def lines(self) -> dict[str, int]:
         """How many lines were taken, and how many not."""
         counts = self.checked.counts
-        taken = counts.get(Fate.TAKEN, 0)
+        taken = counts.get(LineFate.TAKEN, 0)
         return {
             "taken": 0 if self.all_or_nothing and self.checked.refusals else taken,
-            "repeated": counts.get(Fate.REPEATED, 0),
-            "left_out": counts.get(Fate.LEFT_OUT, 0),
+            "repeated": counts.get(LineFate.REPEATED, 0),
+            "left_out": counts.get(LineFate.LEFT_OUT, 0),
             "refused": len(self.checked.refusals),
         }
 
@@ -112,7 +112,7 @@ class _File:
     names: dict[str, None] = field(default_factory=dict)
     """Of objects: the members that were seen."""
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[FileLine]:
         lines = read_lines(self.path, self.encoding)
         if self.layout is None:
             for line in read_ndjson(_without_mark(lines)):
@@ -154,7 +154,7 @@ class Importer:
         organisation = task.config.organisation
         self._calendar = Calendar(organisation.zone, organisation.first_weekday)
         self._connection = connection
-        self.whole: Whole | None = (
+        self.whole: WholeSpan | None = (
             None if task.complete is None else read_whole(task.complete, self.reading, self._calendar)
         )
         self._file = _open(task.path, self.reading)
@@ -168,29 +168,29 @@ class Importer:
         """For `--print-mapping`."""
         return written_mapping(self.reading, self._task.connection, self._columns.fields)
 
-    def _rows(self, people: People) -> Rows:
-        values = Values(self.reading, people, completes_ids=self._connection.kind == "salesforce")
-        return Rows(self.reading, self._columns, values, self._calendar, now=self._task.now)
+    def _rows(self, people: ConnectionRoster) -> RowReader:
+        values = CellReaders(self.reading, people, completes_ids=self._connection.kind == "salesforce")
+        return RowReader(self.reading, self._columns, values, self._calendar, now=self._task.now)
 
-    def _people(self, people: Collection[Person]) -> People:
+    def _people(self, people: Collection[Person]) -> ConnectionRoster:
         aliases = [
             alias for entry in self._task.config.reps.values() for alias in entry.aliases.get(self._task.connection, [])
         ]
-        return People(self.reading.rep_by, people, aliases=aliases, namespace=self._connection.namespace)
+        return ConnectionRoster(self.reading.rep_by, people, aliases=aliases, namespace=self._connection.namespace)
 
     async def run(
         self,
         people: Collection[Person],
         log: Log | None,
         read_log: Callable[[Callable[[Sequence[bytes | None]], None]], Awaitable[None]] | None = None,
-    ) -> Outcome:
+    ) -> ImportResult:
         """Import it. `log` is None in a dry run; `read_log` hands over the whole log, for `--complete`."""
         who = self._people(people)
         rows = self._rows(who)
-        shown: list[Row] = []
+        shown: list[FileRow] = []
         checked = self._check(rows, shown)
         as_of = self._as_of(checked)
-        outcome = Outcome(0, checked, as_of, self._task.all_or_nothing)
+        outcome = ImportResult(0, checked, as_of, self._task.all_or_nothing)
         outcome.exit_code = self._exit_code(checked)
         if self._task.is_dry:
             self._show(shown, as_of, who)
@@ -201,10 +201,10 @@ class Importer:
         self._report(outcome)
         return outcome
 
-    def _check(self, rows: Rows, shown: list[Row]) -> Checked:
+    def _check(self, rows: RowReader, shown: list[FileRow]) -> Checked:
         read, size, told = 0, self._file.size, 0
 
-        def counted() -> Iterator[Line]:
+        def counted() -> Iterator[FileLine]:
             nonlocal read, told
             for line in self._file.lines():
                 read += len(line.text) + 1
@@ -213,7 +213,7 @@ class Importer:
                     self._tell.step("checking", min(read, size), size)
                 yield line
 
-        def look(_line: Line, row: Row) -> None:
+        def look(_line: FileLine, row: FileRow) -> None:
             if len(shown) < self._task.rows:
                 shown.append(row)
 
@@ -233,7 +233,7 @@ class Importer:
             return said
         own = self._file.changed[0] // 1000
         is_whole = self.whole is not None and not checked.refusals
-        needed = is_whole or (checked.needs_as_of and Fate.TAKEN in checked.counts)
+        needed = is_whole or (checked.needs_as_of and LineFate.TAKEN in checked.counts)
         if needed and (checked.newest is None or is_too_new(own, checked.newest)):
             newest = "none" if checked.newest is None else format_instant(checked.newest)
             msg = (
@@ -243,8 +243,8 @@ class Importer:
             raise UseError(msg)
         return own
 
-    async def _send(self, rows: Rows, checked: Checked, as_of: int, log: Log) -> None:
-        task, total = self._task, checked.fates.count(Fate.TAKEN)
+    async def _send(self, rows: RowReader, checked: Checked, as_of: int, log: Log) -> None:
+        task, total = self._task, checked.fates.count(LineFate.TAKEN)
         digest = _digest(task.path)
         connection = self._connection.model_dump_json(exclude={"secrets", "api"})
         key = hashlib.sha256(
@@ -255,7 +255,7 @@ class Importer:
         self._tell.step("sending", 0, total)
         before = await send(
             self._events(rows, checked, as_of),
-            Source(task.connection, task.path.name, digest, task.now),
+            ImportSource(task.connection, task.path.name, digest, task.now),
             log,
             mark,
             key,
@@ -267,11 +267,11 @@ class Importer:
             msg = f"{task.path}: was changed while it was read; import it again"
             raise UseError(msg)
 
-    def _events(self, rows: Rows, checked: Checked, as_of: int) -> Iterator[Numbered]:
+    def _events(self, rows: RowReader, checked: Checked, as_of: int) -> Iterator[Numbered]:
         width = None if self._file.layout is None else self._file.layout.width
         lines = lines_with_rows(self._file.lines(), rows, width=width)
         for (line, row), fate in zip(lines, checked.fates, strict=False):
-            if fate == Fate.TAKEN and isinstance(row, Row):
+            if fate == LineFate.TAKEN and isinstance(row, FileRow):
                 yield line.number, row.event(self.reading.options.record, as_of)
 
     async def _delete(
@@ -280,7 +280,7 @@ class Importer:
         as_of: int,
         log: Log | None,
         read_log: Callable[[Callable[[Sequence[bytes | None]], None]], Awaitable[None]] | None,
-        outcome: Outcome,
+        outcome: ImportResult,
     ) -> None:
         """Delete what the file lacks of its span; what was deleted and stands in it is there again."""
         task = self._task
@@ -289,7 +289,7 @@ class Importer:
         if checked.refusals:
             self._tell.say("--complete: nothing is deleted while a line is refused")
             return
-        known = Known(task.connection, build_connector(self._connection), task.options.record, self.whole.field)
+        known = KnownRecords(task.connection, build_connector(self._connection), task.options.record, self.whole.field)
         await read_log(known.take)
         namespace = self._connection.namespace
         lacking = known.lacking(self.whole, [*checked.ids, *checked.left_out], namespace, as_of)
@@ -302,13 +302,13 @@ class Importer:
         if log is None or not (lacking or back):
             return
         events: Iterator[tuple[int, dict[str, Any]]] = (
-            (0, Row(id, None, {}, deleted=is_deleted).event(task.options.record, as_of))
+            (0, FileRow(id, None, {}, deleted=is_deleted).event(task.options.record, as_of))
             for ids, is_deleted in ((lacking, True), (back, False))
             for id in ids
         )
         mark = task.folder / "deleted.json"
         mark.unlink(missing_ok=True)
-        source = Source(task.connection, task.path.name, _digest(task.path), task.now)
+        source = ImportSource(task.connection, task.path.name, _digest(task.path), task.now)
         await send(events, source, log, mark, "", tell=lambda _done: None)
 
     def _exit_code(self, checked: Checked) -> int:
@@ -316,14 +316,14 @@ class Importer:
             return ExitCode.WRONG_USE
         return ExitCode.DIFFERENCES if checked.refusals else 0
 
-    def _show(self, shown: Sequence[Row], as_of: int, who: People) -> None:
+    def _show(self, shown: Sequence[FileRow], as_of: int, who: ConnectionRoster) -> None:
         for row in shown:
             event = msgspec.json.encode(row.event(self.reading.options.record, as_of))
             self._tell.say(event.decode())
         if who.unknown:
             self._tell.say(f"not in the roster: {_some(list(who.unknown))}")
 
-    def _report(self, outcome: Outcome) -> None:
+    def _report(self, outcome: ImportResult) -> None:
         checked, lines = outcome.checked, outcome.lines
         file = self._file
         names = list(file.names) if file.layout is None else list(file.layout.names)
@@ -357,7 +357,7 @@ class Importer:
             f"{lines['refused']} refused{deleted}{would}"
         )
 
-    def _report_refused(self, outcome: Outcome) -> None:
+    def _report_refused(self, outcome: ImportResult) -> None:
         refusals = _sorted(outcome.checked)
         for each in refusals[:_SHOWN]:
             columns = [" ".join(name.split()) for name in self._columns.fields.get(each.field, ())]
@@ -380,7 +380,9 @@ class Importer:
         else:
             self._tell.say(f"refused lines stand in {' and '.join(map(str, made))}")
             if self.whole is None and self.reading.options.as_of is None and CHANGED_AT not in self._columns.fields:
-                self._tell.say(f"once they are mended, import them as of this file: --as-of {written(outcome.as_of)}")
+                self._tell.say(
+                    f"once they are mended, import them as of this file: --as-of {with_all_digits(outcome.as_of)}"
+                )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,25 +13,25 @@ from typing import Any
 
 from deploy.files.problems import UseError
 
-Json = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 MAX_CELL = 1 << 24
 """Characters. The body of a mail is in one cell; a quote that is not closed would take the rest of the file into it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """A line of the file, or several that a quoted cell joins."""
 
     number: int
     """Of its first line, as an editor shows it."""
     text: str
     """As it stands in the file, without its end."""
-    cells: Sequence[str] | Json = ()
+    cells: Sequence[str] | JsonObject = ()
     problem: str | None = None
     """Why there are no cells."""
 
 
-def read_csv(lines: Iterable[str], delimiter: str, *, first: int = 1) -> Iterator[Line]:
+def read_csv(lines: Iterable[str], delimiter: str, *, first: int = 1) -> Iterator[FileLine]:
     """Every line but blank ones. `first` is the number of the first."""
     source = _Source(lines, first)
     csv.field_size_limit(MAX_CELL)
@@ -45,13 +45,13 @@ def read_csv(lines: Iterable[str], delimiter: str, *, first: int = 1) -> Iterato
             number, text = source.give_back()
             # What it has begun to read is lost with it.
             reader = csv.reader(source, delimiter=delimiter, strict=True)
-            yield Line(number, text, problem=_of_csv(error))
+            yield FileLine(number, text, problem=_of_csv(error))
         else:
             number, text = source.take()
             if "\0" in text:
-                yield Line(number, text, problem="holds a zero byte")
+                yield FileLine(number, text, problem="holds a zero byte")
             elif any(map(str.strip, cells)):
-                yield Line(number, text, cells)
+                yield FileLine(number, text, cells)
 
 
 class _Source:
@@ -107,7 +107,7 @@ def check_objects(path: Path, lines: Iterable[str]) -> None:
             return
 
 
-def read_ndjson(lines: Iterable[str]) -> Iterator[Line]:
+def read_ndjson(lines: Iterable[str]) -> Iterator[FileLine]:
     """Every line but blank ones; numbers are left as they are written."""
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -115,18 +115,18 @@ def read_ndjson(lines: Iterable[str]) -> Iterator[Line]:
             yield _read_object(number, text)
 
 
-def _read_object(number: int, text: str) -> Line:
+def _read_object(number: int, text: str) -> FileLine:
     try:
         found = json.loads(
             text, parse_int=str, parse_float=str, parse_constant=_no_number, object_pairs_hook=_each_name_once
         )
     except _TwiceError:
-        return Line(number, text, problem="a name twice")
+        return FileLine(number, text, problem="a name twice")
     except (ValueError, RecursionError):
-        return Line(number, text, problem="is no JSON")
+        return FileLine(number, text, problem="is no JSON")
     if not isinstance(found, dict):
-        return Line(number, text, problem="is no object")
-    return Line(number, text, found)
+        return FileLine(number, text, problem="is no object")
+    return FileLine(number, text, found)
 
 
 class _TwiceError(ValueError):

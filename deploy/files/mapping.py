@@ -12,7 +12,7 @@ import yaml
 
 from deploy.files.dates import DateFormat, date_format
 from deploy.files.problems import UseError
-from deploy.files.stages import Stages
+from deploy.files.stages import FileStages
 from schemas.connectors.connection import Connection
 from schemas.connectors.file_mapping import FileMapping
 from schemas.connectors.words import CrmConnection, Meanings, meanings
@@ -66,7 +66,7 @@ class FileReading:
     """By field: text (without case) -> our word; `*` -> that of every other."""
     known_words: Mapping[str, Meanings]
     """By field: what the connection says."""
-    stages: Stages
+    stages: FileStages
     key: Sequence[str]
     zone: ZoneInfo | None
     formats: Mapping[str, DateFormat]
@@ -99,7 +99,7 @@ def types_of(record: str) -> dict[str, FieldType]:
     }  # fmt: skip
 
 
-def join_mapping(options: Options, connection: Connection, learned: Stages) -> FileReading:
+def join_mapping(options: Options, connection: Connection, learned: FileStages) -> FileReading:
     """What holds for a file. Raises UseError with everything that is wrong. `learned`: as the CRM's API says."""
     types = types_of(options.record)
     saved = connection if isinstance(connection, FileMapping) else FileMapping()
@@ -243,11 +243,11 @@ def _known_words(record: str, connection: CrmConnection) -> dict[str, Meanings]:
     return found
 
 
-def _stages(connection: CrmConnection, learned: Stages) -> Stages:
+def _stages(connection: CrmConnection, learned: FileStages) -> FileStages:
     """What the file says wins."""
     said = {stage: entry.status for stage, entry in connection.stages.items() if entry.status}
     names = {stage: entry.name for stage, entry in connection.stages.items() if entry.name}
-    return Stages(names, learned.labels, {**learned.statuses, **said})
+    return FileStages(names, learned.labels, {**learned.statuses, **said})
 
 
 def _is_known(name: str, types: Mapping[str, FieldType], where: str, problems: _Problems) -> bool:
@@ -278,7 +278,7 @@ def _zone(name: str) -> ZoneInfo:
         raise UseError(msg) from None
 
 
-def written(mapping: FileReading, name: str, columns: Mapping[str, Sequence[str]]) -> str:
+def mapping_text(mapping: FileReading, name: str, columns: Mapping[str, Sequence[str]]) -> str:
     """The mapping as it may stand under `connections` of floorcast.yaml. `columns`: those that the file has shown."""
     options, record = mapping.options, mapping.options.record
     formats: dict[str, Any] = {field: form.text for field, form in mapping.formats.items()}
@@ -311,4 +311,4 @@ def _by_word(texts: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "written"]
+__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "mapping_text"]

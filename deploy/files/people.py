@@ -13,7 +13,7 @@ FIELDS = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})
 """Those that name people."""
 
 
-class People:
+class ConnectionRoster:
     """The roster, as one connection names it."""
 
     def __init__(self, rep_by: str, people: Iterable[Person], *, aliases: Collection[str], namespace: str) -> None:

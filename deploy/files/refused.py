@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.files.checking import Refusal
 from deploy.files.header import Layout
-from deploy.files.lines import Line
+from deploy.files.lines import FileLine
 
 NUMBER, WHY = "refused line", "refused because"
 ENDINGS = frozenset({".ndjson", ".jsonl", ".json"})
@@ -20,7 +20,7 @@ ENDINGS = frozenset({".ndjson", ".jsonl", ".json"})
 
 def write_refused(
     path: Path,
-    lines: Iterable[Line],
+    lines: Iterable[FileLine],
     refusals: Mapping[int, Refusal],
     *,
     layout: Layout | None,
@@ -46,7 +46,9 @@ def write_refused(
     return [path, objects]
 
 
-def _write_cells(path: Path, refused: Iterable[tuple[Line, Refusal]], layout: Layout, encoding: str, skip: int) -> None:
+def _write_cells(
+    path: Path, refused: Iterable[tuple[FileLine, Refusal]], layout: Layout, encoding: str, skip: int
+) -> None:
     with path.open("w", encoding=encoding, newline="", errors="replace") as file:
         file.write("\n" * skip)
         writer = csv.writer(file, delimiter=layout.delimiter, lineterminator="\n")
@@ -62,7 +64,7 @@ def _write_cells(path: Path, refused: Iterable[tuple[Line, Refusal]], layout: La
             file.write(f"{line.text}{layout.delimiter}{cells.getvalue()}\n")
 
 
-def _with(line: Line, said: Mapping[str, object]) -> str:
+def _with(line: FileLine, said: Mapping[str, object]) -> str:
     if line.problem is not None:
         return line.text
     # The object itself stays as it was written.

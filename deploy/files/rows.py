@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from deploy.files.columns import Cells, Columns
-from deploy.files.dates import Moment, Read, in_years, local_instants, settle
+from deploy.files.columns import Columns, LineCells
+from deploy.files.dates import Moment, ReadInstant, in_years, local_instants, settle_instants
 from deploy.files.mapping import CHANGED_AT, ID, FileReading
 from deploy.files.problems import CellError, UseError
-from deploy.files.values import Amount, Values, problem_of
+from deploy.files.values import CellAmount, CellReaders, problem_of
 from schemas.connectors.base import runs_ahead
 from schemas.connectors.fields import FieldError, read_change
 from schemas.instants import from_datetime, to_datetime
@@ -42,7 +42,7 @@ _OF_EVERY_DEAL = ("rep", "lead", "stage", "status", "created_at", "closed_at")
 
 
 @dataclass(slots=True)
-class Row:
+class FileRow:
     """What a line says."""
 
     id: str
@@ -65,7 +65,7 @@ class Row:
         event: dict[str, Any] = {
             "record": record,
             "id": self.id,
-            "changed_at": written(as_of if self.changed_at is None else self.changed_at),
+            "changed_at": with_all_digits(as_of if self.changed_at is None else self.changed_at),
             "fields": self.fields,
         }
         if self.deleted is not None:
@@ -75,7 +75,7 @@ class Row:
         return event
 
 
-def written(instant: int) -> str:
+def with_all_digits(instant: int) -> str:
     """An instant with all its digits."""
     return to_datetime(instant).isoformat().replace("+00:00", "Z")
 
@@ -85,13 +85,15 @@ class _Cells:
     """What the cells of a line say, each by itself."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    moments: dict[str, Read] = field(default_factory=dict)
+    moments: dict[str, ReadInstant] = field(default_factory=dict)
 
 
-class Rows:
+class RowReader:
     """Reads lines. Raises UseError once a line needs what nobody told: a zone, or the close of deals."""
 
-    def __init__(self, reading: FileReading, columns: Columns, values: Values, calendar: Calendar, *, now: int) -> None:
+    def __init__(
+        self, reading: FileReading, columns: Columns, values: CellReaders, calendar: Calendar, *, now: int
+    ) -> None:
         self._reading = reading
         self._record = reading.options.record
         self._columns = columns
@@ -114,14 +116,14 @@ class Rows:
                 raise UseError(msg)
         self._fields = [name for name in reading.types if name in said]
 
-    def is_meant(self, cells: Cells) -> bool:
+    def is_meant(self, cells: LineCells) -> bool:
         """Whether `--only` takes the line."""
         return all(
             self._columns.others[column](cells).strip().casefold() in values
             for column, values in self._reading.only.items()
         )
 
-    def id_of(self, cells: Cells) -> str:
+    def id_of(self, cells: LineCells) -> str:
         """The id of a line that is left out: of what its id is not made of it may say anything. Raises CellError."""
         if not self._reading.key:
             return self._id(cells, self._said([ID] if ID in self._fields else [], cells), {})
@@ -131,7 +133,7 @@ class Rows:
             return self.read(cells).id  # the other times decide which of the two it is
         return self._id(cells, said, self._settle(said.moments)[0])
 
-    def read(self, cells: Cells) -> Row:
+    def read(self, cells: LineCells) -> FileRow:
         """A line that is meant. Raises CellError, which names the field."""
         said = self._said(self._fields, cells)
         instants, twice = self._settle(said.moments)
@@ -139,8 +141,8 @@ class Rows:
         changed_at = instants.pop(CHANGED_AT, None)
         id = self._id(cells, said, instants)
         deleted = said.values.pop(DELETED, None)
-        fields = said.values | {name: written(at) for name, at in instants.items()}
-        row = Row(id, changed_at, fields, deleted, newest=newest, twice=twice)
+        fields = said.values | {name: with_all_digits(at) for name, at in instants.items()}
+        row = FileRow(id, changed_at, fields, deleted, newest=newest, twice=twice)
         self._settle_currency(row)
         if self._record == "deal":
             self._settle_deal(row, instants)
@@ -156,7 +158,7 @@ class Rows:
         self._check(row)
         return row
 
-    def _said(self, names: Iterable[str], cells: Cells) -> _Cells:
+    def _said(self, names: Iterable[str], cells: LineCells) -> _Cells:
         said = _Cells()
         for name in names:
             try:
@@ -166,7 +168,7 @@ class Rows:
                 raise
         return said
 
-    def _text(self, name: str, cells: Cells) -> str:
+    def _text(self, name: str, cells: LineCells) -> str:
         constant = self._reading.constants.get(name)
         text = (self._columns.cells[name](cells) if constant is None else constant).strip()
         return "" if text in self._reading.nulls else text
@@ -184,7 +186,7 @@ class Rows:
         else:
             said.values[name] = found
 
-    def _read(self, name: str, moment: Moment) -> Read:
+    def _read(self, name: str, moment: Moment) -> ReadInstant:
         if not isinstance(moment, datetime):
             if name in NEEDS_TIME:
                 msg = "a day is not enough here"
@@ -193,9 +195,9 @@ class Rows:
             if start is None:
                 in_years(from_datetime(datetime(moment.year, moment.month, moment.day, tzinfo=self._calendar.zone)))
                 start = self._starts[moment] = self._calendar.day_start(day_from(moment))
-            return Read(name, (start,), is_day=True)
+            return ReadInstant(name, (start,), is_day=True)
         if moment.tzinfo is not None:
-            return Read(name, (in_years(from_datetime(moment)),))
+            return ReadInstant(name, (in_years(from_datetime(moment)),))
         if self._reading.zone is None:
             msg = f"{name}: is written without an offset, so its zone must be told: --timezone"
             raise UseError(msg)
@@ -203,21 +205,21 @@ class Rows:
         if len(instants) > 1 and self._reading.options.ambiguous == "refuse":
             msg = "this time came twice"
             raise CellError(msg)
-        return Read(name, instants)
+        return ReadInstant(name, instants)
 
-    def _settle(self, moments: Mapping[str, Read]) -> tuple[dict[str, int], Sequence[str]]:
+    def _settle(self, moments: Mapping[str, ReadInstant]) -> tuple[dict[str, int], Sequence[str]]:
         if all(len(read.instants) == 1 for read in moments.values()):
             return {name: read.instants[0] for name, read in moments.items()}, ()
         follow = [moments[name] for name in _ORDER if name in moments]
-        found, twice = settle(follow, prefer=self._prefer)
+        found, twice = settle_instants(follow, prefer=self._prefer)
         others = [read for name, read in moments.items() if name not in found]
         for read in others:
-            alone, came_twice = settle([read], prefer=self._prefer)
+            alone, came_twice = settle_instants([read], prefer=self._prefer)
             found |= alone
             twice += came_twice
         return found, twice
 
-    def _id(self, cells: Cells, said: _Cells, instants: Mapping[str, int]) -> str:
+    def _id(self, cells: LineCells, said: _Cells, instants: Mapping[str, int]) -> str:
         if not self._reading.key:
             id = said.values.pop(ID, None)
             if id is None:
@@ -231,7 +233,7 @@ class Rows:
                 parts[f"#{len(parts)}"] = self._columns.others[column](cells).strip()
             else:
                 value = instants.get(name, said.values.get(name))
-                parts[name] = value.number if isinstance(value, Amount) else value
+                parts[name] = value.number if isinstance(value, CellAmount) else value
         values = list(parts.values())
         if not any(values):
             msg = "is made of a key whose cells are all empty"
@@ -239,9 +241,9 @@ class Rows:
         return blake2b(msgspec.json.encode([self._record, *values]), digest_size=12).hexdigest()
 
     @staticmethod
-    def _settle_currency(row: Row) -> None:
+    def _settle_currency(row: FileRow) -> None:
         for name, value in row.fields.items():
-            if isinstance(value, Amount):
+            if isinstance(value, CellAmount):
                 beside = row.fields.get("currency")
                 if value.currency is not None and beside not in {None, value.currency}:
                     msg = f"{value.currency} beside {beside}"
@@ -250,7 +252,7 @@ class Rows:
                 if value.currency is not None:
                     row.fields["currency"] = value.currency
 
-    def _settle_deal(self, row: Row, instants: Mapping[str, int]) -> None:
+    def _settle_deal(self, row: FileRow, instants: Mapping[str, int]) -> None:
         fields = row.fields
         self._settle_stage(row)
         if fields.get("status") not in _CLOSED:
@@ -269,12 +271,12 @@ class Rows:
             msg = f"is empty, and the deal is {fields['status']}"
             raise CellError(msg, field=CHANGED_AT)
         else:
-            fields["closed_at"] = written(row.changed_at)
+            fields["closed_at"] = with_all_digits(row.changed_at)
         created, closed = instants.get("created_at"), instants.get("closed_at")
         if created is not None and closed is not None and closed < created:
             row.remark = "closed_at: lies before created_at"
 
-    def _settle_stage(self, row: Row) -> None:
+    def _settle_stage(self, row: FileRow) -> None:
         """By ids: a file has what people call a pipeline and a stage, and the CRM's webhooks have their ids."""
         fields, stages = row.fields, self._reading.stages
         pipeline, stage = fields.get("pipeline"), fields.get("stage")
@@ -290,14 +292,14 @@ class Rows:
         if (found is None and stages.labels) or (status is None and "status" not in fields):
             row.unmapped["stage"] = stage
 
-    def _check_deal(self, row: Row) -> None:
+    def _check_deal(self, row: FileRow) -> None:
         """Refuse what has the cells of a deal and says nothing that a deal counts by: the totals of a spreadsheet."""
         told = [name for name in _OF_EVERY_DEAL if name in self._fields]
         if told and not (self._keeps_empty or row.deleted or any(row.fields.get(name) for name in told)):
             msg = f"says nothing of {', '.join(told)}"
             raise CellError(msg, field="line")
 
-    def _check(self, row: Row) -> None:
+    def _check(self, row: FileRow) -> None:
         """That the log's reader will take it."""
         version = self._now if row.changed_at is None else row.changed_at
         if runs_ahead(version, self._now):

@@ -34,7 +34,7 @@ class Log(Protocol):
         """Whether a message lies there still."""
 
 
-class Mark(msgspec.Struct):
+class ImportMark(msgspec.Struct):
     """How far an import has come."""
 
     key: str
@@ -46,7 +46,7 @@ class Mark(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """What is sent."""
 
     connection: str
@@ -58,14 +58,14 @@ class Source:
 
 
 async def send(
-    events: Iterable[Numbered], source: Source, log: Log, mark: Path, key: str, *, tell: Callable[[int], None]
+    events: Iterable[Numbered], source: ImportSource, log: Log, mark: Path, key: str, *, tell: Callable[[int], None]
 ) -> int:
     """Send all events, or those that an earlier call with this key has not sent. Gives how many were sent before.
 
     `tell` is called with the number of events that are acknowledged.
     """
     known = await _known(mark, key, log)
-    found = Mark(key, known.sent, known.place)
+    found = ImportMark(key, known.sent, known.place)
     skipped = known.sent
     bodies = _bodies(_behind(events, skipped))
     async for sent, place in _sent(bodies, source, log):
@@ -77,13 +77,13 @@ async def send(
     return skipped
 
 
-async def _known(mark: Path, key: str, log: Log) -> Mark:
+async def _known(mark: Path, key: str, log: Log) -> ImportMark:
     try:
-        found = msgspec.json.decode(mark.read_bytes(), type=Mark)
+        found = msgspec.json.decode(mark.read_bytes(), type=ImportMark)
     except (OSError, msgspec.MsgspecError):
-        return Mark(key)
+        return ImportMark(key)
     # The log may be another one by now.
-    return found if found.key == key and found.place is not None and await log.holds(found.place) else Mark(key)
+    return found if found.key == key and found.place is not None and await log.holds(found.place) else ImportMark(key)
 
 
 def _behind(events: Iterable[Numbered], number: int) -> Iterator[Numbered]:
@@ -107,7 +107,7 @@ def _bodies(events: Iterable[Numbered]) -> Iterator[tuple[int, int, bytes]]:
 
 
 async def _sent(
-    bodies: Iterator[tuple[int, int, bytes]], source: Source, log: Log
+    bodies: Iterator[tuple[int, int, bytes]], source: ImportSource, log: Log
 ) -> AsyncIterator[tuple[int, tuple[int, int]]]:
     """After each few that are acknowledged together: how many events, and where the last lies."""
     while True:
@@ -118,6 +118,6 @@ async def _sent(
         yield sum(count for _, count, _ in some), places[-1]
 
 
-def _delivery(source: Source, first: int, body: bytes) -> bytes:
+def _delivery(source: ImportSource, first: int, body: bytes) -> bytes:
     headers = {"content-type": JSON, BROUGHT_BY: FILE, NAME: source.name, DIGEST: source.digest, LINE: str(first)}
     return encode_delivery(Delivery(source.connection, source.now, headers, body))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class FileStages:
     """Those of one connection."""
 
     names: Mapping[str, str] = field(default_factory=dict)

@@ -11,45 +11,45 @@ from datetime import datetime
 from typing import Any
 
 from deploy.files import people
-from deploy.files.cells import read_amount, read_duration, read_id
+from deploy.files.cells import read_amount, read_duration, read_id_cell
 from deploy.files.dates import Moment, read_moment
 from deploy.files.mapping import ANY, FileReading
-from deploy.files.people import People
+from deploy.files.people import ConnectionRoster
 from deploy.files.problems import CellError
 from schemas.connectors.currency import MONEY
 from schemas.connectors.fields import FieldError
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.records import CHOICES, FieldType
 
-Read = Callable[[str], Any]
+ReadText = Callable[[str], Any]
 """Raises CellError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class CellAmount:
     """A number, with the currency that stands beside it in its cell."""
 
     number: str
     currency: str | None
 
 
-class Values:
+class CellReaders:
     """How each field of a file is read."""
 
-    def __init__(self, reading: FileReading, who: People, *, completes_ids: bool = False) -> None:
+    def __init__(self, reading: FileReading, who: ConnectionRoster, *, completes_ids: bool = False) -> None:
         """`completes_ids`: whether ids are Salesforce's, of which an export has 15 characters or 18."""
         self._reading = reading
         self._who = who
         self._completes_ids = completes_ids
         self._signs = reading.words.get("currency", {})
-        self.readers: Mapping[str, Read] = {
+        self.readers: Mapping[str, ReadText] = {
             name: self._reader(name, kind, is_money=name in MONEY) for name, kind in reading.types.items()
         }
 
-    def _reader(self, name: str, kind: FieldType, *, is_money: bool) -> Read:
+    def _reader(self, name: str, kind: FieldType, *, is_money: bool) -> ReadText:
         reading = self._reading
         form = reading.format_of(name)
-        readers: Mapping[FieldType, Read] = {
+        readers: Mapping[FieldType, ReadText] = {
             FieldType.REFERENCE: self._who_is if name in people.FIELDS else self._id,
             FieldType.REFERENCES: self._several(self._who_is if name in people.FIELDS else self._id),
             FieldType.TEXT: lambda text: self._word(name, text) or text,
@@ -59,17 +59,17 @@ class Values:
             FieldType.DATE: lambda text: _day(read_moment(text, form, reading.decimal)),
             FieldType.DATE_OR_INSTANT: lambda text: read_moment(text, form, reading.decimal),
             FieldType.SECONDS: lambda text: read_duration(text, reading.duration, reading.decimal),
-            FieldType.DECIMAL: (lambda text: Amount(*read_amount(text, reading.decimal, self._signs)))
+            FieldType.DECIMAL: (lambda text: CellAmount(*read_amount(text, reading.decimal, self._signs)))
             if is_money
             else self._number,
             FieldType.CURRENCY: self._currency,
             FieldType.ATTRIBUTES: _attributes,
-            FieldType.PHONE: read_id,
+            FieldType.PHONE: read_id_cell,
         }
         return readers[kind]
 
     def _id(self, text: str) -> str:
-        found = read_id(text)
+        found = read_id_cell(text)
         if not self._completes_ids:
             return found
         try:
@@ -81,7 +81,7 @@ class Values:
         return self._who.find(self._id(text) if self._reading.rep_by == "id" else text)
 
     @staticmethod
-    def _several(read: Read) -> Read:
+    def _several(read: ReadText) -> ReadText:
         return lambda text: list(map(read, filter(None, map(str.strip, text.split(";"))))) or None
 
     def _word(self, name: str, text: str) -> str | None:

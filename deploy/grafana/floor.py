@@ -1,7 +1,7 @@
 """The dashboard of the floor: what it has done, by team and by rep."""
 
 from deploy.grafana.model import Dashboard, Section
-from deploy.grafana.panels import lines, number, ranking, table
+from deploy.grafana.panels import lines, number_panel, ranking, table_panel
 from deploy.grafana.queries import (
     FLOOR,
     TEAM,
@@ -9,7 +9,7 @@ from deploy.grafana.queries import (
     per_rep,
     per_team,
     share,
-    total,
+    total_query,
 )
 
 SALES_FLOOR = Dashboard(
@@ -21,32 +21,35 @@ SALES_FLOOR = Dashboard(
         Section(
             "The floor",
             (
-                number("Calls made", total("calls_made", FLOOR)),
-                number("Conversations", total("conversations", FLOOR)),
-                number("Connect rate", share("calls_connected", "calls_made", FLOOR), unit="percentunit", decimals=1),
-                number("Talk time", total("talk_seconds", FLOOR), unit="s"),
-                number("Emails sent", total("emails_sent", FLOOR)),
-                number("Meetings held", total("meetings_held", FLOOR)),
-                number("Leads answered", total("leads_answered", FLOOR)),
-                number(
+                number_panel("Calls made", total_query("calls_made", FLOOR)),
+                number_panel("Conversations", total_query("conversations", FLOOR)),
+                number_panel(
+                    "Connect rate", share("calls_connected", "calls_made", FLOOR), unit="percentunit", decimals=1
+                ),
+                number_panel("Talk time", total_query("talk_seconds", FLOOR), unit="s"),
+                number_panel("Emails sent", total_query("emails_sent", FLOOR)),
+                number_panel("Meetings held", total_query("meetings_held", FLOOR)),
+                number_panel("Leads answered", total_query("leads_answered", FLOOR)),
+                number_panel(
                     "Leads waiting",
                     'sum(max by (team, state) (floorcast_leads_waiting{team=~"$team"}))',
                     steps=(("green", None), ("yellow", 1)),
                 ),
-                number("Deals won", total("deals_won", FLOOR)),
-                number(
+                number_panel("Deals won", total_query("deals_won", FLOOR)),
+                number_panel(
                     "Win rate",
-                    f"{total('deals_won', FLOOR)} / ({total('deals_won', FLOOR)} + {total('deals_lost', FLOOR)} > 0)",
+                    f"{total_query('deals_won', FLOOR)} / ("
+                    f"{total_query('deals_won', FLOOR)} + {total_query('deals_lost', FLOOR)} > 0)",
                     unit="percentunit",
                     decimals=1,
                 ),
-                number(
+                number_panel(
                     "Revenue won",
-                    total("revenue_won", FLOOR),
+                    total_query("revenue_won", FLOOR),
                     decimals=0,
                     description="In the organisation's currency.",
                 ),
-                number(
+                number_panel(
                     "Numbers behind by",
                     "max(floorcast_behind_seconds)",
                     unit="s",
@@ -72,7 +75,7 @@ SALES_FLOOR = Dashboard(
         Section(
             "Everybody",
             (
-                table(
+                table_panel(
                     "Reps",
                     ("rep", "team"),
                     (

@@ -1,8 +1,8 @@
 """The dashboard of the funnel: what share of deals and leads comes to its end. Each step is served by /v1/funnels."""
 
 from deploy.grafana.model import Dashboard, Section
-from deploy.grafana.panels import number, ranking, table
-from deploy.grafana.queries import FLOOR, TEAM, WINDOW, per_rep, per_team, total
+from deploy.grafana.panels import number_panel, ranking, table_panel
+from deploy.grafana.queries import FLOOR, TEAM, WINDOW, per_rep, per_team, total_query
 
 _SHARE = (("red", None), ("yellow", 0.1), ("green", 0.25))
 
@@ -15,10 +15,10 @@ FUNNEL = Dashboard(
         Section(
             "Deals and leads",
             (
-                number("Leads assigned", total("leads_assigned", FLOOR)),
-                number("Deals created", total("deals_created", FLOOR)),
-                number("Deals won", total("deals_won", FLOOR)),
-                number("Deals lost", total("deals_lost", FLOOR)),
+                number_panel("Leads assigned", total_query("leads_assigned", FLOOR)),
+                number_panel("Deals created", total_query("deals_created", FLOOR)),
+                number_panel("Deals won", total_query("deals_won", FLOOR)),
+                number_panel("Deals lost", total_query("deals_lost", FLOOR)),
                 ranking("Deals created by team", per_team("deals_created", FLOOR), "{{team}}", width=12),
                 ranking("Deals won by team", per_team("deals_won", FLOOR), "{{team}}", width=12),
             ),
@@ -30,7 +30,7 @@ FUNNEL = Dashboard(
                     "Stages", per_rep("stage_conversion", FLOOR), "{{rep}}", unit="percentunit", steps=_SHARE, width=12
                 ),
                 ranking("Leads", per_rep("lead_funnel", FLOOR), "{{rep}}", unit="percentunit", steps=_SHARE, width=12),
-                table(
+                table_panel(
                     "Reps",
                     ("rep", "team"),
                     (

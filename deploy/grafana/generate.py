@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "dashboards"
 _OF_ALL = (SALES_FLOOR, REP_BOARD, LEAD_RESPONSE, GOALS, FUNNEL, PIPELINE)
 
 
-def files(catalogue: Catalogue) -> dict[str, str]:
+def dashboard_files(catalogue: Catalogue) -> dict[str, str]:
     """File name -> content of every dashboard."""
     return {
         f"{each.uid.removeprefix('floorcast-')}.json": json.dumps(each.model(), indent=2) + "\n"
@@ -33,9 +33,9 @@ def files(catalogue: Catalogue) -> dict[str, str]:
     }
 
 
-def differences(folder: Path) -> list[str]:
+def dashboard_differences(folder: Path) -> list[str]:
     """Compare what lies in `folder` with what would be written, as a diff; empty if it is right."""
-    made = files(shipped().metrics)
+    made = dashboard_files(shipped().metrics)
     lines_of_diff: list[str] = []
     for name in sorted(made.keys() | {path.name for path in folder.glob("*.json")}):
         path = folder / name
@@ -51,12 +51,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the dashboards lie")
     chosen = parser.parse_args(arguments)
     if chosen.check:
-        found = differences(chosen.folder)
+        found = dashboard_differences(chosen.folder)
         for line in found:
             sys.stdout.write(line + "\n")
         return 1 if found else 0
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    made = files(shipped().metrics)
+    made = dashboard_files(shipped().metrics)
     for path in chosen.folder.glob("*.json"):
         if path.name not in made:
             path.unlink()

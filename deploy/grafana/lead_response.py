@@ -1,7 +1,7 @@
 """The dashboard of leads and how fast they are answered."""
 
 from deploy.grafana.model import Dashboard, Section
-from deploy.grafana.panels import lines, number, ranking, table
+from deploy.grafana.panels import lines, number_panel, ranking, table_panel
 from deploy.grafana.queries import (
     FLOOR,
     RED_FROM_ONE,
@@ -9,7 +9,7 @@ from deploy.grafana.queries import (
     TEAM,
     WINDOW,
     per_rep,
-    total,
+    total_query,
 )
 
 WAITING = 'max by (team, state) (floorcast_leads_waiting{team=~"$team"})'
@@ -36,33 +36,33 @@ LEAD_RESPONSE = Dashboard(
         Section(
             "Now",
             (
-                number("Waiting", f"sum({WAITING})"),
-                number(
+                number_panel("Waiting", f"sum({WAITING})"),
+                number_panel(
                     "Warned",
                     'sum(max by (team, state) (floorcast_leads_waiting{team=~"$team",state="warned"}))',
                     steps=(("green", None), ("yellow", 1)),
                 ),
-                number(
+                number_panel(
                     "Beyond their SLA",
                     'sum(max by (team, state) (floorcast_leads_waiting{team=~"$team",state="breached"}))',
                     steps=RED_FROM_ONE,
                 ),
-                number(
+                number_panel(
                     "Longest wait",
                     'max(floorcast:lead_waiting_seconds:max{team=~"$team"}) or vector(0)',
                     unit="s",
                     steps=SECONDS_OF_RESPONSE,
                 ),
-                number(
+                number_panel(
                     "Answered within an hour",
                     answered("bucket", ',le="3600.0"') + f" / ({answered('count')} > 0)",
                     unit="percentunit",
                     decimals=1,
                     description="Of the leads whose answer became known in the time shown.",
                 ),
-                number(
+                number_panel(
                     "Answered within SLA",
-                    f"{total('leads_answered', FLOOR)} / ({total('leads_due', FLOOR)} > 0)",
+                    f"{total_query('leads_answered', FLOOR)} / ({total_query('leads_due', FLOOR)} > 0)",
                     unit="percentunit",
                     decimals=1,
                     description="Leads answered of those due, in the window.",
@@ -117,7 +117,7 @@ LEAD_RESPONSE = Dashboard(
                     steps=SECONDS_OF_RESPONSE,
                     description="Exact, over due leads in the window. Too many unanswered: none.",
                 ),
-                table(
+                table_panel(
                     "Reps",
                     ("rep", "team"),
                     (

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.grafana.model import Json, Panel, Query
+from deploy.grafana.model import Panel, Query
+from schemas.json_object import Json
 
 
-def number(title: str, expr: str, **more: Any) -> Panel:
+def number_panel(title: str, expr: str, **more: Any) -> Panel:
     """One value, as it is now."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -58,7 +59,7 @@ def ranking(title: str, expr: str, legend: str, **more: Any) -> Panel:
     return Panel("bargauge", title, (query,), **settings | more)
 
 
-def table(title: str, by: Sequence[str], columns: Sequence[tuple[str, str, str]], **more: Any) -> Panel:
+def table_panel(title: str, by: Sequence[str], columns: Sequence[tuple[str, str, str]], **more: Any) -> Panel:
     """One row per combination of the labels `by`; a column is (heading, query, unit)."""
     queries = tuple(Query(expr, is_instant=True, is_table=True) for _, expr, _ in columns)
     # Grafana names the value of a lone query just `Value`.

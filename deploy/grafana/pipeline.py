@@ -1,7 +1,7 @@
 """The dashboard of the pipeline: whether the numbers are fresh and complete."""
 
 from deploy.grafana.model import Dashboard, Section
-from deploy.grafana.panels import lines, number
+from deploy.grafana.panels import lines, number_panel
 from deploy.grafana.queries import (
     RED_FROM_ONE,
     YES_NO,
@@ -33,36 +33,36 @@ PIPELINE = Dashboard(
         Section(
             "Now",
             (
-                number(
+                number_panel(
                     "Ready",
                     'min(floorcast_ready{job="floorcast"})',
                     mappings=YES_NO,
                     steps=(("red", None), ("green", 1)),
                 ),
-                number(
+                number_panel(
                     "Numbers behind by",
                     "max(floorcast_behind_seconds)",
                     unit="s",
                     steps=(("green", None), ("yellow", 5), ("red", 30)),
                 ),
-                number(
+                number_panel(
                     "End to end, p99",
                     "floorcast:end_to_end_seconds:p99_5m",
                     unit="s",
                     steps=(("green", None), ("yellow", 1), ("red", 5)),
                 ),
-                number(
+                number_panel(
                     "Messages to do",
                     "sum(floorcast:consumer_lag_records:sum)",
                     steps=(("green", None), ("yellow", 1000)),
                 ),
-                number(
+                number_panel(
                     "Dead letters in the time shown",
                     "sum(max by (connection, reason) (increase(floorcast_dead_letters_total[$__range]))) or vector(0)",
                     steps=RED_FROM_ONE,
                     decimals=0,
                 ),
-                number(
+                number_panel(
                     "Alerts firing",
                     'count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)',
                     steps=RED_FROM_ONE,
@@ -72,7 +72,7 @@ PIPELINE = Dashboard(
         Section(
             "Compared with a recount of the log",
             (
-                number(
+                number_panel(
                     "Values that differ",
                     "max(floorcast_verification_differences)",
                     steps=RED_FROM_ONE,
@@ -80,7 +80,7 @@ PIPELINE = Dashboard(
                     height=6,
                     description="Found by floorcast verify --every; it says in which windows in /v1/freshness.",
                 ),
-                number(
+                number_panel(
                     "Rounds since the last comparison",
                     "(time() - max(floorcast_verified_timestamp_seconds))"
                     " / max(floorcast_verification_interval_seconds)",
@@ -190,14 +190,14 @@ PIPELINE = Dashboard(
                     unit="percentunit",
                     minimum=0,
                 ),
-                number(
+                number_panel(
                     "Deals without a rate",
                     "max(floorcast_deals_without_rate)",
                     steps=(("green", None), ("yellow", 1)),
                     width=6,
                     height=8,
                 ),
-                number(
+                number_panel(
                     "Reps not exported",
                     "max(floorcast_reps_left_out)",
                     steps=(("green", None), ("yellow", 1)),

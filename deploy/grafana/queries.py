@@ -20,14 +20,14 @@ def per_team(metric: str, where: str) -> str:
     return f"({own} or sum by (team) ({per_rep(metric, where)}))"
 
 
-def total(metric: str, where: str) -> str:
+def total_query(metric: str, where: str) -> str:
     """Of all teams together."""
     return f"sum({per_team(metric, where)})"
 
 
 def share(part: str, whole: str, where: str) -> str:
     """Of the sums, never of shares; nothing where the whole is 0."""
-    return f"{total(part, where)} / ({total(whole, where)} > 0)"
+    return f"{total_query(part, where)} / ({total_query(whole, where)} > 0)"
 
 
 WINDOW = Variable("window", "Window", "label_values(floorcast_calls_made, window)", default="today")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from deploy.grafana.model import Dashboard, Panel, Section
-from deploy.grafana.panels import lines, number
+from deploy.grafana.panels import lines, number_panel
 from deploy.grafana.queries import (
     ONE_REP,
     REP,
@@ -14,7 +14,7 @@ from deploy.grafana.queries import (
 
 def of_rep(title: str, metric: str, **more: Any) -> Panel:
     """One metric of the chosen rep, as the api has it: ratios and percentiles are not made again here."""
-    return number(title, f"max(floorcast_{metric}{{{ONE_REP}}})", **more)
+    return number_panel(title, f"max(floorcast_{metric}{{{ONE_REP}}})", **more)
 
 
 REP_BOARD = Dashboard(

@@ -90,7 +90,7 @@ def describe_end(code: int) -> str:
 
 
 @dataclass
-class Program:
+class ChildProgram:
     """A child process in a session of its own, so that a terminal's Ctrl-C does not reach it, with a log file."""
 
     name: str

@@ -32,7 +32,7 @@ class Running(msgspec.Struct, frozen=True):
     """Whether its Kafka is the local one, which asks for the login of this folder."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class Instance(msgspec.Struct, frozen=True):
     """The floorcast that a command asks or works on."""
 
     broker: Address
@@ -58,7 +58,7 @@ def _running_in(data: Path) -> Running | None:
     return running
 
 
-def find_target(settings: "Settings", url: str | None = None) -> Target:
+def find_target(settings: "Settings", url: str | None = None) -> Instance:
     """What the command line and the environment name, and what is not named by the `up` that runs on the folder.
 
     Raises UpError if no Kafka is named and none runs.
@@ -72,10 +72,10 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
         if settings.broker is None:
             problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
             raise UpError([problem], 2)
-        return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
+        return Instance(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
     folder = settings.data if _running_in(settings.data) is not None else settings.data / DEMO
     login = read_login(folder) if running.has_login else settings.kafka_security
-    return Target(
+    return Instance(
         broker=Kafka(running.broker, login or PLAIN),
         prefix=settings.prefix if "prefix" in given else running.prefix,
         config=settings.config if "config" in given else Path(running.config),

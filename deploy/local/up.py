@@ -21,7 +21,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -31,8 +33,8 @@ from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jvm import archive_path
 from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
-from deploy.local.supervisor import Child, ChildError, Program, Supervisor
-from deploy.local.target import Running, Target, reach_broker
+from deploy.local.supervisor import Child, ChildError, ChildProgram, Supervisor
+from deploy.local.target import Instance, Running, reach_broker
 from processor.machine import bound_to_this_process
 from schemas.addresses import is_loopback
 from schemas.exit_codes import ExitCode
@@ -49,7 +51,7 @@ _LOOKED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class UpPlan:
     """What to run and where. Made by the command line, after the configuration was found right."""
 
     config: Path
@@ -81,7 +83,7 @@ class Plan:
         stop_seconds: float,
         environment: Mapping[str, str] | None = None,
         of: str | None = None,
-    ) -> Program:
+    ) -> ChildProgram:
         """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's.
 
         `of`: the connection that it is for, where there is one for each.
@@ -95,7 +97,7 @@ class Plan:
             **(environment or {}),
         }
         common = ("--config", str(self.config), "--broker", str(broker), "--data", str(self.data))
-        return Program(
+        return ChildProgram(
             name=name if of is None else f"{name} {of}",
             command=[*floorcast_command(), name, *([] if of is None else [of]), *common, *arguments],
             log=self.data / "logs" / f"{name if of is None else f'{name}-{of}'}.log",
@@ -124,7 +126,7 @@ class Surroundings:
         """Raise UpError unless a Kafka answers at one of the addresses."""
         await reach_broker(broker)
 
-    async def make_topics(self, broker: Address, plan: Plan, say: Callable[[str], None]) -> None:
+    async def make_topics(self, broker: Address, plan: UpPlan, say: Callable[[str], None]) -> None:
         """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
         on_altered = say if plan.broker is None else None
         try:
@@ -139,7 +141,7 @@ class Surroundings:
         """Whether everything is there: `/readyz` says 200."""
         return await answers_ready(url)
 
-    def programs(self, plan: Plan, broker: Address, worker_id: str) -> list[Child]:
+    def programs(self, plan: UpPlan, broker: Address, worker_id: str) -> list[Child]:
         """Worker and api, in the order of their launch."""
         port = str(plan.worker_port)
         listening = ("--host", plan.host, "--port", str(plan.port))
@@ -150,28 +152,28 @@ class Surroundings:
             plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
 
-    def lookups(self, plan: Plan, broker: Address) -> Child:
+    def lookups(self, plan: UpPlan, broker: Address) -> Child:
         """Who asks the CRMs; it ends at once."""
         return plan.program("lookups", broker, stop_seconds=0.5)
 
-    def stream(self, plan: Plan, broker: Address, connection: str) -> Child:
+    def stream(self, plan: UpPlan, broker: Address, connection: str) -> Child:
         """Who reads a connection's events."""
         return plan.program("stream", broker, of=connection, stop_seconds=2.0)
 
-    async def without_records(self, plan: Plan, broker: Address) -> list[str]:
+    async def without_records(self, plan: UpPlan, broker: Address) -> list[str]:
         """The connections with an API of which nothing is known yet, once whoever asks them has looked."""
         from deploy.lookups.owner import without_records  # noqa: PLC0415
 
-        target = Target(broker, plan.prefix, plan.config, None)
+        target = Instance(broker, plan.prefix, plan.config, None)
         return await without_records(target, plan.asked, seconds=_LOOKED_SECONDS)
 
-    def verifier(self, plan: Plan, broker: Address, url: str, every: int) -> Child:
+    def verifier(self, plan: UpPlan, broker: Address, url: str, every: int) -> Child:
         """The continuous recount; it ends at once, and nothing waits for it."""
         arguments = ("--url", url, "--every", f"{every // SECOND}s")
         has = {"FLOORCAST_API_KEY": self._verifiers_token}
         return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
 
-    async def hasten_next_start(self, plan: Plan) -> None:
+    async def hasten_next_start(self, plan: UpPlan) -> None:
         """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us.
 
         Whatever hinders it is no reason to end.
@@ -276,15 +278,19 @@ async def make_topics(
 
 async def answers_ready(url: str) -> bool:
     """Whether `/readyz` answers 200 there."""
-    import httpx  # noqa: PLC0415 - late: it takes a while, and Kafka starts meanwhile
+    return await asyncio.to_thread(_answers_ready, url)
 
-    # The environment's proxies are not meant for this machine. It is plain HTTP: to read all certificates that this
-    # machine trusts would be most of the work, ten times a second.
-    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=_READY_PROBE_SECONDS) as client:  # noqa: S501
-        try:
-            return (await client.get(f"{url}/readyz")).status_code == 200
-        except httpx.HTTPError:
-            return False
+
+def _answers_ready(url: str) -> bool:
+    # Plain HTTP on this machine, which the environment's proxies are not meant for. Any other client is long to import.
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=_READY_PROBE_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def lock_data(data: Path) -> FileLock:
@@ -302,8 +308,8 @@ def lock_data(data: Path) -> FileLock:
     return lock
 
 
-async def run(
-    plan: Plan,
+async def run_all(
+    plan: UpPlan,
     *,
     announce: Callable[[str], None],
     say: Callable[[str], None],
@@ -346,7 +352,7 @@ class Reload:
     def __init__(self, config: Path, say: Callable[[str], None]) -> None:
         self._config = config
         self._say = say
-        self.children: list[Program] = []
+        self.children: list[ChildProgram] = []
 
     def __call__(self) -> None:
         """A file with an error changes nothing and is named."""
@@ -365,7 +371,7 @@ class Reload:
 
 
 async def _start_all(
-    plan: Plan,
+    plan: UpPlan,
     world: Surroundings,
     supervisor: Supervisor,
     reload: Reload,
@@ -382,7 +388,7 @@ async def _start_all(
         await world.reach(broker)
     await world.make_topics(broker, plan, say)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
-        if isinstance(child, Program):
+        if isinstance(child, ChildProgram):
             reload.children.append(child)
         await supervisor.launch(child)
     running = Running(
@@ -398,12 +404,12 @@ async def _start_all(
         await supervisor.launch(child)
     for name in plan.streams:
         reading = world.stream(plan, broker, name)
-        if isinstance(reading, Program):
+        if isinstance(reading, ChildProgram):
             reload.children.append(reading)
         await supervisor.launch(reading)
     if plan.asked or plan.keeps:
         asking = world.lookups(plan, broker)
-        if isinstance(asking, Program):
+        if isinstance(asking, ChildProgram):
             reload.children.append(asking)
         await supervisor.launch(asking)
         for name in await _without_records(plan, world, broker, say):
@@ -416,7 +422,7 @@ async def _start_all(
     await world.hasten_next_start(plan)
 
 
-async def _without_records(plan: Plan, world: Surroundings, broker: Address, say: Callable[[str], None]) -> list[str]:
+async def _without_records(plan: UpPlan, world: Surroundings, broker: Address, say: Callable[[str], None]) -> list[str]:
     """The connections of which nothing is known yet; none where nobody can tell: that is no reason to end."""
     # A task of its own: a CancelledError that a Kafka client has made would end whoever waits for it.
     looking = asyncio.ensure_future(world.without_records(plan, broker))

@@ -19,13 +19,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deploy.local.ports import UpError
 from deploy.local.private import write_private
 from deploy.local.target import reach_broker
-from deploy.lookups.client import ApiError, Client, of_one_object
-from deploy.lookups.log import Append, appending, deliveries_of
+from deploy.lookups.client import Client, CrmApiError, of_one_object
+from deploy.lookups.log import Append, answer_deliveries, appending
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
 from schemas.config import Config
-from schemas.connection_states import Backfill as Running
+from schemas.connection_states import BackfillState as Running
 from schemas.connectors import build_source, daily_limit
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.lists import Walk
@@ -38,18 +38,17 @@ from schemas.machine_clock import machine_clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deploy.local.target import Target
+    from deploy.local.target import Instance
 
 AT_ONCE = 4
 """Requests under way: a single one would wait for the way most of the time."""
 
-Say = Callable[[str], None]
 Progressed = Callable[[str, int, int | None, float | None], None]
 """Called with the object, how many are done, how many there are, where the vendor tells that, and else which part of
 the time asked for is covered (0 to 1), where its lists go by time."""
 
 
-class Mark(msgspec.Struct, kw_only=True):
+class BackfillMark(msgspec.Struct, kw_only=True):
     """How far a back-fill has come."""
 
     since: int
@@ -84,10 +83,10 @@ class Backfill:
         self,
         name: str,
         client: Client,
-        mark: Mark,
+        mark: BackfillMark,
         *,
         append: Append,
-        keep: Callable[[Mark], None],
+        keep: Callable[[BackfillMark], None],
         clock: Callable[[], int] = machine_clock,
         progressed: Progressed = lambda *_told: None,
     ) -> None:
@@ -100,7 +99,7 @@ class Backfill:
         self._clock = clock
         self._progressed = progressed
         self._learned = Learned()
-        self.refused: dict[str, ApiError | BadAnswerError] = {}
+        self.refused: dict[str, CrmApiError | BadAnswerError] = {}
         """What the API does not tell of: object -> why."""
 
     async def run(self) -> None:
@@ -125,7 +124,7 @@ class Backfill:
 
     def _begin(self, name: str | None, done: Sequence[str] | None = None, missing: int | None = None) -> None:
         mark = self.mark
-        self.mark = Mark(
+        self.mark = BackfillMark(
             since=mark.since,
             objects=mark.objects,
             done=mark.done if done is None else done,
@@ -141,7 +140,7 @@ class Backfill:
             mark, asked_at = self.mark, self._clock()
             try:
                 page = await self._client.run(self._source.changed(object.name, mark.since, walk.cursor))
-            except ApiError as error:
+            except CrmApiError as error:
                 if not is_resumed or error.reason != "refused":
                     raise
                 # Where a list goes on is known to a vendor for a day or so: it is read from its begin then.
@@ -190,7 +189,7 @@ class Backfill:
     async def _store(self, envelope: Envelope, asked_at: int) -> None:
         envelope.words = dict(self._learned.words.get(envelope.object, {}))
         await self._append(
-            deliveries_of(
+            answer_deliveries(
                 envelope,
                 connection=self._name,
                 source=BACKFILL,
@@ -201,7 +200,7 @@ class Backfill:
         )
 
 
-def begin(config: Config, name: str, since: int, records: Sequence[str], found: Mark | None) -> Mark:
+def begin(config: Config, name: str, since: int, records: Sequence[str], found: BackfillMark | None) -> BackfillMark:
     """The mark to begin from: that of a back-fill that was stopped, if it asked for the same. Raises BackfillError."""
     connection = config.connections.get(name)
     source = None if connection is None else build_source(connection)
@@ -223,11 +222,18 @@ def begin(config: Config, name: str, since: int, records: Sequence[str], found: 
     # The same command a while later means a later instant, and the same back-fill.
     if found is not None and list(found.objects) == objects and len(found.done) < len(objects) and found.since <= since:
         return found
-    return Mark(since=since, objects=objects)
+    return BackfillMark(since=since, objects=objects)
 
 
 def main(
-    target: "Target", config: Config, folder: Path, name: str, *, since: int, records: Sequence[str], say: Say
+    target: "Instance",
+    config: Config,
+    folder: Path,
+    name: str,
+    *,
+    since: int,
+    records: Sequence[str],
+    say: Callable[[str], None],
 ) -> int:
     """Back-fill with a progress bar; the exit code: 0 complete, 1 something lacks, 2 wrong use, 3 out of reach."""
     path = folder / f"{name}.backfill.json"
@@ -249,7 +255,7 @@ def main(
     except (KafkaError, OSError) as error:
         say(f"{asyncio.run(what_failed(target.broker, error))}: the same command goes on from here")
         return ExitCode.UNREACHABLE
-    except ApiError as error:
+    except CrmApiError as error:
         say(f"connections.{name}.api: {error}: the same command goes on from here")
         return ExitCode.UNREACHABLE if error.reason in ("unreachable", "limit") else ExitCode.DIFFERENCES
     for object, refusal in found.refused.items():
@@ -267,7 +273,7 @@ def main(
     return ExitCode.DIFFERENCES if found.mark.missing else 0
 
 
-async def _run(target: "Target", config: Config, folder: Path, name: str, mark: Mark, path: Path) -> Backfill:
+async def _run(target: "Instance", config: Config, folder: Path, name: str, mark: BackfillMark, path: Path) -> Backfill:
     source = build_source(config.connections[name])
     if source is None:
         msg = f"connections.{name}: has no api to ask"
@@ -311,9 +317,9 @@ def running(folder: Path, name: str, now: int) -> Running | None:
     return Running(mark.records, mark.of, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
 
 
-def _read_mark(path: Path) -> Mark | None:
+def _read_mark(path: Path) -> BackfillMark | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Mark)
+        return msgspec.json.decode(path.read_bytes(), type=BackfillMark)
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -15,10 +15,10 @@ import orjson
 import structlog
 
 from deploy.lookups.pacing import LONGEST, SharedPace, backoff
-from schemas.connection_states import Limits
-from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Source, Steps
+from schemas.connection_states import LimitsState
+from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, CrmApi, NotLetInError, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
-from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
+from schemas.connectors.quotas import DailyQuota, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
 from schemas.machine_clock import machine_clock
 
@@ -41,7 +41,7 @@ _RESERVE_FOR = HOUR
 """So long after an answer has told that no more is left than the reserve, one that may wait asks again."""
 
 
-class ApiError(Exception):
+class CrmApiError(Exception):
     """The API cannot be asked. `reason` is a word: `unreachable`, `credentials`, `forbidden`, `limit`, `refused`."""
 
     def __init__(self, *, reason: str, problem: str, wait: float | None = None) -> None:
@@ -52,12 +52,12 @@ class ApiError(Exception):
 
 
 @contextmanager
-def of_one_object(name: str, refused: dict[str, ApiError | BadAnswerError]) -> Iterator[None]:
+def of_one_object(name: str, refused: dict[str, CrmApiError | BadAnswerError]) -> Iterator[None]:
     """Note what an API refuses to tell of one object: others may be asked for all the same. Not of the whole API."""
     try:
         yield
-    except (ApiError, BadAnswerError) as error:
-        if isinstance(error, ApiError) and error.reason not in ("forbidden", "refused"):
+    except (CrmApiError, BadAnswerError) as error:
+        if isinstance(error, CrmApiError) and error.reason not in ("forbidden", "refused"):
             raise
         refused[name] = error
 
@@ -67,7 +67,7 @@ class Client:
 
     def __init__(
         self,
-        source: Source,
+        source: CrmApi,
         pace: SharedPace,
         *,
         daily: int | None = None,
@@ -94,7 +94,7 @@ class Client:
         """For what may wait."""
         self.requests = 0
         """Sent so far."""
-        self.limits: Limits | None = None
+        self.limits: LimitsState | None = None
         """As the last answer that spoke of them said."""
 
     async def __aenter__(self) -> Self:
@@ -108,7 +108,7 @@ class Client:
 
         What may wait is refused while no more is left of the day than the reserve of look-ups, which may not.
         """
-        answer: Answer | None = None
+        answer: CrmAnswer | None = None
         try:
             while True:
                 ask = _following(steps, answer)
@@ -119,14 +119,14 @@ class Client:
             found: _T = end.value
             return found
         except NotLetInError as error:
-            raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
+            raise CrmApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
 
     def _check_reserve(self) -> None:
         if (wait := self._may_ask_again_at - self._clock()) > 0:
             problem = "what is left of the day's requests is kept for look-ups"
-            raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
+            raise CrmApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
-    async def _ask(self, ask: Ask, *, is_login: bool) -> Answer:
+    async def _ask(self, ask: Ask, *, is_login: bool) -> CrmAnswer:
         renewed = False
         problem = ""
         wait: float | None = None
@@ -137,7 +137,7 @@ class Client:
                 problem, wait = "does not answer", None
             elif response.is_success or response.status_code in ask.expected:
                 try:
-                    return Answer(response.status_code, _json(response))
+                    return CrmAnswer(response.status_code, _json(response))
                 except NotJsonError:  # a page of whoever stands in between, or cut off: it may be the next time
                     problem, wait = "answered what is not JSON", None
             else:
@@ -152,16 +152,16 @@ class Client:
                 if not may_pass:
                     raise _refused(ask, response, is_login=is_login)
             if wait is not None and wait > _LONGEST_WAIT:
-                raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
+                raise CrmApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
                 await self._sleep(max(wait or 0.0, backoff(attempt, self._chance())))
         reason = "limit" if problem.endswith("429") else "unreachable"
-        raise ApiError(reason=reason, problem=f"{ask.path}: {problem}, {ATTEMPTS} times", wait=wait)
+        raise CrmApiError(reason=reason, problem=f"{ask.path}: {problem}, {ATTEMPTS} times", wait=wait)
 
     async def _send(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response | None:
         """The response; None: there was none. A request counts whatever becomes of it."""
         if (wait := self._asks_again_at - self._clock()) > 0:
-            raise ApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
+            raise CrmApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
         limits = {name: self._limits[name] for name in ({"", ask.pace} if ask.pace else {""}) if name in self._limits}
         while isinstance(place := self._pace.take(limits, self._clock()), int):
             # A place that is taken is free sooner than it says, once its request is answered.
@@ -195,7 +195,7 @@ class Client:
             self._asks_again_at = self._clock() + round(exhausted * SECOND)
         return response
 
-    def _note_day(self, day: Day) -> None:
+    def _note_day(self, day: DailyQuota) -> None:
         self._most_left = max(self._most_left, day.left)
         is_low = day.left <= RESERVE * (day.of or self._daily or self._most_left)
         self._may_ask_again_at = self._clock() + _RESERVE_FOR if is_low else 0
@@ -222,7 +222,7 @@ class Client:
         return self.source.wait(response.status_code, response.headers, data)
 
 
-def _following(steps: Steps[_T], answer: Answer | None) -> Ask:
+def _following(steps: Steps[_T], answer: CrmAnswer | None) -> Ask:
     """What is asked next, after an answer if there was one. Raises StopIteration, BadAnswerError.
 
     What a vendor answers never ends all asking, whatever its reader took for granted.
@@ -236,19 +236,19 @@ def _following(steps: Steps[_T], answer: Answer | None) -> Ask:
         raise BadAnswerError(msg) from error
 
 
-def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> ApiError:
+def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> CrmApiError:
     """Of an answer that is the same however often it is asked for."""
     status = response.status_code
     if response.has_redirect_location:
         problem = f"{ask.path}: answered {status}: it lies elsewhere; is api.url right?"
-        return ApiError(reason="refused", problem=problem)
+        return CrmApiError(reason="refused", problem=problem)
     if is_login:
-        return ApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
+        return CrmApiError(reason="credentials", problem=f"{ask.path}: answered {status}: no token for api")
     if status == 401:
-        return ApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
+        return CrmApiError(reason="credentials", problem="does not take the credentials of api: new ones are needed")
     if status == 403:
-        return ApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
-    return ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+        return CrmApiError(reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)")
+    return CrmApiError(reason="refused", problem=f"{ask.path}: answered {status}")
 
 
 def _json(response: httpx.Response) -> Any:

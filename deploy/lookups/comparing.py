@@ -16,7 +16,7 @@ from schemas.instants import SECOND
 from schemas.pasts import HISTORY_LIMIT
 from schemas.records import DELETED, ENTERED, HISTORIES, Record, RecordChange, decode_record
 
-Known = Callable[[str, str], Record | None]
+RecordOf = Callable[[str, str], Record | None]
 """Kind and id of a record -> what the log says of it."""
 _NONE: frozenset[str] = frozenset()
 _NO_NAMES: Mapping[str, str] = {}
@@ -27,7 +27,7 @@ SAME = 2 * SECOND
 
 
 def instants_of_news(
-    changes: Iterable[RecordChange], known: Known, asked_at: int, *, is_exact: bool = True
+    changes: Iterable[RecordChange], known: RecordOf, asked_at: int, *, is_exact: bool = True
 ) -> list[int]:
     """The instants of what these say that is not known; none: all of it is. `is_exact`: as `Source` has it."""
     tells = _tells if is_exact else _tells_otherwise

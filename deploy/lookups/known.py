@@ -20,7 +20,7 @@ from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED, ASKED_AT, BROUGHT_BY, RECONCILIATION, Delivery, decode_delivery
 from schemas.frames import record_key
 from schemas.instants import DAY, HOUR
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.records import Record, RecordChange, decode_record
 
 _TABLES = """
@@ -63,7 +63,7 @@ class Pending:
     """Where that delivery lies."""
 
 
-class Message(Protocol):
+class LogValue(Protocol):
     """A message of the log."""
 
     @property
@@ -72,7 +72,7 @@ class Message(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Known:
+class KnownFile:
     """The file. Not safe for several threads or processes: whoever opens it owns it."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Known:
         connectors: Mapping[str, Connector],
         digest: str,
         others: Mapping[str, Connector] = MappingProxyType({}),
-        numbers: Numbers = NONE_KEPT,
+        numbers: PhoneNumbers = NONE_KEPT,
     ) -> None:
         """`digest`: of all that decides what the log means; another one than the file's, and it is made anew.
 
@@ -227,7 +227,7 @@ class Known:
         parsed.changes = self._numbers.hidden(delivery.connection, parsed.changes)
         return parsed
 
-    def apply(self, partition: int, records: Sequence[Message]) -> None:
+    def apply(self, partition: int, records: Sequence[LogValue]) -> None:
         """Take in more of the log: all of it, or nothing."""
         self._file.execute("BEGIN IMMEDIATE")
         newest = 0

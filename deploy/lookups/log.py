@@ -25,7 +25,7 @@ def appending(writer: Writer, prefix: str) -> Append:
     return append
 
 
-def deliveries_of(
+def answer_deliveries(
     envelope: Envelope, *, connection: str, source: str, asked_at: int, received_at: int, more: dict[str, str]
 ) -> list[Delivery]:
     """An answer as deliveries, none of them too large."""

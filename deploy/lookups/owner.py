@@ -20,13 +20,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.lookups.backfill import running
-from deploy.lookups.client import ApiError, Client
-from deploy.lookups.known import Known
+from deploy.lookups.client import Client, CrmApiError
+from deploy.lookups.known import KnownFile
 from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
-from deploy.lookups.rounds import CatchUp, Rounds
+from deploy.lookups.rounds import CaughtUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
@@ -34,7 +34,7 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
+from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
@@ -43,7 +43,7 @@ from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
-from schemas.numbers import Numbers
+from schemas.numbers import PhoneNumbers
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
@@ -54,7 +54,7 @@ _LOOK_SECONDS = 5.0
 _MONTH = 30 * DAY
 
 
-def main(target: Target, folder: Path) -> int:
+def main(target: Instance, folder: Path) -> int:
     """Ask until SIGTERM or SIGINT ends the process. `folder`: for what is known and the limits, shared with back-fills.
 
     0: it was ended; 2: the configuration cannot be used; 3: Kafka is not there.
@@ -87,7 +87,7 @@ def asked(config: Config) -> dict[str, CrmConnection]:
     }
 
 
-def digest_of(connections: Mapping[str, Connection], numbers: Numbers) -> str:
+def connections_digest(connections: Mapping[str, Connection], numbers: PhoneNumbers) -> str:
     """Of all that decides what the log means for them: the program and their settings, without secrets."""
     said = {
         name: [each.model_dump(mode="json", exclude={"secrets", "api"}), sorted(each.people), each.calendar.zone.key]
@@ -106,15 +106,15 @@ class _Turn:
     wait: int
     reconciled_at: int | None
     failures: int = 0
-    error: ApiError | BadAnswerError | None = None
+    error: CrmApiError | BadAnswerError | None = None
     told: ConnectionState | None = None
     keeper: Keeper | None = None
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
 
-    def failed(self, error: ApiError | BadAnswerError) -> float:
+    def failed(self, error: CrmApiError | BadAnswerError) -> float:
         """Note what went wrong; how long to wait before asking again, in seconds."""
-        told = error.wait if isinstance(error, ApiError) else None
+        told = error.wait if isinstance(error, CrmApiError) else None
         wait = backoff(self.failures + 1, 0.5) if told is None else told
         self.failures, self.error = self.failures + 1, error
         log.warning("connection.not_asked", connection=self.rounds.name, problem=str(error), again_in=round(wait))
@@ -128,7 +128,7 @@ class LookupProcess:
     """The process that `floorcast lookups` runs: it owns all asking of one deployment."""
 
     def __init__(
-        self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
+        self, target: Instance, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
     ) -> None:
         self._target = target
         self._config = config
@@ -149,8 +149,8 @@ class LookupProcess:
         broker, prefix = self._target.broker, self._target.prefix
         async with AsyncExitStack() as stack:
             numbers = await read_numbers(broker, prefix, self._config)
-            digest = digest_of(self._all, numbers)
-            known = Known(self._folder / "known.sqlite3", connectors, digest, others, numbers)
+            digest = connections_digest(self._all, numbers)
+            known = KnownFile(self._folder / "known.sqlite3", connectors, digest, others, numbers)
             stack.callback(known.close)
             writer = await stack.enter_async_context(Writer(broker))
             follower = await stack.enter_async_context(Follower(broker, DELIVERIES.full_name(prefix)))
@@ -201,7 +201,7 @@ class LookupProcess:
                 if alone:
                     group.create_task(self._tell_subscriptions(alone, writer))
 
-    async def _look_up(self, turn: _Turn, known: Known, writer: Writer, catch_up: CatchUp) -> None:
+    async def _look_up(self, turn: _Turn, known: KnownFile, writer: Writer, catch_up: CaughtUp) -> None:
         """What webhooks name, for ever: no reconciliation holds it up."""
         dead = DEAD_LETTERS.full_name(self._target.prefix)
         while True:
@@ -211,7 +211,7 @@ class LookupProcess:
                 try:
                     for letter in await turn.rounds.look_up():
                         await writer.write(dead, [encode_dead_letter(letter)], letter.id.encode())
-                except (ApiError, BadAnswerError) as error:
+                except (CrmApiError, BadAnswerError) as error:
                     await asyncio.sleep(turn.failed(error))
                 else:
                     turn.succeeded()
@@ -223,7 +223,7 @@ class LookupProcess:
         while True:
             try:
                 turn.reconciled_at = await turn.rounds.reconcile(turn.reconciled_at)
-            except (ApiError, BadAnswerError) as error:
+            except (CrmApiError, BadAnswerError) as error:
                 await asyncio.sleep(turn.failed(error))
                 continue
             turn.succeeded()
@@ -250,7 +250,7 @@ class LookupProcess:
             while True:
                 await follower.wait(_LOOK_SECONDS, self._streams.apply)
 
-    async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
+    async def _tell(self, turn: _Turn, known: KnownFile, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
         if turn.rounds.learned is not None:
             turn.labels = with_labels(turn.labels, turn.rounds.learned.labels)
@@ -280,18 +280,18 @@ class LookupProcess:
             turn.told = state
             await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
 
-    def _subscription(self, turn: _Turn, now: int) -> Subscription | None:
+    def _subscription(self, turn: _Turn, now: int) -> SubscriptionState | None:
         kept = None if turn.keeper is None else turn.keeper.subscription
         return self._streams.subscription(turn.rounds.name, now) or kept
 
 
-async def read_states(target: Target) -> dict[str, ConnectionState]:
+async def read_states(target: Instance) -> dict[str, ConnectionState]:
     """What was last said of each connection. Raises KafkaError, MissingTopicError."""
     found = await newest_of(target.broker, CONNECTION_STATES.full_name(target.prefix))
     return {key.decode(): decode_state(value) for key, value in found.items()}
 
 
-async def without_records(target: Target, names: Sequence[str], *, seconds: float) -> list[str]:
+async def without_records(target: Instance, names: Sequence[str], *, seconds: float) -> list[str]:
     """Of these connections those of which nothing is known, as soon as all were looked at, at the latest after so long.
 
     Says nothing of one that nobody has looked at by then.

@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 
-from deploy.lookups.client import ApiError, Client, of_one_object
+from deploy.lookups.client import Client, CrmApiError, of_one_object
 from deploy.lookups.comparing import instants_of_news, without
-from deploy.lookups.known import MISSED, Known, Pending
-from deploy.lookups.log import Append, deliveries_of
-from schemas.connection_states import Limits
+from deploy.lookups.known import MISSED, KnownFile, Pending
+from deploy.lookups.log import Append, answer_deliveries
+from schemas.connection_states import LimitsState
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.lists import Walk
 from schemas.connectors.words import CrmConnection
@@ -35,7 +35,7 @@ LEFT_AT_MOST = 4
 """One of so many people may leave between two rounds, or one."""
 _LOOKED_AT_SINGLY = 200
 
-CatchUp = Callable[[], Awaitable[None]]
+CaughtUp = Callable[[], Awaitable[None]]
 
 
 class Rounds:
@@ -47,9 +47,9 @@ class Rounds:
         connection: CrmConnection,
         *,
         client: Client,
-        known: Known,
+        known: KnownFile,
         append: Append,
-        catch_up: CatchUp,
+        catch_up: CaughtUp,
         clock: Callable[[], int],
     ) -> None:
         """`append` stores deliveries; `catch_up` takes what is stored into `known`."""
@@ -69,11 +69,11 @@ class Rounds:
         """What this round has found missed: pages overlap, and a record counts once."""
         self._is_first = False
         """Whether the connection is new: what a round brings then, no webhook could have brought."""
-        self.lacking: dict[str, ApiError | BadAnswerError] = {}
+        self.lacking: dict[str, CrmApiError | BadAnswerError] = {}
         """Objects that the last round could not ask for, though the API answers of others."""
 
     @property
-    def limits(self) -> Limits | None:
+    def limits(self) -> LimitsState | None:
         """Of requests, as the API last told."""
         return self._client.limits
 
@@ -108,10 +108,10 @@ class Rounds:
 
         An object that it refuses to tell of holds up no other one.
         """
-        refused: dict[str, ApiError | BadAnswerError] = {}
+        refused: dict[str, CrmApiError | BadAnswerError] = {}
         try:
             await self._ask_for_all(refused)
-        except (ApiError, BadAnswerError) as error:
+        except (CrmApiError, BadAnswerError) as error:
             refused = dict.fromkeys(self._source.objects, error)
         waiting = self._known.pending(self.name, self._source.batch * 8) if refused else ()
         given_up = self._clock() - GIVEN_UP_AFTER
@@ -121,7 +121,7 @@ class Rounds:
             raise next(iter(refused.values()))
         return [self._dead(each, refused[each.object]) for each in late]
 
-    async def _ask_for_all(self, refused: dict[str, ApiError | BadAnswerError]) -> None:
+    async def _ask_for_all(self, refused: dict[str, CrmApiError | BadAnswerError]) -> None:
         while pending := self._known.pending(self.name, self._source.batch * 8, without=refused):
             if self.learned is None:
                 await self._learn_words(may_wait=False)
@@ -129,11 +129,11 @@ class Rounds:
             await self._catch_up()
 
     def _dead(self, each: Pending, error: Exception) -> DeadLetter:
-        reason = error.reason if isinstance(error, ApiError) else "bad_answer"
+        reason = error.reason if isinstance(error, CrmApiError) else "bad_answer"
         detail = f"{each.object}: could not be asked for during 24 h ({reason})"
         return DeadLetter(self.name, "not_looked_up", detail, each.partition, each.offset, None, each.first_at)
 
-    async def _ask_for(self, pending: Sequence[Pending], refused: dict[str, ApiError | BadAnswerError]) -> None:
+    async def _ask_for(self, pending: Sequence[Pending], refused: dict[str, CrmApiError | BadAnswerError]) -> None:
         by_object: dict[str, list[str]] = {}
         for each in pending:
             by_object.setdefault(each.object, []).append(each.id)
@@ -393,7 +393,7 @@ class Rounds:
     def _deliveries(
         self, envelope: Envelope, source: str, asked_at: int, more: dict[str, str] | None = None
     ) -> list[Delivery]:
-        return deliveries_of(
+        return answer_deliveries(
             envelope,
             connection=self.name,
             source=source,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from processor.transport.fetched import Fetched
 from schemas.config import Config
-from schemas.connection_states import Subscription
+from schemas.connection_states import SubscriptionState
 from schemas.connectors.salesforce import SalesforceConnection
 from schemas.instants import MINUTE
 from schemas.stream_positions import StreamPosition, decode_position, in_position_key
@@ -45,13 +45,13 @@ class Streams:
             else:
                 self._positions[place] = decode_position(record.value)
 
-    def subscription(self, connection: str, now: int) -> Subscription | None:
+    def subscription(self, connection: str, now: int) -> SubscriptionState | None:
         """Of several channels the worst; None: the connection has none. Nothing ends by itself while it is read."""
         channels = self._channels.get(connection)
         if channels is None:
             return None
         states = (self._state(self._positions.get((connection, channel)), now) for channel in channels)
-        return Subscription(next((state for state in states if state != ACTIVE), ACTIVE))
+        return SubscriptionState(next((state for state in states if state != ACTIVE), ACTIVE))
 
     def _state(self, position: StreamPosition | None, now: int) -> str:
         if position is None:

@@ -9,24 +9,24 @@ from typing import Any
 
 from deploy.simulator import further
 from deploy.simulator.crm import OUTCOMES, STAGES, Crm
-from deploy.simulator.known import Event, Known, as_event
+from deploy.simulator.known import CrmEvent, KnownRecord, as_event
 from schemas.instants import HOUR, MINUTE, SECOND
 
-Changes = list[tuple[int, Event]]
+TimedEvents = list[tuple[int, CrmEvent]]
 """Changes with the instants at which the CRM reports them."""
-Step = Callable[[int], Changes]
+ActivityStep = Callable[[int], TimedEvents]
 """What happens at an instant."""
 
 
 class Activities:
     """Everything that somebody may do, each as often as on a floor."""
 
-    def __init__(self, crm: Crm, later: Callable[[int, Step], None]) -> None:
+    def __init__(self, crm: Crm, later: Callable[[int, ActivityStep], None]) -> None:
         """`later` is told what is to happen at which instant."""
         self._crm = crm
         self._random = crm.random
         self._later = later
-        self._shares: tuple[tuple[Step, int], ...] = (
+        self._shares: tuple[tuple[ActivityStep, int], ...] = (
             (self._call, 40), (self._mail, 22), (self._reply, 9), (self._new_lead, 11), (self._book_meeting, 4),
             (self._hold_meeting, 4), (self._new_deal, 3), (self._move_deal, 5), (self._close_deal, 3),
             (self._judge_lead, 5), (self._reassign_lead, 2), (self._merge_lead, 1), (self._inbound_call, 5),
@@ -34,13 +34,13 @@ class Activities:
             (self._subscribe, 1), (self._give_back, 1), (self._be_away, 1), (self._set_goal, 1), (self._merge_deal, 1),
         )  # fmt: skip
 
-    def any(self, at: int) -> Changes:
+    def any(self, at: int) -> TimedEvents:
         """One activity, as of that instant."""
         return self._crm.weighted(self._shares)(at)
 
     # --- leads -------------------------------------------------------------------------------------------------------
 
-    def _new_lead(self, at: int) -> Changes:
+    def _new_lead(self, at: int) -> TimedEvents:
         source = self._crm.weighted(further.LEAD_SOURCES)
         rep = self._crm.rep()
         waits_for_owner = self._random.random() < 0.15
@@ -67,7 +67,7 @@ class Activities:
             self._later(assigned_at + wait, lambda due: self._answer(lead, rep, due))
         return changes
 
-    def _answer(self, lead: Known, rep: str, at: int) -> Changes:
+    def _answer(self, lead: KnownRecord, rep: str, at: int) -> TimedEvents:
         if lead.deleted or lead.fields.get("merged_into"):
             return []
         self._crm.worked.add(lead)
@@ -76,7 +76,7 @@ class Activities:
             return self._dial(at, lead.fields["rep"] or rep, lead.id, "outbound")
         return self._send(at, lead.fields["rep"] or rep, lead.id)
 
-    def _judge_lead(self, at: int) -> Changes:
+    def _judge_lead(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         if lead is None or lead.fields["status"] in ("disqualified", "converted", "customer"):
             return self._call(at)
@@ -87,13 +87,13 @@ class Activities:
             news["customer"] = further.customer(self._random)
         return [(at, self._crm.change(lead, at, news))]
 
-    def _reassign_lead(self, at: int) -> Changes:
+    def _reassign_lead(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         if lead is None:
             return self._call(at)
         return [(at, self._crm.change(lead, at, {"rep": self._crm.rep(), "assigned_at": at}))]
 
-    def _merge_lead(self, at: int) -> Changes:
+    def _merge_lead(self, at: int) -> TimedEvents:
         lead, other = self._crm.lead(at), self._crm.lead(at)
         if lead is None or other is None or lead is other:
             return self._call(at)
@@ -105,21 +105,21 @@ class Activities:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, at: int) -> Changes:
+    def _call(self, at: int) -> TimedEvents:
         # Half of them come with the next synchronisation, when they are over.
         dialed = at - (self._crm.between(20 * SECOND, 15 * MINUTE) if self._random.random() < 0.5 else 0)
         lead = self._crm.lead(dialed) if self._random.random() < 0.8 else None
         rep = lead.fields["rep"] if lead is not None and self._random.random() < 0.7 else None
         return self._dial(dialed, rep or self._crm.rep(), lead.id if lead is not None else None, "outbound")
 
-    def _inbound_call(self, at: int) -> Changes:
+    def _inbound_call(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         return self._dial(at, self._crm.rep(), lead.id if lead is not None else None, "inbound")
 
-    def _internal_call(self, at: int) -> Changes:
+    def _internal_call(self, at: int) -> TimedEvents:
         return self._dial(at, self._crm.rep(), None, "outbound", internal=True)
 
-    def _automated_call(self, at: int) -> Changes:
+    def _automated_call(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         return self._dial(at, self._crm.rep(), lead.id if lead is not None else None, "outbound", automated=True)
 
@@ -132,7 +132,7 @@ class Activities:
         *,
         internal: bool = False,
         automated: bool = False,
-    ) -> Changes:
+    ) -> TimedEvents:
         outcome = self._crm.weighted(OUTCOMES)
         rings = self._crm.between(3 * SECOND, 28 * SECOND)
         talk = int(SECOND * min(3600.0, self._random.lognormvariate(4.6, 1.0))) if outcome == "connected" else 0
@@ -143,7 +143,7 @@ class Activities:
             fields["automated"] = True
         if self._random.random() < 0.1:
             deal = self._crm.open_deal()
-            fields |= {"number": further.number(self._random), "deal": None if deal is None else deal.id}
+            fields |= {"number": further.phone_number(self._random), "deal": None if deal is None else deal.id}
         picked_up, ended = at + rings, at + rings + talk
         if self._random.random() < 0.45:  # a dialer that reports a call once, when it is over
             fields["outcome"] = outcome
@@ -166,12 +166,12 @@ class Activities:
 
     # --- mails -------------------------------------------------------------------------------------------------------
 
-    def _mail(self, at: int) -> Changes:
+    def _mail(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         rep = lead.fields["rep"] if lead is not None else None
         return self._send(at, rep or self._crm.rep(), lead.id if lead is not None else None)
 
-    def _send(self, at: int, rep: str, lead: str | None) -> Changes:
+    def _send(self, at: int, rep: str, lead: str | None) -> TimedEvents:
         thread = f"t-{self._crm.number('thread')}" if self._random.random() < 0.9 else None
         fields: dict[str, Any] = {
             "rep": rep,
@@ -187,13 +187,13 @@ class Activities:
             self._later(at + self._crm.between(MINUTE, HOUR), lambda due: self._reply_to(mail, due))
         return [(at, as_event("email", mail.id, at, mail.fields))]
 
-    def _reply(self, at: int) -> Changes:
+    def _reply(self, at: int) -> TimedEvents:
         mail = self._crm.mails.draw_recent(self._random)
         if mail is None or mail.deleted or not mail.fields.get("thread"):
             return self._mail(at)
         return self._reply_to(mail, at)
 
-    def _reply_to(self, mail: Known, at: int) -> Changes:
+    def _reply_to(self, mail: KnownRecord, at: int) -> TimedEvents:
         fields: dict[str, Any] = {
             "rep": mail.fields["rep"], "lead": mail.fields["lead"], "thread": mail.fields["thread"],
             "direction": "inbound", "sent_at": at - 1_500_000,
@@ -203,7 +203,7 @@ class Activities:
         answer = self._crm.record("email", at, fields, None)
         return [(at, as_event("email", answer.id, at, fields))]
 
-    def _automated_mail(self, at: int) -> Changes:
+    def _automated_mail(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         fields = {
             "rep": self._crm.rep(), "lead": lead.id if lead is not None else None, "direction": "outbound",
@@ -214,7 +214,7 @@ class Activities:
 
     # --- meetings ----------------------------------------------------------------------------------------------------
 
-    def _book_meeting(self, at: int) -> Changes:
+    def _book_meeting(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         rep = self._crm.rep()
         starts = at - at % (15 * MINUTE) + 15 * MINUTE * self._random.randint(1, 40)
@@ -235,13 +235,13 @@ class Activities:
         self._later(starts + 31 * MINUTE, lambda due: self._end_meeting(meeting, due))
         return [(at, as_event("meeting", meeting.id, at, meeting.fields))]
 
-    def _end_meeting(self, meeting: Known, at: int) -> Changes:
+    def _end_meeting(self, meeting: KnownRecord, at: int) -> TimedEvents:
         if meeting.deleted or meeting.fields["outcome"] != "scheduled":
             return []
         outcome = self._crm.weighted((("held", 74), ("no_show", 18), ("cancelled", 8)))
         return [(at, self._crm.change(meeting, at, {"outcome": outcome}))]
 
-    def _hold_meeting(self, at: int) -> Changes:
+    def _hold_meeting(self, at: int) -> TimedEvents:
         """One that is over already when the CRM hears of it."""
         starts = at - self._crm.between(31 * MINUTE, 45 * MINUTE)
         lead = self._crm.lead(starts)
@@ -255,7 +255,7 @@ class Activities:
 
     # --- deals -------------------------------------------------------------------------------------------------------
 
-    def _new_deal(self, at: int) -> Changes:
+    def _new_deal(self, at: int) -> TimedEvents:
         lead, rep = self._crm.lead(at), self._crm.rep()
         created = at - self._crm.between(0, 45 * 24 * HOUR) if self._random.random() < 0.6 else at
         fields: dict[str, Any] = {
@@ -266,13 +266,13 @@ class Activities:
             "kind": self._crm.weighted((("new", 7), ("expansion", 2), ("cross_sell", 1), ("renewal", 1))),
         }  # fmt: skip
         if self._random.random() < 0.6:
-            fields |= further.of_deal(self._random, fields["amount"], at)
+            fields |= further.deal_details(self._random, fields["amount"], at)
         if self._random.random() < 0.3:
             del fields["entered_stage_at"]
         deal = self._crm.record("deal", at, fields, self._crm.deals)
         return [(at, as_event("deal", deal.id, at, deal.fields))]
 
-    def _move_deal(self, at: int) -> Changes:
+    def _move_deal(self, at: int) -> TimedEvents:
         deal = self._crm.open_deal()
         stage = deal.fields["stage"] if deal is not None else None
         if deal is None or stage not in STAGES[:-1]:
@@ -282,7 +282,7 @@ class Activities:
             news["amount"] = self._crm.amount()
         return [(at, self._crm.change(deal, at, news))]
 
-    def _close_deal(self, at: int) -> Changes:
+    def _close_deal(self, at: int) -> TimedEvents:
         deal = self._crm.open_deal()
         if deal is None:
             return self._new_deal(at)
@@ -294,7 +294,7 @@ class Activities:
             del news["closed_at"]
         return [(at, self._crm.change(deal, at, news))]
 
-    def _merge_deal(self, at: int) -> Changes:
+    def _merge_deal(self, at: int) -> TimedEvents:
         """Two of one sale, of which one is left."""
         deal, other = self._crm.open_deal(), self._crm.open_deal()
         if deal is None or other is None or deal is other or other.fields.get("merged_into") is not None:
@@ -303,26 +303,26 @@ class Activities:
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 
-    def _activity(self, at: int) -> Changes:
+    def _activity(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         lead_id = lead.id if lead is not None else None
         return self._told("activity", at, further.activity(self._random, self._crm.rep(), lead_id, at))
 
-    def _subscribe(self, at: int) -> Changes:
+    def _subscribe(self, at: int) -> TimedEvents:
         return self._told("subscription", at, further.subscription(self._random, self._crm.rep(), at))
 
-    def _give_back(self, at: int) -> Changes:
+    def _give_back(self, at: int) -> TimedEvents:
         deal = self._crm.deals.draw(self._random)
         return self._told(
             "credit", at, further.credit(self._random, self._crm.rep(), None if deal is None else deal.id, at)
         )
 
-    def _be_away(self, at: int) -> Changes:
+    def _be_away(self, at: int) -> TimedEvents:
         return self._told("absence", at, further.absence(self._random, self._crm.rep(), at))
 
-    def _set_goal(self, at: int) -> Changes:
+    def _set_goal(self, at: int) -> TimedEvents:
         return self._told("goal", at, further.goal(self._random, self._crm.rep(), at))
 
-    def _told(self, kind: str, at: int, fields: dict[str, Any]) -> Changes:
+    def _told(self, kind: str, at: int, fields: dict[str, Any]) -> TimedEvents:
         record = self._crm.record(kind, at, fields, None)
         return [(at, as_event(kind, record.id, at, fields))]

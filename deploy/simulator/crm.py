@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, TypeVar
 
-from deploy.simulator.known import Event, Known, Memory, as_event
+from deploy.simulator.known import CrmEvent, KnownRecord, Memory, as_event
 
 _T = TypeVar("_T")
 
@@ -22,20 +22,20 @@ class Crm:
         self.random = Random(seed)
         self.reps = reps
         self.rep_ids = [f"r-{number}" for number in range(1, reps + 1)]
-        self.people: dict[str, Known] = {}
+        self.people: dict[str, KnownRecord] = {}
         self.all, self.leads, self.worked, self.deals, self.mails = (Memory() for _ in range(5))
         self._currencies = currencies
         self._numbers: dict[str, int] = {}
 
-    def record(self, kind: str, at: int, fields: dict[str, Any], memory: Memory | None) -> Known:
+    def record(self, kind: str, at: int, fields: dict[str, Any], memory: Memory | None) -> KnownRecord:
         """A new record, known from now on, and to `memory` too."""
-        known = Known(kind, f"{kind[0]}-{self.number(kind)}", dict(fields), at)
+        known = KnownRecord(kind, f"{kind[0]}-{self.number(kind)}", dict(fields), at)
         self.all.add(known)
         if memory is not None:
             memory.add(known)
         return known
 
-    def change(self, known: Known, at: int, news: dict[str, Any]) -> Event:
+    def change(self, known: KnownRecord, at: int, news: dict[str, Any]) -> CrmEvent:
         """What the CRM tells of these fields, which it knows from now on."""
         known.fields |= news
         known.changed_at = max(known.changed_at, at)
@@ -64,12 +64,12 @@ class Crm:
         first, second = self.random.randrange(self.reps), self.random.randrange(self.reps)
         return self.rep_ids[min(first, second) if self.random.random() < 0.6 else second]
 
-    def lead(self, before: int) -> Known | None:
+    def lead(self, before: int) -> KnownRecord | None:
         """Someone whom a rep has answered, and who was there at `before`: the new ones wait for their turn."""
         lead = self.worked.draw_recent(self.random)
         return None if lead is None or lead.deleted or (lead.fields["received_at"] or before) > before else lead
 
-    def open_deal(self) -> Known | None:
+    def open_deal(self) -> KnownRecord | None:
         """A deal of late that can still be won."""
         deal = self.deals.draw_recent(self.random)
         is_over = deal is not None and (

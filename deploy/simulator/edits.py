@@ -4,7 +4,7 @@ from typing import Any
 
 from deploy.simulator import further
 from deploy.simulator.crm import OUTCOMES, STAGES, Crm
-from deploy.simulator.known import INSTANTS, Known
+from deploy.simulator.known import INSTANTS, KnownRecord
 from schemas.instants import HOUR, MINUTE
 
 _NEEDED = frozenset({"dialed_at", "sent_at", "received_at", "created_at", "at"})
@@ -18,7 +18,7 @@ _EDITS = dict.fromkeys(INSTANTS - {"since", "until"}, "instant") | dict.fromkeys
 )  # fmt: skip
 
 
-def edited(crm: Crm, known: Known, at: int) -> dict[str, Any]:
+def edited(crm: Crm, known: KnownRecord, at: int) -> dict[str, Any]:
     """One field of the record, or two that belong together, as somebody sets them at that instant."""
     names = [name for name in known.fields if name in _EDITS and (known.kind != "rep" or name != "kind")]
     name = crm.random.choice(names)

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from deploy.simulator import further
-from deploy.simulator.activities import Activities, Changes, Step
+from deploy.simulator.activities import Activities, ActivityStep, TimedEvents
 from deploy.simulator.crm import Crm
 from deploy.simulator.edits import edited
-from deploy.simulator.known import Event, Known, as_event
+from deploy.simulator.known import CrmEvent, KnownRecord, as_event
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant
 
 SPREAD = 3 * HOUR
@@ -51,7 +51,7 @@ CALM = Mix(duplicates=0.05, late=0.03, edits=0.02, deletions=0.003)
 
 
 @dataclass
-class Floor:
+class SimulatedFloor:
     """A sales floor whose next event can be asked for at any instant that does not lie before the last one."""
 
     seed: int
@@ -68,20 +68,20 @@ class Floor:
         self._activities = Activities(self._crm, self._later)
         self._random = self._crm.random
         self._count = 0
-        self._steps: list[tuple[int, int, Step]] = []
+        self._steps: list[tuple[int, int, ActivityStep]] = []
         """(due, tie-breaker, what happens then)."""
-        self._due: list[tuple[int, int, Event]] = []
-        self._late: list[Event] = []
-        self._recent: deque[Event] = deque(maxlen=500)
-        self._deleted: deque[Known] = deque(maxlen=500)
+        self._due: list[tuple[int, int, CrmEvent]] = []
+        self._late: list[CrmEvent] = []
+        self._recent: deque[CrmEvent] = deque(maxlen=500)
+        self._deleted: deque[KnownRecord] = deque(maxlen=500)
 
-    def next(self, at: int) -> Event:
+    def next(self, at: int) -> CrmEvent:
         """The event that the CRM reports at the instant `at`."""
         event = self._choose(at - at % 1000)
         self._recent.append(event)
         return event
 
-    def _choose(self, at: int) -> Event:
+    def _choose(self, at: int) -> CrmEvent:
         if len(self._crm.people) < self.reps:
             return self._hire(self._crm.rep_ids[len(self._crm.people)], at)
         mix, lot = self.mix, self._random.random()
@@ -99,7 +99,7 @@ class Floor:
             return self._delete(at)
         return self._live_event(at)
 
-    def _live_event(self, at: int) -> Event:
+    def _live_event(self, at: int) -> CrmEvent:
         while True:
             while self._steps and self._steps[0][0] <= at:
                 due, _, step = heapq.heappop(self._steps)
@@ -108,7 +108,7 @@ class Floor:
                 return heapq.heappop(self._due)[2]
             self._report(self._activities.any(at))
 
-    def _late_event(self, at: int) -> Event:
+    def _late_event(self, at: int) -> CrmEvent:
         while not self._late:
             then = at - self._crm.between(MINUTE, SPREAD)
             for due, event in self._activities.any(then):
@@ -118,21 +118,21 @@ class Floor:
                     self._push(due, event)
         return self._late.pop(self._random.randrange(len(self._late)))
 
-    def _report(self, changes: Changes) -> None:
+    def _report(self, changes: TimedEvents) -> None:
         for due, event in changes:
             # Now and then a change overtakes the one before it.
             late = self._crm.between(SECOND, 20 * SECOND) if self.mix.late and self._random.random() < 0.05 else 0
             self._push(due + late, event)
 
-    def _push(self, due: int, event: Event) -> None:
+    def _push(self, due: int, event: CrmEvent) -> None:
         self._count += 1
         heapq.heappush(self._due, (due, self._count, event))
 
-    def _later(self, due: int, step: Step) -> None:
+    def _later(self, due: int, step: ActivityStep) -> None:
         self._count += 1
         heapq.heappush(self._steps, (due, self._count, step))
 
-    def _hire(self, rep: str, at: int) -> Event:
+    def _hire(self, rep: str, at: int) -> CrmEvent:
         index = len(self._crm.people)
         name = further.person(index)
         teams = further.TEAMS[: 2 if self.reps <= 8 else 3]
@@ -143,10 +143,10 @@ class Floor:
             "active": True,
             "since": at - self._crm.between(60 * 24 * HOUR, 900 * 24 * HOUR),
         } | (further.of_person(self._random, at) if self._random.random() < 0.3 else {})
-        self._crm.people[rep] = Known("rep", rep, fields, at)
+        self._crm.people[rep] = KnownRecord("rep", rep, fields, at)
         return as_event("rep", rep, at, fields)
 
-    def _delete(self, at: int) -> Event:
+    def _delete(self, at: int) -> CrmEvent:
         if self._deleted and self._random.random() < 0.2:
             known = self._deleted.popleft()
             known.deleted = False
@@ -163,7 +163,7 @@ class Floor:
             "fields": {},
         }  # fmt: skip
 
-    def _edit(self, at: int) -> Event:
+    def _edit(self, at: int) -> CrmEvent:
         known = self._crm.all.draw(self._random) if self._random.random() < 0.98 else None
         if known is None:
             known = self._crm.people[self._crm.rep()]
@@ -183,9 +183,9 @@ def events(
     reps: int = 12,
     mix: Mix | None = None,
     currencies: Sequence[str] = ("USD",),
-) -> Iterator[Event]:
+) -> Iterator[CrmEvent]:
     """`count` events, the first reported at `start`, then one each `interval` (microseconds)."""
-    floor = Floor(seed, reps, mix if mix is not None else Mix(), currencies)
+    floor = SimulatedFloor(seed, reps, mix if mix is not None else Mix(), currencies)
     for index in range(count):
         yield floor.next(start + index * interval)
 
@@ -200,10 +200,10 @@ def deliveries(
     mix: Mix | None = None,
     currencies: Sequence[str] = ("USD",),
     largest: int = 12,
-) -> Iterator[list[Event]]:
+) -> Iterator[list[CrmEvent]]:
     """The same events in deliveries: mostly one each, sometimes up to `largest` at once."""
     random = Random(f"deliveries of {seed}")
-    batch: list[Event] = []
+    batch: list[CrmEvent] = []
     size = 1
     for event in events(seed, count, start, interval=interval, reps=reps, mix=mix, currencies=currencies):
         batch.append(event)

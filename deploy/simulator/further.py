@@ -31,7 +31,7 @@ _ROLES = ("opener", "closer")
 _REASONS = ("price", "timing", "competitor", "no answer")
 _INDUSTRIES = ("health", "retail", "logistics", "software")
 
-Fields = dict[str, Any]
+CrmFields = dict[str, Any]
 
 
 def person(index: int) -> str:
@@ -46,7 +46,7 @@ def customer(random: Random) -> str:
     return f"customer-{random.randrange(CUSTOMERS)}"
 
 
-def subscription(random: Random, rep: str, at: int) -> Fields:
+def subscription(random: Random, rep: str, at: int) -> CrmFields:
     """What a customer pays each month: running, over, or yet to begin."""
     starts = at - random.randrange(500) * DAY + 30 * DAY
     months = random.choice((1, 12, 12, None))
@@ -57,7 +57,7 @@ def subscription(random: Random, rep: str, at: int) -> Fields:
     }  # fmt: skip
 
 
-def credit(random: Random, rep: str, deal: str | None, at: int) -> Fields:
+def credit(random: Random, rep: str, deal: str | None, at: int) -> CrmFields:
     """Money given back."""
     return {
         "rep": rep, "deal": deal, "customer": customer(random), "at": at,
@@ -65,20 +65,20 @@ def credit(random: Random, rep: str, deal: str | None, at: int) -> Fields:
     }  # fmt: skip
 
 
-def absence(random: Random, rep: str, at: int) -> Fields:
+def absence(random: Random, rep: str, at: int) -> CrmFields:
     """Days on which somebody is away, or half of each."""
     first = at + random.randint(-10, 20) * DAY
     last = first + random.choice((0, 0, 1, 4)) * DAY
     return {"rep": rep, "from": _date(first), "to": _date(last), "share": random.choice(("1", "1", "0.5"))}
 
 
-def goal(random: Random, rep: str, at: int) -> Fields:
+def goal(random: Random, rep: str, at: int) -> CrmFields:
     """What is expected of somebody, or now and then of a team, from a day on."""
-    whose: Fields = {"team": random.choice(TEAMS)} if random.random() < 0.2 else {"rep": rep}
+    whose: CrmFields = {"team": random.choice(TEAMS)} if random.random() < 0.2 else {"rep": rep}
     return {"goal": "quota", **whose, "since": _date(at), "amount": f"{random.randint(20, 60) * 1000}"}
 
 
-def of_person(random: Random, at: int) -> Fields:
+def of_person(random: Random, at: int) -> CrmFields:
     """What else a CRM knows of who works there: some are there for a time only.
 
     No photo: that is a file below `media/`, and of these people there is none.
@@ -90,21 +90,21 @@ def of_person(random: Random, at: int) -> Fields:
     }  # fmt: skip
 
 
-def activity(random: Random, rep: str, lead: str | None, at: int) -> Fields:
+def activity(random: Random, rep: str, lead: str | None, at: int) -> CrmFields:
     """Use of a tool, money spent, or visitors of a site."""
     kind = random.choice(("tool_used", "cost", "visitors"))
-    fields: Fields = {"rep": rep, "lead": lead, "at": at, "kind": kind, "value": str(random.randint(1, 10))}
+    fields: CrmFields = {"rep": rep, "lead": lead, "at": at, "kind": kind, "value": str(random.randint(1, 10))}
     if kind == "cost":
         fields |= {"currency": "USD", "attributes": {"for": random.choice(_INDUSTRIES)}}
     return fields
 
 
-def number(random: Random) -> str:
+def phone_number(random: Random) -> str:
     """A telephone number."""
     return f"+1555{random.randrange(10_000_000):07}"
 
 
-def of_lead(random: Random, at: int) -> Fields:
+def of_lead(random: Random, at: int) -> CrmFields:
     """What else a CRM knows of a lead."""
     return {
         "name": f"Contact {random.randrange(10_000)}", "company": f"Company {random.randrange(2000)}",
@@ -114,7 +114,7 @@ def of_lead(random: Random, at: int) -> Fields:
     }  # fmt: skip
 
 
-def of_deal(random: Random, amount: str, at: int) -> Fields:
+def deal_details(random: Random, amount: str, at: int) -> CrmFields:
     """What is sold, to whom, and at which price."""
     listed = float(amount) * random.choice((1, 1, 1.1, 1.25))
     return {
@@ -131,7 +131,7 @@ def lost_reason(random: Random) -> str:
     return random.choice(_REASONS)
 
 
-def logged(random: Random, rep: str, at: int) -> Fields:
+def logged(random: Random, rep: str, at: int) -> CrmFields:
     """Who wrote it down, and when: mostly the person, and soon."""
     lag = random.randint(0, 40) * (MINUTE if random.random() < 0.2 else SECOND)
     return {"logged_at": at + lag, "logged_by": rep}

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.instants import format_instant
 
-Event = dict[str, Any]
+CrmEvent = dict[str, Any]
 """One event of kind `generic`."""
 
 _REMEMBERED = 20_000
@@ -17,7 +17,7 @@ _RECENT = 200
 
 
 @dataclass(slots=True)
-class Known:
+class KnownRecord:
     """A record as the CRM last had it."""
 
     kind: str
@@ -32,23 +32,23 @@ class Memory:
     """The last few thousand records of one sort; any of them can be drawn in constant time."""
 
     def __init__(self) -> None:
-        self._items: list[Known] = []
+        self._items: list[KnownRecord] = []
         self._oldest = 0
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, known: Known) -> None:
+    def add(self, known: KnownRecord) -> None:
         if len(self._items) < _REMEMBERED:
             self._items.append(known)
         else:
             self._items[self._oldest] = known
             self._oldest = (self._oldest + 1) % _REMEMBERED
 
-    def draw(self, random: Random) -> Known | None:
+    def draw(self, random: Random) -> KnownRecord | None:
         return self._items[random.randrange(len(self._items))] if self._items else None
 
-    def draw_recent(self, random: Random) -> Known | None:
+    def draw_recent(self, random: Random) -> KnownRecord | None:
         """Any of the last few hundred (roughly: once it is full, their place goes round)."""
         count = len(self._items)
         if not count:
@@ -66,7 +66,7 @@ INSTANTS = frozenset(
 )  # fmt: skip
 
 
-def as_event(kind: str, record_id: str, at: int, fields: dict[str, Any]) -> Event:
+def as_event(kind: str, record_id: str, at: int, fields: dict[str, Any]) -> CrmEvent:
     """What the CRM tells of these fields of a record, set at that instant (microseconds)."""
     return {
         "record": kind,

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 import aiohttp
 import orjson
 
-from deploy.simulator.floor import Floor, delivery_size
-from deploy.simulator.known import Event
+from deploy.simulator.floor import SimulatedFloor, delivery_size
+from deploy.simulator.known import CrmEvent
 from schemas.connectors.standard_webhooks import sign
 from schemas.deliveries import Delivery
 from schemas.instants import SECOND
@@ -40,7 +40,7 @@ class PostingError(Exception):
         self.exit_code = exit_code
 
 
-class Form(StrEnum):
+class PayloadForm(StrEnum):
     """How a delivery is written."""
 
     PLAIN = "plain"
@@ -68,7 +68,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerAnswer:
     """What the server said."""
 
     status: int
@@ -78,7 +78,7 @@ class Answer:
 class Sender(Protocol):
     """One try to post. Raises OSError where nobody answers."""
 
-    async def __call__(self, headers: Mapping[str, str], body: bytes) -> Answer: ...
+    async def __call__(self, headers: Mapping[str, str], body: bytes) -> ServerAnswer: ...
 
 
 @dataclass(slots=True)
@@ -94,25 +94,25 @@ class Summary:
     """The deliveries themselves, if they were to be kept."""
 
 
-def write(events: Sequence[Event], form: Form, delivery_id: str) -> tuple[dict[str, str], bytes]:
+def write_delivery(events: Sequence[CrmEvent], form: PayloadForm, delivery_id: str) -> tuple[dict[str, str], bytes]:
     """Headers and body of a delivery. Forms for one event are for one event."""
-    if form is Form.PLAIN:
+    if form is PayloadForm.PLAIN:
         return {"content-type": _PLAIN}, orjson.dumps(events[0])
-    if form is Form.BINARY:
+    if form is PayloadForm.BINARY:
         attributes = _attributes(events[0], f"{delivery_id}.0")
         return {"content-type": _PLAIN} | {f"ce-{name}": value for name, value in attributes.items()}, orjson.dumps(
             events[0]
         )
-    if form is Form.STRUCTURED:
+    if form is PayloadForm.STRUCTURED:
         envelope = _envelope(events[0], f"{delivery_id}.0")
         return {"content-type": "application/cloudevents+json"}, orjson.dumps(envelope)
-    if form is Form.BATCHED:
+    if form is PayloadForm.BATCHED:
         batch = [_envelope(event, f"{delivery_id}.{index}") for index, event in enumerate(events)]
         return {"content-type": "application/cloudevents-batch+json"}, orjson.dumps(batch)
     return {"content-type": _PLAIN}, orjson.dumps(list(events))
 
 
-def _attributes(event: Event, event_id: str) -> dict[str, str]:
+def _attributes(event: CrmEvent, event_id: str) -> dict[str, str]:
     return {
         "specversion": "1.0",
         "id": event_id,
@@ -122,12 +122,12 @@ def _attributes(event: Event, event_id: str) -> dict[str, str]:
     }
 
 
-def _envelope(event: Event, event_id: str) -> dict[str, object]:
+def _envelope(event: CrmEvent, event_id: str) -> dict[str, object]:
     return {**_attributes(event, event_id), "datacontenttype": _PLAIN, "data": event}
 
 
 def posts(
-    floor: Floor,
+    floor: SimulatedFloor,
     *,
     start: int,
     rate: float,
@@ -165,14 +165,18 @@ def posts(
             yield replace(post, events=0)  # nothing new
 
 
-def _post(random: Random, events: Sequence[Event], due: int, delivery_id: str) -> Post:
-    forms = (Form.PLAIN, Form.STRUCTURED, Form.BINARY) if len(events) == 1 else (Form.ARRAY, Form.BATCHED)
+def _post(random: Random, events: Sequence[CrmEvent], due: int, delivery_id: str) -> Post:
+    forms = (
+        (PayloadForm.PLAIN, PayloadForm.STRUCTURED, PayloadForm.BINARY)
+        if len(events) == 1
+        else (PayloadForm.ARRAY, PayloadForm.BATCHED)
+    )
     form = forms[0] if random.random() < 0.8 else random.choice(forms[1:])
-    headers, body = write(events, form, delivery_id)
+    headers, body = write_delivery(events, form, delivery_id)
     return Post(due, delivery_id, headers, body, len(events))
 
 
-class Poster:
+class DeliveryPoster:
     """Posts deliveries over HTTP: several at once, each until it is taken."""
 
     def __init__(
@@ -302,13 +306,13 @@ class HttpSender:
         if self._session is not None:
             await self._session.close()
 
-    async def __call__(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def __call__(self, headers: Mapping[str, str], body: bytes) -> ServerAnswer:
         if self._session is None:
             msg = "used outside of its context"
             raise RuntimeError(msg)
         try:
             async with self._session.post(self._url, data=body, headers=headers) as answer:
-                return Answer(answer.status, _seconds(answer.headers.get("Retry-After")))
+                return ServerAnswer(answer.status, _seconds(answer.headers.get("Retry-After")))
         except aiohttp.InvalidURL:
             msg = f"{self._url} is not an address"
             raise PostingError(msg, 2) from None

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from deploy.local.supervisor import Program
+from deploy.local.supervisor import ChildProgram
 from deploy.local.up import floorcast_command
-from deploy.simulator.floor import CALM, Floor, Mix
-from deploy.simulator.posting import HttpSender, Poster, PostingError, Summary, posts
+from deploy.simulator.floor import CALM, Mix, SimulatedFloor
+from deploy.simulator.posting import DeliveryPoster, HttpSender, PostingError, Summary, posts
 from schemas.config import Config, Connection
 from schemas.config.reading import METRICS
 from schemas.connectors.standard_webhooks import read_key
@@ -110,12 +110,12 @@ def empty_folder(folder: Path) -> None:
             path.unlink()
 
 
-def floor_program(url: str, data: Path, config: Path, *, rate: float, seed: int) -> Program:
+def floor_program(url: str, data: Path, config: Path, *, rate: float, seed: int) -> ChildProgram:
     """The demo's sales floor as a child process: some hours of today first, then live."""
     mix = {"duplicates": CALM.duplicates, "late": CALM.late, "edits": CALM.edits, "deletions": CALM.deletions}
     flags = {"url": url, "connection": CONNECTION, "config": config, "rate": rate, "seed": seed} | mix
     history = ("--since", "6h", "--history", "2400")
-    return Program(
+    return ChildProgram(
         name="floor",
         command=[
             *floorcast_command(),
@@ -159,7 +159,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
         say(str(error))
         return 2
     currencies = (config.organisation.currency, *config.currency_rates)
-    floor = Floor(simulation.seed, simulation.reps, simulation.mix, currencies)
+    floor = SimulatedFloor(simulation.seed, simulation.reps, simulation.mix, currencies)
     summary, began = Summary(), time.monotonic()
     deliveries = posts(
         floor,
@@ -172,7 +172,7 @@ async def simulate(simulation: Simulation, config: Config, say: Callable[[str], 
     url = f"{simulation.url.rstrip('/')}/webhooks/{simulation.connection}"
     code = 0
     async with HttpSender(url) as send:
-        poster = Poster(send, key)
+        poster = DeliveryPoster(send, key)
         with _told_by_signals(poster.end):
             try:
                 await poster.post_all(deliveries, summary, keep=simulation.truth is not None)

@@ -13,7 +13,7 @@ from deploy.verification.recount import recount
 from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.instants import format_instant
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 
 WINDOWS = ("today", "1h", "24h", "7d")
 
@@ -23,7 +23,7 @@ def changes_of(posts: Iterable[Post], config: Config, connection: str, now: int)
     connector = build_connector(config.connections[connection])
     changes: list[RecordChange] = []
     for post in posts:
-        changes += in_order(connector.parse(post.as_received(connection, now)).changes)
+        changes += with_places(connector.parse(post.as_received(connection, now)).changes)
     return changes
 
 

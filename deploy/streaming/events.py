@@ -79,7 +79,7 @@ class Schemas:
         return found
 
 
-def deliveries_of(
+def event_deliveries(
     events: Iterable[Received], schemas: Schemas, *, connection: str, channel: str, received_at: int
 ) -> list[Delivery]:
     """Events as deliveries, none of them too large; each names the mark of its last event."""
@@ -119,12 +119,12 @@ def lost_since(instant: int, *, connection: str, channel: str, received_at: int)
                 },
             }
         )
-        for entity in objects_of(channel)
+        for entity in channel_objects(channel)
     ]
     return _delivery(events, b"", connection=connection, channel=channel, received_at=received_at)
 
 
-def objects_of(channel: str) -> Sequence[str]:
+def channel_objects(channel: str) -> Sequence[str]:
     """The objects whose changes a channel may bring: one's own channel brings that one's, any other all of them."""
     name = channel.removeprefix("/data/").removesuffix("ChangeEvent")
     return [name] if name in OBJECTS else list(OBJECTS)

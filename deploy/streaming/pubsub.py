@@ -97,7 +97,7 @@ class PubSub:
             raise await self._meant(error, access) from None
         return str(answer.schema_json)
 
-    async def subscribe(self, channel: str, after: bytes) -> "Subscription":
+    async def subscribe(self, channel: str, after: bytes) -> "ChannelSubscription":
         """All that comes on a channel after that place; empty: all that the vendor still has. Raises PubSubError."""
         access = await self._access_now()
         call = self._subscribe(metadata=self._metadata(access))
@@ -107,7 +107,7 @@ class PubSub:
             replay_id=after,
             num_requested=AT_ONCE,
         )
-        subscription = Subscription(self, call, access, self._silence)
+        subscription = ChannelSubscription(self, call, access, self._silence)
         try:
             await subscription.ask(first)
         except BaseException:
@@ -139,7 +139,7 @@ class PubSub:
         return PubSubError(reason=_REASONS.get(code, "refused"), problem=f"{code.name}{f' ({word})' if word else ''}")
 
 
-class Subscription:
+class ChannelSubscription:
     """One channel, read in order."""
 
     def __init__(self, pubsub: PubSub, call: grpc.aio.StreamStreamCall, access: AccessToken, silence: float) -> None:  # type: ignore[type-arg]

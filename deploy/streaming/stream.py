@@ -25,9 +25,9 @@ import msgspec
 import orjson
 import structlog
 
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.lookups.pacing import backoff
-from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since
+from deploy.streaming.events import Received, Schemas, event_deliveries, lost_since
 from deploy.streaming.positions import last_marks, read_positions
 from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
 from processor.logs import refuse
@@ -37,7 +37,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config, ConfigError, load_config
-from schemas.connectors.asking import Answer, BadAnswerError
+from schemas.connectors.asking import BadAnswerError, CrmAnswer
 from schemas.connectors.salesforce import SalesforceConnection
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
@@ -57,7 +57,7 @@ _TOKEN_SECONDS = 30.0
 _LEAVE_SECONDS = 1.5
 
 
-def main(target: Target, name: str) -> int:
+def main(target: Instance, name: str) -> int:
     """Read until SIGTERM or SIGINT ends the process.
 
     0: it was ended; 2: the configuration cannot be used, or names no such stream; 3: Kafka is not there; 75: another
@@ -93,7 +93,7 @@ def streams(config: Config) -> list[str]:
     ]
 
 
-async def _until_told(target: Target, name: str, config: Config) -> signal.Signals:
+async def _until_told(target: Instance, name: str, config: Config) -> signal.Signals:
     """Read until a signal says that it is enough: which one. What is not acknowledged by then is read anew."""
     told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
 
@@ -115,7 +115,7 @@ async def _until_told(target: Target, name: str, config: Config) -> signal.Signa
     return told.result()
 
 
-async def _run(target: Target, name: str, config: Config) -> None:
+async def _run(target: Instance, name: str, config: Config) -> None:
     connection = config.connections[name]
     if not isinstance(connection, SalesforceConnection) or connection.stream is None or connection.api is None:
         raise TypeError(name)
@@ -133,7 +133,7 @@ async def _run(target: Target, name: str, config: Config) -> None:
         known = await last_marks(target.broker, prefix, name, written)
         store = await Store.opened(target, name, owner)
         pubsub = await stack.enter_async_context(open_pubsub(connection, connection.stream, connection.api))
-        channels = [Channel(channel, store, pubsub, known.get(channel)) for channel in connection.stream.topics]
+        channels = [ChannelReader(channel, store, pubsub, known.get(channel)) for channel in connection.stream.topics]
         async with asyncio.TaskGroup() as group:
             group.create_task(_until_lost(sole, name))
             group.create_task(_renew(owner))
@@ -159,7 +159,7 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
         reason = "unreachable" if response.status_code >= 500 else "credentials"
         raise PubSubError(reason=reason, problem=f"{ask.path}: answered {response.status_code}: no token for api")
     try:
-        steps.send(Answer(response.status_code, orjson.loads(response.content)))
+        steps.send(CrmAnswer(response.status_code, orjson.loads(response.content)))
     except StopIteration as end:
         access: AccessToken = end.value
         return access
@@ -194,7 +194,7 @@ class Store:
     """Where nothing of this process lies before."""
 
     @classmethod
-    async def opened(cls, target: Target, connection: str, owner: Owner) -> "Store":
+    async def opened(cls, target: Instance, connection: str, owner: Owner) -> "Store":
         """Look at the log. Raises KafkaError, MissingTopicError."""
         deliveries = DELIVERIES.full_name(target.prefix)
         async with Follower(target.broker, deliveries) as follower:
@@ -215,7 +215,7 @@ class Store:
 
 
 @dataclass
-class Channel:
+class ChannelReader:
     """One channel, followed for ever."""
 
     name: str
@@ -266,7 +266,7 @@ class Channel:
                     raise PubSubError(reason="refused", problem=str(error)) from None
         now, partition, offset = self.clock(), self.position.partition, self.position.offset
         if events:
-            deliveries = deliveries_of(
+            deliveries = event_deliveries(
                 events, self.schemas, connection=self.store.connection, channel=self.name, received_at=now
             )
             partition, offset = self.store.partition, await self.store.append(deliveries)

@@ -12,8 +12,8 @@ import structlog
 
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import hook_url
-from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, State, vendor_of
-from schemas.connection_states import Subscription
+from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, WebhookState, vendor_of
+from schemas.connection_states import SubscriptionState
 from schemas.connectors.aircall import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
 from schemas.connectors.connection import Connection
@@ -34,7 +34,7 @@ def is_kept(connection: Connection) -> bool:
     return vendor_of(connection, _closed) is not None
 
 
-def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> Subscription | None:
+def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> SubscriptionState | None:
     """Look, make or mend what is to be, and say how it is then; None: it is made by hand. Raises OnlineError."""
     url = hook_url(name, connection)
     with ExitStack() as stack:
@@ -54,10 +54,12 @@ def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Ask
         return _of(vendor.look(url))
 
 
-def _of(states: list[State]) -> Subscription:
+def _of(states: list[WebhookState]) -> SubscriptionState:
     """Of several the worst, and the instant at which the first of them ends."""
     worst = next((each.state for each in states if each.state != ACTIVE), ACTIVE)
-    return Subscription(worst, min((each.expires_at for each in states if each.expires_at is not None), default=None))
+    return SubscriptionState(
+        worst, min((each.expires_at for each in states if each.expires_at is not None), default=None)
+    )
 
 
 class Keeper:
@@ -68,7 +70,7 @@ class Keeper:
         self._connection = connection
         self._clock = clock
         self._opens = opens
-        self.subscription: Subscription | None = None
+        self.subscription: SubscriptionState | None = None
 
     async def run(self) -> None:
         """Keep them, for ever."""
@@ -84,7 +86,7 @@ class Keeper:
         except OnlineError as error:
             log.warning("connection.not_subscribed", connection=self.name, problem=str(error))
             held = self.subscription
-            self.subscription = Subscription(UNREACHABLE, None if held is None else held.expires_at)
+            self.subscription = SubscriptionState(UNREACHABLE, None if held is None else held.expires_at)
             return False
         return True
 

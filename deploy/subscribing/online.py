@@ -10,8 +10,8 @@ from deploy.subscribing.asking import Asker, Finding, OnlineError
 from deploy.subscribing.hubspot import open_hubspot
 from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
-from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
-from schemas.connection_states import Subscription
+from deploy.subscribing.vendors import ACTIVE, Opens, SubscribeResult, Vendor, vendor_of
+from schemas.connection_states import SubscriptionState
 from schemas.connectors import KINDS, Connection
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.salesforce import SalesforceConnection
@@ -28,7 +28,7 @@ def look_online(
     connection: Connection,
     *,
     last_delivery_at: int | None,
-    stream: Subscription | None = None,
+    stream: SubscriptionState | None = None,
     rights: Callable[[Connection], Rights | None] = lambda _connection: None,
     opens: Opens = Asker,
 ) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _of_rights(found: Rights | None) -> Iterator[Finding]:
         yield Finding(f"what can be read is not known: {found.unknown}", is_wrong=True, is_away=True)
 
 
-def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> Done | None:
+def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> SubscribeResult | None:
     """Subscribe; None where it has to be done by hand. Raises OnlineError."""
     if connection.public_url is None:
         return None

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.lookups.client import ApiError, Client
+from deploy.lookups.client import Client, CrmApiError
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors import Connection, build_source
-from schemas.connectors.asking import BadAnswerError, NotSeenError, Source
+from schemas.connectors.asking import BadAnswerError, CrmApi, NotSeenError
 from schemas.instants import MINUTE
 from schemas.machine_clock import machine_clock
 
@@ -38,7 +38,7 @@ def rights_of(connection: Connection) -> Rights | None:
     return None if source is None else asyncio.run(_ask(source))
 
 
-async def _ask(source: Source) -> Rights:
+async def _ask(source: CrmApi) -> Rights:
     found = Rights()
     with tempfile.TemporaryDirectory() as folder:
         async with Client(source, SharedPace(Path(folder) / "limits.json"), sleep=_sleep) as client:
@@ -51,7 +51,7 @@ async def _ask(source: Source) -> Rights:
                     found.refused.append(name)
                 except BadAnswerError as error:
                     found.unknown = f"{name}: {error}"
-                except ApiError as error:
+                except CrmApiError as error:
                     # A scope that is missing is a 401 at one vendor, a 403 or a 404 at others.
                     if error.reason not in {"forbidden", "credentials", "refused"}:
                         found.unknown = str(error)
@@ -64,5 +64,5 @@ async def _ask(source: Source) -> Rights:
 
 async def _sleep(seconds: float) -> None:
     if seconds > _LONGEST_WAIT:
-        raise ApiError(reason="unreachable", problem="does not answer in time")
+        raise CrmApiError(reason="unreachable", problem="does not answer in time")
     await asyncio.sleep(seconds)

@@ -30,7 +30,7 @@ Opens = Callable[..., Asker]
 
 
 @dataclass(slots=True)
-class State:
+class WebhookState:
     """What a CRM says of the webhooks to one address."""
 
     state: str
@@ -41,7 +41,7 @@ class State:
 
 
 @dataclass(slots=True)
-class Done:
+class SubscribeResult:
     """What was done, in words, and what has to be put into floorcast.yaml."""
 
     actions: list[str] = field(default_factory=list)
@@ -54,17 +54,17 @@ class Vendor(Protocol):
     def greet(self) -> str:
         """Ask whether the token is good; who it is."""
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """What is subscribed to this address: an entry for each that there should be. None: not made by an API."""
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """Make what is missing, and mend what does not work."""
 
     def limits(self) -> str | None:
         """What is left of the vendor's limits, as far as the last answer said so."""
 
 
-class Pipedrive:
+class PipedriveWebhooks:
     """`/api/v1/webhooks`: one for each kind of object."""
 
     objects = ("deal", "lead", "activity", "user")
@@ -80,25 +80,25 @@ class Pipedrive:
         said = _object(self._api.ask("GET", "/api/v1/users/me"), "data")
         return f"user {said.get('id')}" + ("" if said.get("is_admin") else ", who is no admin: does not see everything")
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """One for each object."""
         hooks = members(self._api.ask("GET", "/api/v1/webhooks"), "data")
         mine = [each for each in hooks if each.get("subscription_url") == url]
         return [self._state(name, mine) for name in self.objects]
 
-    def _state(self, name: str, mine: list[dict[str, Any]]) -> State:
+    def _state(self, name: str, mine: list[dict[str, Any]]) -> WebhookState:
         found = [each for each in mine if each.get("event_object") in {name, "*"} and each.get("event_action") == "*"]
         for each in found:
             if each.get("is_active"):
-                return State(ACTIVE, str(each.get("id")), name)
+                return WebhookState(ACTIVE, str(each.get("id")), name)
         if found:
             reason = found[0].get("remove_reason") or "inactive"
-            return State(str(reason), str(found[0].get("id")), name)
-        return State(MISSING, None, name)
+            return WebhookState(str(reason), str(found[0].get("id")), name)
+        return WebhookState(MISSING, None, name)
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """A webhook that is not active cannot be mended: it is made anew."""
-        done = Done()
+        done = SubscribeResult()
         for state in self.look(url):
             if state.state == ACTIVE:
                 continue
@@ -128,7 +128,7 @@ CLOSE_EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Close:
+class CloseWebhooks:
     """`/api/v1/webhook/`: one subscription with all events."""
 
     def __init__(self, connection: CloseConnection, opens: Opens) -> None:
@@ -139,39 +139,39 @@ class Close:
         """The user of the key."""
         return f"user {self._api.ask('GET', '/api/v1/me/').get('id')}"
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """The subscription, and whether it has every event; of several at this address the one that has most."""
         mine = [each for each in members(self._api.ask("GET", "/api/v1/webhook/"), "data") if each.get("url") == url]
         if not mine:
-            return [State(MISSING)]
+            return [WebhookState(MISSING)]
         wanted = _pairs(_close_events())
         lacks = [sorted(wanted - _pairs(each.get("events") or [])) for each in mine]
         each, lacking = max(
             zip(mine, lacks, strict=True), key=lambda one: (one[0].get("status") == ACTIVE, -len(one[1]))
         )
         if each.get("status") == ACTIVE and lacking:
-            return [State("lacks events", str(each["id"]), ", ".join(map(".".join, lacking)))]
-        return [State(str(each.get("status")), str(each["id"]))]
+            return [WebhookState("lacks events", str(each["id"]), ", ".join(map(".".join, lacking)))]
+        return [WebhookState(str(each.get("status")), str(each["id"]))]
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """The signature key is in the answer to the making of it, and nowhere else."""
         (state,) = self.look(url)
         if state.state == ACTIVE:
-            return Done()
+            return SubscribeResult()
         if state.id is not None:
             body: dict[str, Any] = {"status": ACTIVE, "events": _close_events()}
             self._api.ask("PUT", f"/api/v1/webhook/{state.id}/", json=body)
-            return Done([f"mended the subscription {state.id}, which was: {state.state}"])
+            return SubscribeResult([f"mended the subscription {state.id}, which was: {state.state}"])
         body = {"url": url, "events": _close_events(), "verify_ssl": True}
         made = self._api.ask("POST", "/api/v1/webhook/", json=body)
-        return Done([f"made the subscription {made.get('id')}"], [str(made.get("signature_key"))])
+        return SubscribeResult([f"made the subscription {made.get('id')}"], [str(made.get("signature_key"))])
 
     def limits(self) -> str | None:
         """Of the group of requests that the last one was of."""
         return self._api.headers.get("ratelimit")
 
 
-class Aircall:
+class AircallWebhooks:
     """`/v1/webhooks`: one for the address."""
 
     most = 50
@@ -188,14 +188,14 @@ class Aircall:
         self._api.ask("GET", "/v1/ping")
         return "the company of the API id"
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """The webhook of this address; of several the one whose token is ours, and that is active."""
         mine = [each for each in self._hooks() if each.get("url") == url]
         if not mine:
-            return [State(MISSING)]
+            return [WebhookState(MISSING)]
         found = max(mine, key=lambda each: (self._carries_ours(each), bool(each.get("active"))))
         state = ACTIVE if self._carries_ours(found) else NOT_OURS
-        return [State(state if found.get("active") else "inactive", str(found.get("webhook_id")))]
+        return [WebhookState(state if found.get("active") else "inactive", str(found.get("webhook_id")))]
 
     def _hooks(self) -> list[dict[str, Any]]:
         """Of every page; one that holds nothing new is the last, whatever its length."""
@@ -209,20 +209,20 @@ class Aircall:
                 break
         return list(found.values())
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """The token that every body repeats comes with the webhook, and may be asked for again."""
         (state,) = self.look(url)
         if state.state == ACTIVE:
-            return Done()
+            return SubscribeResult()
         if state.state == NOT_OURS:
             made = _object(self._api.ask("GET", f"/v1/webhooks/{state.id}"), "webhook")
-            return Done([], [str(made.get("token"))])
+            return SubscribeResult([], [str(made.get("token"))])
         if state.id is not None:
             self._api.ask("PUT", f"/v1/webhooks/{state.id}", json={"active": True})
-            return Done([f"activated the webhook {state.id} again"])
+            return SubscribeResult([f"activated the webhook {state.id} again"])
         body = {"custom_name": "floorcast", "url": url, "events": list(AIRCALL_EVENTS)}
         made = _object(self._api.ask("POST", "/v1/webhooks", json=body), "webhook")
-        return Done([f"made the webhook {made.get('webhook_id')}"], [str(made.get("token"))])
+        return SubscribeResult([f"made the webhook {made.get('webhook_id')}"], [str(made.get("token"))])
 
     def _carries_ours(self, hook: Mapping[str, Any]) -> bool:
         """As far as Aircall tells: else every delivery would be refused."""
@@ -233,7 +233,7 @@ class Aircall:
         return _left(self._api.headers, {"x-aircallapi-remaining": "this minute"})
 
 
-class Zoho:
+class ZohoChannel:
     """`/crm/v8/actions/watch`: a channel that expires and is renewed at half of its time."""
 
     events = ("Leads.all", "Deals.all", "Calls.all", "Events.all")
@@ -266,12 +266,12 @@ class Zoho:
         users = members(self._ask("GET", "/crm/v8/users?type=CurrentUser"), "users")
         return f"user {users[0].get('id')}" if users else "nobody"
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """Our channel, and when it expires; of several at this address the one to be mended or renewed first."""
         said = self._ask("GET", "/crm/v8/actions/watch")
         mine = [] if said is None else [each for each in members(said, "watch") if each.get("notify_url") == url]
         if not mine:
-            return [State(MISSING)]
+            return [WebhookState(MISSING)]
         told = {module for each in mine for module in _modules(each)}
         lacking = [event for event in self.events if event.partition(".")[0] not in told]
         others = [each for each in mine if isinstance(each.get("token"), str) and each["token"] not in self._secrets]
@@ -279,15 +279,15 @@ class Zoho:
         # Of several that are in order, the one that ends first.
         ends = [(_epoch(each.get("channel_expiry")), str(each.get("channel_id"))) for each in others or mine]
         expires, channel = min(ends, key=lambda end: end[0] or 0)
-        return [State(state, channel, ", ".join(lacking), expires)]
+        return [WebhookState(state, channel, ", ".join(lacking), expires)]
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """Make the channel, or renew it once half of its time is over."""
         (state,) = self.look(url)
         half = self.lasts / 2
         left = None if state.expires_at is None else to_datetime(state.expires_at) - to_datetime(now)
         if state.state == ACTIVE and left is not None and left > half:
-            return Done()
+            return SubscribeResult()
         channel = state.id or str(10**9 + crc32(url.encode()))
         until = (to_datetime(now) + self.lasts).replace(microsecond=0).isoformat()
         entry = {
@@ -301,14 +301,14 @@ class Zoho:
             msg = "the channel is not there after it was made"
             raise OnlineError(msg)
         verb = "made" if state.id is None else "renewed"
-        return Done([f"{verb} the channel {channel}, until {to_datetime(after.expires_at).isoformat()}"])
+        return SubscribeResult([f"{verb} the channel {channel}, until {to_datetime(after.expires_at).isoformat()}"])
 
     def limits(self) -> str | None:
         """Told only once half of the day's credits are used."""
         return _left(self._api.headers, {"x-api-credits-remaining": "credits"})
 
 
-class Salesforce:
+class SalesforceMessages:
     """Outbound messages are made by hand; the token and the limits can be asked."""
 
     version = "v68.0"
@@ -327,13 +327,13 @@ class Salesforce:
         self._api.carry("Authorization", f"Bearer {token}")
         return "the user of the client app"
 
-    def look(self, url: str) -> list[State]:
+    def look(self, url: str) -> list[WebhookState]:
         """Nothing tells of outbound messages."""
         return []
 
-    def subscribe(self, url: str, now: int) -> Done:
+    def subscribe(self, url: str, now: int) -> SubscribeResult:
         """Nothing can be made."""
-        return Done()
+        return SubscribeResult()
 
     def limits(self) -> str | None:
         """Of the last 24 hours."""
@@ -350,15 +350,15 @@ def vendor_of(connection: Connection, opens: Opens = Asker) -> Vendor | None:
 
 
 _VENDORS: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
-    PipedriveConnection: Pipedrive,
-    CloseConnection: Close,
-    AircallConnection: Aircall,
-    ZohoConnection: Zoho,
-    SalesforceConnection: Salesforce,
+    PipedriveConnection: PipedriveWebhooks,
+    CloseConnection: CloseWebhooks,
+    AircallConnection: AircallWebhooks,
+    ZohoConnection: ZohoChannel,
+    SalesforceConnection: SalesforceMessages,
 }
 
 
-def is_made(connection: Connection) -> bool:
+def has_webhook_api(connection: Connection) -> bool:
     """Whether its CRM has an API by which webhooks are made."""
     return type(connection) in _VENDORS and not isinstance(connection, SalesforceConnection)
 

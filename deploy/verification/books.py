@@ -18,11 +18,11 @@ from deploy.verification.lead_facts import LeadFacts
 from deploy.verification.leads import Clock, LeadRules
 from deploy.verification.measures import REP_DAYS, Counted, Exact, Measure
 from deploy.verification.people import People
-from deploy.verification.records import Record, Records, countable
+from deploy.verification.records import Record, RecordsByKind, countable
 from deploy.verification.rep_days import RepDays
 from deploy.verification.rows import Tally
 from deploy.verification.segments import Dimension
-from deploy.verification.shapes import LeadClock, RecountedRows, Row, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Row
 from deploy.verification.spans import Span, span_of
 from deploy.verification.terms import Terms
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class BoundDefinitions:
     """The definitions under a configuration, and the people whom everything is read by."""
 
-    def __init__(self, config: Config, reps: Records, definitions: Definitions | None = None) -> None:
+    def __init__(self, config: Config, reps: RecordsByKind, definitions: Definitions | None = None) -> None:
         """`reps`: the records of kind `rep` and `absence`, among others perhaps."""
         kept = countable(reps)
         self.config = config
@@ -58,7 +58,7 @@ class BoundDefinitions:
         named = {team for moves in self.people.moves.values() for _, team in moves if team is not None}
         return sorted({*self.config.teams, *named})
 
-    def span(self, window: Window | Span, now: int) -> Span:
+    def span(self, window: RecountedWindow | Span, now: int) -> Span:
         """Give what a window holds at an instant; a span is one already."""
         if isinstance(window, Span):
             return window
@@ -81,8 +81,8 @@ class Books:
     """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
     def __init__(
-        self, records: Records, reading: BoundDefinitions, *, first_day: date = date.min, newest: int | None = None,
-        repeated: Collection[str] | None = None,
+        self, records: RecordsByKind, reading: BoundDefinitions, *, first_day: date = date.min,
+        newest: int | None = None, repeated: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all.
 
@@ -105,23 +105,30 @@ class Books:
 
     # --- reading
 
-    def metrics(self, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Row:
+    def metrics(self, *, now: int, window: RecountedWindow, rep: str | None = None, team: str | None = None) -> Row:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
         return self._tally(now, window, rep, team).row()
 
-    def with_funnels(self, *, now: int, window: Window, team: str | None = None) -> Row:
+    def with_funnels(self, *, now: int, window: RecountedWindow, team: str | None = None) -> Row:
         """Give the same of a team or the organisation, with all steps of its funnels."""
         tally = self._tally(now, window, None, team)
         return {**tally.row(), "funnels": tally.funnels()}
 
     def value(
-        self, metric: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
+        self, metric: str, *, now: int, window: RecountedWindow | Span, rep: str | None = None, team: str | None = None
     ) -> Exact:
         """Give one value as it is before it is rounded."""
         return self._tally(now, window, rep, team).value(metric)
 
     def segments(
-        self, metric: str, by: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
+        self,
+        metric: str,
+        by: str,
+        *,
+        now: int,
+        window: RecountedWindow | Span,
+        rep: str | None = None,
+        team: str | None = None,
     ) -> dict[str | None, Exact]:
         """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
         entry = self._terms.definitions.dimensions.get(by, {})
@@ -145,7 +152,7 @@ class Books:
         return {label: value for label, value in found.items() if value and value != nothing}
 
     def funnel(
-        self, metric: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None,
+        self, metric: str, *, now: int, window: RecountedWindow, rep: str | None = None, team: str | None = None,
         pipeline: str | None = None, by: tuple[str, str | None] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Give the steps of a pipeline's funnel, of the first if None; `by`: only what has a label of a dimension."""
@@ -168,7 +175,7 @@ class Books:
                 share.add(counted)
         return share.steps(way, now)
 
-    def rows(self, *, now: int, window: Window) -> RecountedRows:
+    def rows(self, *, now: int, window: RecountedWindow) -> RecountedRows:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""
         span = self.reading.span(window, now)
         organisation = Tally(self.reading.formulas, span)
@@ -223,7 +230,7 @@ class Books:
     def _tally(
         self,
         now: int,
-        window: Window | Span,
+        window: RecountedWindow | Span,
         rep: str | None,
         team: str | None,
         counts: Callable[[Counted], bool] = lambda _counted: True,
@@ -266,7 +273,7 @@ class Books:
     def _is_asked(self, source: str) -> bool:
         return bool(self.reading.by_source.get(source))
 
-    def count_groups(self, kind: str, records: Records, *, only: Collection[str] | None = None) -> None:
+    def count_groups(self, kind: str, records: RecordsByKind, *, only: Collection[str] | None = None) -> None:
         """What counts of all groups of a kind (of `GROUPS`), or only of those, by all that is known around them."""
         match kind:
             case "lead":
@@ -277,12 +284,12 @@ class Books:
                 for subscriptions in customer_facts.customers(records, only=only):
                     self._count(customer_facts.ENDS, customer_facts.ends(subscriptions, self._terms))
 
-    def _count_threads(self, records: Records, only: Collection[str] | None) -> None:
+    def _count_threads(self, records: RecordsByKind, only: Collection[str] | None) -> None:
         for thread, mails in thread_facts.threads(records, only=only):
             self._count(thread_facts.ANSWERS, thread_facts.answers(thread, mails, self._terms))
             self._count(thread_facts.WRITERS, thread_facts.writers(thread, mails, self._terms))
 
-    def _count_leads(self, records: Records, only: Collection[str] | None) -> None:
+    def _count_leads(self, records: RecordsByKind, only: Collection[str] | None) -> None:
         """Their clocks too."""
         for family in families(records, only=only, terms=self._terms):
             facts = LeadFacts(family, self._lead_rules, self._terms, self._newest)

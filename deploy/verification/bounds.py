@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
-from deploy.verification.records import Record, Records
+from deploy.verification.records import Record, RecordsByKind
 
 GROUP_LIMIT = 16_384
 MILLISECOND = 1000
-Place = tuple[str, str, str]
+GroupPlace = tuple[str, str, str]
 """(merged lead that hands it on, or nothing; kind; id)."""
 
 
-def smallest(places: Iterable[Place]) -> set[Place]:
+def smallest(places: Iterable[GroupPlace]) -> set[GroupPlace]:
     """Those of the smallest hashes of their records' keys, as many as a group takes."""
     found = list(places)
     if len(found) > GROUP_LIMIT:
@@ -28,13 +28,13 @@ def smallest(places: Iterable[Place]) -> set[Place]:
 
 
 def pointing(
-    pointer: str, kind: str, records: Records, kept: Iterable[Record], only: Collection[str] | None
+    pointer: str, kind: str, records: RecordsByKind, kept: Iterable[Record], only: Collection[str] | None
 ) -> Iterator[tuple[str, list[Record]]]:
     """All that a pointer names, or only those, each with those of `kept` that its group takes and that point to it.
 
     What counts nowhere takes a place of the group all the same.
     """
-    named: dict[str, set[Place]] = defaultdict(set)
+    named: dict[str, set[GroupPlace]] = defaultdict(set)
     by_id = {record.id: record for record in kept}
     for record in records.get(kind, {}).values():
         for name in record.ever_named(pointer):
@@ -45,9 +45,9 @@ def pointing(
         yield name, [record for record in taken if record.get(pointer) == name]
 
 
-def touching(records: Records) -> dict[str, set[Place]]:
+def touching(records: RecordsByKind) -> dict[str, set[GroupPlace]]:
     """Lead -> all records that ever named it, or went to it, as many as its group takes."""
-    named: dict[str, set[Place]] = defaultdict(set)
+    named: dict[str, set[GroupPlace]] = defaultdict(set)
     for kind in ("call", "email", "meeting", "deal", "activity"):
         for record in records.get(kind, {}).values():
             for lead in record.ever_touched():
@@ -56,7 +56,7 @@ def touching(records: Records) -> dict[str, set[Place]]:
 
 
 def family_of(
-    root: str, members: Sequence[Record], touches: Mapping[str, set[Place]], records: Records
+    root: str, members: Sequence[Record], touches: Mapping[str, set[GroupPlace]], records: RecordsByKind
 ) -> tuple[list[Record], list[tuple[str, Record]]]:
     """The leads that the root's group has taken, and what counts for it."""
     handed = smallest(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from deploy.verification.definitions import duration, number
+from deploy.verification.definitions import duration, exact_number
 from deploy.verification.shapes import SECOND
 
 Fact = Mapping[str, Any]
@@ -63,7 +63,7 @@ def number_in(fact: Fact, name: str) -> Fraction | None:
     if name.rpartition(".")[2] in DURATIONS or name.endswith("_at"):
         return Fraction(int(value), SECOND)
     try:
-        return number(value)
+        return exact_number(value)
     except (ArithmeticError, ValueError):
         return None
 
@@ -88,7 +88,7 @@ def _line(name: str, wanted: Any) -> Test:
         return lambda fact: all(test(fact) for test in found)
     allowed = [_written(one) for one in (wanted if isinstance(wanted, list | tuple) else [wanted])]
     if name.rpartition(".")[2] in AMOUNTS and _ATTRIBUTES not in name:
-        numbers = [number(one) for one in allowed]
+        numbers = [exact_number(one) for one in allowed]
         return lambda fact: number_in(fact, name) in numbers
     if _ATTRIBUTES in name:
         return lambda fact: value_of(fact, name) in allowed
@@ -124,4 +124,4 @@ def _comparison(name: str, how: str, limit: Any) -> Test:
 
 def _border(limit: Any) -> Fraction:
     text = _written(limit)
-    return Fraction(duration(text), SECOND) if text[-1:].isalpha() else number(text)
+    return Fraction(duration(text), SECOND) if text[-1:].isalpha() else exact_number(text)

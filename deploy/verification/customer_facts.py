@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from deploy.verification.bounds import pointing
 from deploy.verification.conditions import Fact
 from deploy.verification.facts import fields_of
-from deploy.verification.records import Record, Records, countable
+from deploy.verification.records import Record, RecordsByKind, countable
 from deploy.verification.shapes import DAY
 from deploy.verification.terms import Terms
 
@@ -17,7 +17,7 @@ _IN_TIME = 30 * DAY
 _NEVER = 2**62
 
 
-def customers(records: Records, *, only: Collection[str] | None = None) -> Iterator[list[Record]]:
+def customers(records: RecordsByKind, *, only: Collection[str] | None = None) -> Iterator[list[Record]]:
     """The subscriptions of each customer, of all or only of those."""
     kept = countable(records).get("subscription", [])
     return (own for _, own in pointing("customer", "subscription", records, kept, only))

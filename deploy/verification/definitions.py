@@ -53,7 +53,7 @@ def with_own(own: Mapping[str, Any]) -> Definitions:
 @cache
 def _shipped_document() -> Mapping[str, Any]:
     text = files("schemas").joinpath("catalogue", "metrics.yaml").read_text("utf-8")
-    found: Mapping[str, Any] = read_document(text, "metrics.yaml").value
+    found: Mapping[str, Any] = read_document(text, "metrics.yaml", is_ours=True).value
     return found
 
 
@@ -116,7 +116,7 @@ def duration(written: Any) -> int:
     return int(Fraction(text.removesuffix(unit)) * _UNITS[unit.strip()])
 
 
-def number(written: Any) -> Fraction:
+def exact_number(written: Any) -> Fraction:
     """A number as it is written, exactly."""
     return Fraction(Decimal(str(written)))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deploy.verification.shapes import RecountedRows, Row, Rows, Shown
+from deploy.verification.shapes import RecountedRows, Row, Rows, ServedValue
 
 
 class What(NamedTuple):
@@ -65,13 +65,13 @@ def _row_differences(scope: str, whose: str, expected: Row, served: Row) -> list
     return found
 
 
-def _values(row: Row, part: str) -> Mapping[str, Shown]:
+def _values(row: Row, part: str) -> Mapping[str, ServedValue]:
     if part == "funnels":
         return row.get("funnels", {})
     return row["metrics"] if part == "metrics" else row["bounds"]
 
 
-def same(ours: Shown, theirs: Shown) -> bool:
+def same(ours: ServedValue, theirs: ServedValue) -> bool:
     """Floats may differ in their last digits: others divide and interpolate in another order."""
     if isinstance(ours, int | float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)

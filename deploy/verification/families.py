@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.verification.bounds import family_of, touching, whole
 from deploy.verification.matches import is_repeated
-from deploy.verification.records import Record, Records
+from deploy.verification.records import Record, RecordsByKind
 from deploy.verification.terms import Terms
 
 TOUCHES = frozenset({"call", "email", "meeting"})
@@ -32,7 +32,7 @@ class Family:
         return bool(self.members) and not self.is_deleted
 
 
-def families(records: Records, *, terms: Terms, only: Collection[str] | None = None) -> Iterator[Family]:
+def families(records: RecordsByKind, *, terms: Terms, only: Collection[str] | None = None) -> Iterator[Family]:
     """Give every lead, or only those, also one that records name and nobody has spoken of.
 
     It looks at all records once: ask for many leads at a time.

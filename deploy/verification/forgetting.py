@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from deploy.verification.records import said_of
+from deploy.verification.records import values_said
 
 if TYPE_CHECKING:
     from schemas.config import Config
@@ -55,7 +55,7 @@ _GROUPS = {"contacts": "lead"}
 GROUPS = ("customer", "thread", "lead")
 """The kinds of groups."""
 
-Waits = Callable[[str, str, Sequence["RecordChange"]], bool]
+WaitsFor = Callable[[str, str, Sequence["RecordChange"]], bool]
 """Whether a group goes on (a lead waits or has not ended, a customer has something without an end), or is part of a
 level that lasts, by these changes and no others. Asked with its kind and name."""
 Stands = Callable[[Sequence["RecordChange"]], bool]
@@ -63,7 +63,7 @@ Stands = Callable[[Sequence["RecordChange"]], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RememberedLog:
     """What is left of a log, for each of its readers."""
 
     first_day: date
@@ -76,17 +76,17 @@ class Remembered:
 
 
 def remembered(
-    changes: Sequence[RecordChange], config: Config, waits: Waits, stands: Stands, newest: int | None = None
-) -> Remembered:
+    changes: Sequence[RecordChange], config: Config, waits: WaitsFor, stands: Stands, newest: int | None = None
+) -> RememberedLog:
     """What is left when the receipt `newest` has been taken in; None: that of the newest of these changes."""
     if newest is None and not changes:
-        return Remembered(date.min, changes)
+        return RememberedLog(date.min, changes)
     cutoff = _cutoffs(config)
     if newest is None:
         newest = max(change.received_at for change in changes)
     first_day, final = cutoff(newest)
     if all(change.changed_at >= final for change in changes):
-        return Remembered(first_day, changes)  # nothing is old enough for any rule
+        return RememberedLog(first_day, changes)  # nothing is old enough for any rule
     first: dict[tuple[str, str, int, int], RecordChange] = {}
     for change in sorted(changes, key=lambda change: change.received_at):
         if not _is_late(change, cutoff):
@@ -108,7 +108,7 @@ def remembered(
                 since = place
         kept[kind][name] = _held(heard, since, len(heard))
     last_lives = [life for life in lives if life.is_last and not life.has_gone(cutoff, final, stands)]
-    return Remembered(
+    return RememberedLog(
         first_day,
         [change for life in last_lives for change in life.changes],
         kept,
@@ -313,7 +313,7 @@ def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
     for change in ordered:
         fields |= change.fields
     for voiced in {name.partition("#")[0] for name in fields if "#" in name}:
-        fields[voiced] = said_of(ordered, voiced)[-1][2]
+        fields[voiced] = values_said(ordered, voiced)[-1][2]
     return fields
 
 

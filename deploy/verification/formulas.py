@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from deploy.verification.conversions import Conversion
-from deploy.verification.definitions import Definitions, Entry, number, versions
+from deploy.verification.definitions import Definitions, Entry, exact_number, versions
 from deploy.verification.durations import Duration
 from deploy.verification.funnels import Funnel
 from deploy.verification.leads import LeadRules
@@ -103,7 +103,7 @@ class Expression(Formula):
             case ast.Name(id=name):
                 return self.names[name].value(of)
             case ast.Constant():
-                return number(ast.get_source_segment(self.text, node))
+                return exact_number(ast.get_source_segment(self.text, node))
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 found = self._worked_out(inner, of)
                 return None if found is None else -found

@@ -18,7 +18,7 @@ from deploy.verification.definitions import Entry, names
 from deploy.verification.facts import PATH
 from deploy.verification.lead_facts import COMING, FAMILY
 from deploy.verification.measures import Counted, Exact, Measure, Sum
-from deploy.verification.shapes import DAY, SECOND, Shown
+from deploy.verification.shapes import DAY, SECOND, ServedValue
 from deploy.verification.spans import Span
 from deploy.verification.terms import Terms
 
@@ -58,7 +58,7 @@ class Entered(NamedTuple):
     """Where it lasts."""
 
 
-class Way(NamedTuple):
+class PipelineSteps(NamedTuple):
     """The steps of one pipeline."""
 
     pipeline: str | None
@@ -81,10 +81,10 @@ class Funnel(Measure):
         self._is_each = entry.get("re_entry", "first") == "each"
         self.ways = list(self._ways())
 
-    def _ways(self) -> Iterator[Way]:
+    def _ways(self) -> Iterator[PipelineSteps]:
         own = names(self.entry.get("steps"))
         if self.sources == ("lead",):
-            yield Way(None, own or tuple(_LEAD_STEPS), frozenset(), is_first=True)
+            yield PipelineSteps(None, own or tuple(_LEAD_STEPS), frozenset(), is_first=True)
             return
         said: Mapping[str, Any] = getattr(self.terms.config, "pipelines", {})
         wanted = self.entry.get("pipeline")
@@ -115,7 +115,7 @@ class Funnel(Measure):
                 is_lost, closed_at = fact.get("status") == "lost", fact["closed_at"]
                 yield from self._counted(fact, way, _deal_path(fact, way), is_lost, closed_at)
 
-    def _of_lead(self, lead: Fact, way: Way) -> Iterator[Counted]:
+    def _of_lead(self, lead: Fact, way: PipelineSteps) -> Iterator[Counted]:
         coming_at = lead.get(COMING)
         is_lost, won_at = _is_lead_lost(lead), lead.get("won_at")
         for counted in self._counted(lead, way, _lead_path(lead, way), is_lost, won_at):
@@ -128,7 +128,7 @@ class Funnel(Measure):
                 yield replace(counted, begins=coming_at)
 
     def _counted(
-        self, fact: Fact, way: Way, path: list[Visit], is_lost: bool, ended_at: int | None
+        self, fact: Fact, way: PipelineSteps, path: list[Visit], is_lost: bool, ended_at: int | None
     ) -> Iterator[Counted]:  # fmt: skip
         created = fact.get("received_at" if fact.get("record") == "lead" else "created_at")
         for at, entered in self._entered(way, path, is_lost, is_over=is_lost or ended_at is not None):
@@ -138,7 +138,7 @@ class Funnel(Measure):
                     yield Counted(self, rep, when, self.terms.people.day_of(when), entered, fact)
 
     def _entered(
-        self, way: Way, path: list[Visit], is_lost: bool, *, is_over: bool
+        self, way: PipelineSteps, path: list[Visit], is_lost: bool, *, is_over: bool
     ) -> Iterator[tuple[int, Entered]]:  # fmt: skip
         begin = 0
         for number, step in enumerate(way.steps):
@@ -167,11 +167,11 @@ class Funnel(Measure):
         ends = [index for index, visit in enumerate(after) if visit.step == path[place].step]
         return after[: ends[0]] if ends else after
 
-    def _goes_on(self, way: Way, number: int, after: list[Visit]) -> bool:
+    def _goes_on(self, way: PipelineSteps, number: int, after: list[Visit]) -> bool:
         wanted = way.steps[number + 1 : number + 2] if self._mode == "strict" else way.steps[number + 1 :]
         return any(visit.step in wanted for visit in after)
 
-    def _reaches(self, way: Way, number: int, after: list[Visit]) -> bool:
+    def _reaches(self, way: PipelineSteps, number: int, after: list[Visit]) -> bool:
         if self._mode != "strict":
             return len(way.steps) == number + 1 or any(visit.step == way.steps[-1] for visit in after)
         ahead = iter(after)
@@ -181,13 +181,13 @@ class Funnel(Measure):
         return Share(self.ways)
 
 
-def _way(pipeline: str | None, steps: Iterable[str], won: frozenset[str], *, is_first: bool) -> Way:
+def _way(pipeline: str | None, steps: Iterable[str], won: frozenset[str], *, is_first: bool) -> PipelineSteps:
     """Behind the last step stands what is won, unless that is the last one."""
     won, steps = won | {WON}, tuple(steps)
-    return Way(pipeline, steps if steps[-1] in won else (*steps, WON), won, is_first)
+    return PipelineSteps(pipeline, steps if steps[-1] in won else (*steps, WON), won, is_first)
 
 
-def _deal_path(deal: Fact, way: Way) -> list[Visit]:
+def _deal_path(deal: Fact, way: PipelineSteps) -> list[Visit]:
     stages, last = deal[PATH], way.steps[-1]
     visits = []
     for place, (at, stage) in enumerate(stages):
@@ -202,7 +202,7 @@ def _deal_path(deal: Fact, way: Way) -> list[Visit]:
     return visits
 
 
-def _lead_path(lead: Fact, way: Way) -> list[Visit]:
+def _lead_path(lead: Fact, way: PipelineSteps) -> list[Visit]:
     known = {step: lead.get(_LEAD_STEPS[step]) for step in way.steps}
     visits = []
     for step, at in known.items():
@@ -217,7 +217,7 @@ def _is_lead_lost(lead: Fact) -> bool:
     return lead.get("status") == "disqualified" or (bool(deals) and all(one.get("status") == "lost" for one in deals))
 
 
-def _left_out(way: Way, path: list[Visit]) -> Iterator[tuple[int, Entered]]:
+def _left_out(way: PipelineSteps, path: list[Visit]) -> Iterator[tuple[int, Entered]]:
     numbers = sorted({way.steps.index(visit.step) for visit in path})
     for number in range(numbers[0], numbers[-1]) if numbers else ():
         if number not in numbers:
@@ -263,7 +263,7 @@ class _Step:
 class Share:
     """All entries of a window; in rows, how many of those that entered the first step have reached the end."""
 
-    def __init__(self, ways: Sequence[Way]) -> None:
+    def __init__(self, ways: Sequence[PipelineSteps]) -> None:
         self.ways = ways
         self._steps: dict[tuple[str | None, str], _Step] = defaultdict(_Step)
 
@@ -278,7 +278,7 @@ class Share:
     def bound(self) -> Exact:
         return None
 
-    def steps(self, way: Way, now: int) -> dict[str, Any]:
+    def steps(self, way: PipelineSteps, now: int) -> dict[str, Any]:
         """The steps as `/v1/funnels` serves them, without labels, and the one at which most are lost."""
         steps = [
             self._steps[way.pipeline, step].shown(step, now, is_last=step == way.steps[-1]) for step in way.steps
@@ -287,13 +287,13 @@ class Share:
         worst = max(enough, key=lambda step: Fraction(step["lost"], step["entered"]), default=None)
         return {"steps": steps, "worst": None if worst is None else worst["step"]}
 
-    def values(self, metric: str, now: int) -> Iterator[tuple[str, Shown]]:
+    def values(self, metric: str, now: int) -> Iterator[tuple[str, ServedValue]]:
         """Everything, each under a name of its own."""
         for way in self.ways:
             yield from flat(metric, way.pipeline, self.steps(way, now), now)
 
 
-def flat(metric: str, pipeline: str | None, answer: Mapping[str, Any], as_of: int) -> Iterator[tuple[str, Shown]]:
+def flat(metric: str, pipeline: str | None, answer: Mapping[str, Any], as_of: int) -> Iterator[tuple[str, ServedValue]]:
     """What an answer of `/v1/funnels` says, each under a name of its own.
 
     For how long the oldest stay has lasted is told as the second since 1970 in which it began: two answers of different

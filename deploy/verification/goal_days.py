@@ -48,7 +48,7 @@ class Dates:
             day += _ONE_DAY
 
 
-Calendar = str | None
+CalendarName = str | None
 """The name of one; None: every day is like every other."""
 
 
@@ -77,10 +77,10 @@ class GoalDays:
             self._take_record(record)
         for name, goal in self.goals.items():
             self._take_file(name, goal)
-        self._works: dict[tuple[Calendar, date], int] = {}
+        self._works: dict[tuple[CalendarName, date], int] = {}
         self._periods: dict[tuple[str, date], Dates] = {}
-        self._wholes: dict[tuple[Calendar, Dates], int] = {}
-        self._sums: dict[tuple[str, date], Mapping[tuple[str | None, Calendar], Fraction]] = {}
+        self._wholes: dict[tuple[CalendarName, Dates], int] = {}
+        self._sums: dict[tuple[str, date], Mapping[tuple[str | None, CalendarName], Fraction]] = {}
 
     # --- amounts
 
@@ -142,10 +142,10 @@ class GoalDays:
         month, first = map(int, starts.split("-"))
         return day.day == first and (day.month - month) % _MONTHS[kind] == 0
 
-    def _calendar(self, name: str, team: str | None) -> Calendar:
+    def _calendar(self, name: str, team: str | None) -> CalendarName:
         return None if self.goals[name].elapsed == "calendar" else self.terms.calendar_of(team)
 
-    def _work(self, calendar: Calendar, day: date) -> int:
+    def _work(self, calendar: CalendarName, day: date) -> int:
         if calendar is None:
             return DAY
         key = calendar, day
@@ -154,13 +154,13 @@ class GoalDays:
             self._works[key] = self.terms.offices[calendar].between(start, end)
         return self._works[key]
 
-    def _whole(self, calendar: Calendar, days: Dates) -> int:
+    def _whole(self, calendar: CalendarName, days: Dates) -> int:
         key = calendar, days
         if key not in self._wholes:
             self._wholes[key] = sum(self._work(calendar, day) for day in days)
         return self._wholes[key]
 
-    def _passed(self, calendar: Calendar, day: date, now: int) -> Fraction:
+    def _passed(self, calendar: CalendarName, day: date, now: int) -> Fraction:
         """The share of a day's work that is over."""
         start, end = self.people.start_of(day), self.people.start_of(day + _ONE_DAY)
         if now >= end or now <= start:
@@ -172,7 +172,7 @@ class GoalDays:
 
     # --- targets
 
-    def weight(self, name: str, rep: str, day: date) -> tuple[Fraction, Calendar]:
+    def weight(self, name: str, rep: str, day: date) -> tuple[Fraction, CalendarName]:
         """What a day carries for somebody, and by whose hours."""
         goal, team = self.goals[name], self.people.team_of(rep, day)
         calendar, since = self._calendar(name, team), self.people.here[rep][0]
@@ -208,7 +208,7 @@ class GoalDays:
                 expected += weight * self._passed(calendar, day, now) if weight else 0
         return target, expected
 
-    def _weights(self, name: str, whose: Whose, day: date) -> Iterator[tuple[Fraction, Calendar]]:
+    def _weights(self, name: str, whose: Whose, day: date) -> Iterator[tuple[Fraction, CalendarName]]:
         if whose.scope == "rep":
             yield self.weight(name, whose.id or "", day)
             return
@@ -222,11 +222,11 @@ class GoalDays:
         whole = self._whole(calendar, period)
         yield (own * self._work(calendar, day) / whole if whole else Fraction(0)), calendar
 
-    def _of_all(self, name: str, day: date) -> Mapping[tuple[str | None, Calendar], Fraction]:
+    def _of_all(self, name: str, day: date) -> Mapping[tuple[str | None, CalendarName], Fraction]:
         """What a day carries for the people of each team together."""
         key = name, day
         if key not in self._sums:
-            found: dict[tuple[str | None, Calendar], Fraction] = defaultdict(Fraction)
+            found: dict[tuple[str | None, CalendarName], Fraction] = defaultdict(Fraction)
             for rep in self.people.roster:
                 weight, calendar = self.weight(name, rep, day)
                 found[self.people.team_of(rep, day), calendar] += weight

@@ -60,7 +60,7 @@ class Level(Measure):
         day_of = self.terms.people.day_of
         if self.entry.get("stat") == "kept":
             return Kept(span, day_of)
-        return Those(span, day_of) if self._agg == "distinct" else Amount(span, day_of)
+        return Those(span, day_of) if self._agg == "distinct" else LevelSum(span, day_of)
 
 
 def levels_of(definitions: Definitions) -> Definitions:
@@ -86,7 +86,7 @@ def _was_there_before(span: Span, stay: Stay, day_of: DayOf) -> bool:
     return had_begun and (stay.end is None or not span.was_before(stay.end, day_of))
 
 
-class Amount:
+class LevelSum:
     """The sum of what is there at the end."""
 
     def __init__(self, span: Span, day_of: DayOf) -> None:

@@ -38,7 +38,7 @@ _OF_GOALS = (
 _CENT, _MILLISECOND = 0.011, 1e-6
 """Answers name their instant in milliseconds: what moves by the clock may differ by that, and by its rounding."""
 
-Values = dict[What, Any]
+ListValues = dict[What, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Lists:
     def _actual(self, metric: str, whose: Whose, days: Dates) -> Exact:
         return self._tally(days, whose).value(metric)
 
-    def values(self, served: ServedLists) -> dict[str, Values]:
+    def values(self, served: ServedLists) -> dict[str, ListValues]:
         """By what they are called, all values as of the instants of what is served."""
         deals = self._open.deals(served.deals_at, self.goals, self._actual)
         return {
@@ -127,8 +127,8 @@ class Lists:
             OPEN_LEADS: _of_list("lead", self._open.leads(served.leads_at)),
         }
 
-    def _of_goals(self, now: int) -> Values:
-        reading, found = self._reading, Values()
+    def _of_goals(self, now: int) -> ListValues:
+        reading, found = self._reading, ListValues()
         whose_are = [ORGANISATION, *(Whose("team", team) for team in reading.teams)]
         whose_are += [Whose("rep", rep) for rep in reading.people.roster]
         for name, days in self.periods:
@@ -140,7 +140,7 @@ class Lists:
         return found
 
 
-def lists_of(books: Books, served: ServedLists) -> dict[str, Values]:
+def lists_of(books: Books, served: ServedLists) -> dict[str, ListValues]:
     """The same of books that hold everything."""
     made = Lists(books.reading, books.records_of("goal"), served.goals_at)
     for counted in books.counted:
@@ -150,9 +150,9 @@ def lists_of(books: Books, served: ServedLists) -> dict[str, Values]:
     return made.values(served)
 
 
-def served_values(served: ServedLists) -> dict[str, Values]:
+def served_values(served: ServedLists) -> dict[str, ListValues]:
     """The same of what is served."""
-    goals = Values()
+    goals = ListValues()
     for row in served.goals:
         whose = {"rep": row["rep"], "team": row["team"]}.get(row["scope"]) or ""
         goals |= _of_goal(row["goal"], row["scope"], whose, row["period"]["from"], row)
@@ -181,12 +181,12 @@ def _is_same(what: What, expected: Mapping[What, Any], served: Mapping[What, Any
     return math.isclose(float(ours), float(theirs), rel_tol=_MILLISECOND, abs_tol=_CENT if isinstance(ours, str) else 0)
 
 
-def _of_goal(goal: str, scope: str, whose: str, begins: str, row: Mapping[str, Any]) -> Values:
+def _of_goal(goal: str, scope: str, whose: str, begins: str, row: Mapping[str, Any]) -> ListValues:
     return {What(scope, whose, f"{field} of goal {goal} from {begins}"): row[field] for field in _OF_GOALS}
 
 
-def _of_list(scope: str, listed: Listed) -> Values:
-    found: Values = {What("organisation", "", f"order of open {scope}s"): tuple(listed)}
+def _of_list(scope: str, listed: Listed) -> ListValues:
+    found: ListValues = {What("organisation", "", f"order of open {scope}s"): tuple(listed)}
     for id, row in listed.items():
         for field, value in row.items():
             told = format_instant(value) if isinstance(value, int) and field.endswith("_at") else value

@@ -20,15 +20,15 @@ from deploy.verification.rounds import (
     LEVELS,
     STANDING,
     Judged,
-    Part,
+    RoundPart,
     judge,
     judge_leads,
     judge_lists,
-    levels_of,
+    level_rows,
     of_windows,
 )
 from deploy.verification.shapes import LeadClock
-from deploy.verification.verify import Served, expected_rows, fetch, fetch_lists, fetch_waiting
+from deploy.verification.verify import ServedRows, expected_rows, fetch, fetch_lists, fetch_waiting
 from schemas.config import Config
 from schemas.instants import HOUR, format_instant, parse_instant
 from schemas.verifications import LEADS
@@ -58,7 +58,7 @@ class Windows:
     """The windows of one part of a round."""
 
     def __init__(
-        self, part: Part, kept: KeptChanges, config: Config, definitions: Definitions, *, is_whole: bool
+        self, part: RoundPart, kept: KeptChanges, config: Config, definitions: Definitions, *, is_whole: bool
     ) -> None:
         self._part = part
         self._kept = kept
@@ -72,14 +72,14 @@ class Windows:
         changes = self._kept.between(self._part.first, self._part.last)
         return recount(changes, self._config, self._definitions)
 
-    async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[Served, int]:
+    async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[ServedRows, int]:
         served = await fetch(client, self._subjects[name].parameters)
         return served, max(served.organisation_at, served.reps_at, *served.teams_at.values())
 
-    def judged(self, before: Books, after: Books, answers: Mapping[str, Served]) -> Judged:
+    def judged(self, before: Books, after: Books, answers: Mapping[str, ServedRows]) -> Judged:
         return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
 
-    def _judged(self, name: str, before: Books, after: Books, served: Served) -> Judged:
+    def _judged(self, name: str, before: Books, after: Books, served: ServedRows) -> Judged:
         window = self._subjects[name].window
         then = expected_rows(before, served, window)
         now = then if after is before else expected_rows(after, served, window)
@@ -87,7 +87,7 @@ class Windows:
         return judge(name, then, now, of_windows(served.rows, self._definitions, is_whole=self._is_whole))
 
 
-class Standing:
+class StandingLook:
     """What there is now, and what is to be reached: levels, goals, open deals and leads. All of the log says that."""
 
     def __init__(self, kept: KeptChanges, config: Config, definitions: Definitions) -> None:
@@ -99,28 +99,28 @@ class Standing:
     def recounted(self) -> Books:
         return recount(self._kept.everything(), self._config, self._definitions)
 
-    async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[Served | ServedLists, int]:
+    async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[ServedRows | ServedLists, int]:
         if name == LEVELS:
             served = await fetch(client, {"window": "today"})
             return served, max(served.organisation_at, served.reps_at, *served.teams_at.values())
         lists = await fetch_lists(client)
         return lists, {GOALS: lists.goals_at, OPEN_DEALS: lists.deals_at, OPEN_LEADS: lists.leads_at}[name]
 
-    def judged(self, before: Books, after: Books, answers: Mapping[str, Served | ServedLists]) -> Judged:
+    def judged(self, before: Books, after: Books, answers: Mapping[str, ServedRows | ServedLists]) -> Judged:
         return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
 
-    def _judged(self, name: str, before: Books, after: Books, served: Served | ServedLists) -> Judged:
-        if isinstance(served, Served):
+    def _judged(self, name: str, before: Books, after: Books, served: ServedRows | ServedLists) -> Judged:
+        if isinstance(served, ServedRows):
             then = expected_rows(before, served, "today")
             now = then if after is before else expected_rows(after, served, "today")
-            then, now = (levels_of(one, self._definitions) for one in (then, now))
-            return judge(name, then, now, levels_of(served.rows, self._definitions))
+            then, now = (level_rows(one, self._definitions) for one in (then, now))
+            return judge(name, then, now, level_rows(served.rows, self._definitions))
         was = lists_of(before, served)[name]
         is_now = was if after is before else lists_of(after, served)[name]
         return judge_lists(name, was, is_now, served_values(served)[name])
 
 
-class WaitingLeads:
+class WaitingLook:
     """The leads that wait by the log: all of them, though only those are recounted of which something new was said."""
 
     def __init__(self, kept: KeptChanges, config: Config, clock: Callable[[], int]) -> None:
@@ -163,7 +163,7 @@ class StillWaiting:
 
     names = (LEADS,)
 
-    def __init__(self, waiting: WaitingLeads, since: int) -> None:
+    def __init__(self, waiting: WaitingLook, since: int) -> None:
         self._waiting = waiting
         self._since = format_instant(since)
         self.recounted = waiting.recounted

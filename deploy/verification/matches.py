@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from deploy.verification.bounds import smallest
-from deploy.verification.records import Record, Records
+from deploy.verification.records import Record, RecordsByKind
 from deploy.verification.terms import Terms
 
 
@@ -42,7 +42,7 @@ def is_repeated(call: Record, others: Iterable[Record], terms: Terms) -> bool:
     )
 
 
-def repeated(records: Records, terms: Terms) -> frozenset[str]:
+def repeated(records: RecordsByKind, terms: Terms) -> frozenset[str]:
     """The ids of all duplicates among the calls."""
     if not any(connection.match is not None for connection in terms.config.connections.values()):
         return frozenset()

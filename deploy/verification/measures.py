@@ -163,7 +163,7 @@ class Simple(Measure):
     def empty(self, span: Span) -> Sum:
         if self._agg == "distinct":
             return Different(self._at_least)
-        return Days() if self._agg == "days" else Total()
+        return DayPairs() if self._agg == "days" else Total()
 
     def lacks(self, span: Span) -> bool:
         is_bounded = self._agg == "distinct" and REP_DAYS not in self.sources
@@ -203,7 +203,7 @@ class Different:
         return None
 
 
-class Days:
+class DayPairs:
     """Pairs of person and day."""
 
     def __init__(self) -> None:

@@ -11,14 +11,14 @@ from functools import cache, cached_property
 
 from deploy.verification.books import Books, BoundDefinitions
 from deploy.verification.definitions import Definitions
-from deploy.verification.forgetting import GROUPS, Remembered
+from deploy.verification.forgetting import GROUPS, RememberedLog
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import Lists
 from deploy.verification.measures import Counted
 from deploy.verification.records import countable, fold
 from deploy.verification.recount import count_groups, left_of
 from deploy.verification.rows import Tally
-from deploy.verification.shapes import LeadClock, RecountedRows, Row, Window
+from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Row
 from deploy.verification.spans import Span
 from schemas.config import Config
 from schemas.records import RecordChange
@@ -28,10 +28,10 @@ AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ServedWindow:
     """The rows of a window as they were served: each is recounted as of the instant of its own answer."""
 
-    window: Window
+    window: RecountedWindow
     organisation_at: int
     reps_at: int
     teams_at: Mapping[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Asked:
 class Sheet:
     """The rows of one window in the making."""
 
-    def __init__(self, asked: Asked, reading: BoundDefinitions) -> None:
+    def __init__(self, asked: ServedWindow, reading: BoundDefinitions) -> None:
         self._asked = asked
         self._reading = reading
         self._span = cache(lambda now: reading.span(asked.window, now))
@@ -123,7 +123,7 @@ def _with_funnels(tally: Tally) -> Row:
 def recount_in_pieces(
     kept: KeptChanges,
     config: Config,
-    asked: Sequence[Asked],
+    asked: Sequence[ServedWindow],
     leads_at: int,
     definitions: Definitions | None = None,
     *,
@@ -151,7 +151,7 @@ def recount_in_pieces(
             if lists is not None:
                 lists.add(counted)
 
-    def left(changes: Iterable[RecordChange]) -> tuple[Remembered, Books]:
+    def left(changes: Iterable[RecordChange]) -> tuple[RememberedLog, Books]:
         remembered = left_of([*changes, *people], config, definitions, newest)
         return remembered, Books(fold(remembered.records), reading, first_day=remembered.first_day, newest=newest)
 

@@ -40,7 +40,7 @@ class Record:
         """(changed_at, digest, value), oldest first."""
         if name in self.borrowed:
             return self.borrowed[name].history(name)
-        return said_of(self.changes, name)[-_HISTORY_LIMIT:]
+        return values_said(self.changes, name)[-_HISTORY_LIMIT:]
 
     def version_of(self, name: str) -> tuple[int, int]:
         """The version that set the field to what it is: of several voices, of the latest that says something."""
@@ -65,11 +65,11 @@ class Record:
 _FIRST_VOICE_FIRST = frozenset({"currency"})
 """What a connection is set to says nothing while the CRM itself names one."""
 
-Records = dict[str, dict[str, Record]]
+RecordsByKind = dict[str, dict[str, Record]]
 """By kind, by id."""
 
 
-def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, Any]]:
+def values_said(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, Any]]:
     """What a field was after each change that speaks of it: (changed_at, digest, value). Oldest version first.
 
     Several properties of a CRM may speak of one field, as `name`, `name#1`, `name#2`: each has its own last word, and
@@ -98,19 +98,19 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     return found
 
 
-def fold(changes: Iterable[RecordChange]) -> Records:
+def fold(changes: Iterable[RecordChange]) -> RecordsByKind:
     """Make records of changes, in whatever order and however often they stand there."""
     versions: dict[tuple[str, str], dict[tuple[int, int], RecordChange]] = defaultdict(dict)
     for change in changes:
         versions[change.kind, change.id][change.changed_at, change.digest] = change
-    records: Records = defaultdict(dict)
+    records: RecordsByKind = defaultdict(dict)
     for (kind, name), by_version in versions.items():
         ordered = [by_version[version] for version in sorted(by_version)]
         fields: dict[str, Any] = {}
         for change in ordered:
             fields.update(change.fields)  # ascending versions: the greatest one that sets a field is the last
         for voiced in {voice.partition("#")[0] for voice in fields if "#" in voice}:
-            fields[voiced] = said_of(ordered, voiced)[-1][2]
+            fields[voiced] = values_said(ordered, voiced)[-1][2]
         records[kind][name] = Record(name, ordered, fields)
     return records
 
@@ -119,7 +119,7 @@ QUALIFIED = ("qualified", "converted", "customer")
 """What a lead is once somebody has found it worth the work."""
 
 
-def countable(records: Records) -> dict[str, list[Record]]:
+def countable(records: RecordsByKind) -> dict[str, list[Record]]:
     """By kind, without what never counts. Calls and meetings among colleagues are left to whoever asks."""
     kept = {
         kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 from deploy.verification.books import Books, BoundDefinitions
 from deploy.verification.customer_facts import customers
 from deploy.verification.definitions import Definitions, shipped
-from deploy.verification.forgetting import GROUPS, Remembered, remembered
+from deploy.verification.forgetting import GROUPS, RememberedLog, remembered
 from deploy.verification.levels import lasts, levels_of
-from deploy.verification.records import Records, fold
+from deploy.verification.records import RecordsByKind, fold
 
 if TYPE_CHECKING:
     from schemas.config import Config
@@ -38,7 +38,7 @@ _NO_METRICS = Definitions({})
 
 def left_of(
     changes: Sequence[RecordChange], config: Config, definitions: Definitions | None = None, newest: int | None = None
-) -> Remembered:
+) -> RememberedLog:
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
     levels = cache(lambda: BoundDefinitions(config, {}, levels_of(shipped() if definitions is None else definitions)))
 
@@ -81,7 +81,7 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
 
 
 def count_groups(
-    books: Books, kind: str, records: Records, left: Remembered, only: Collection[str] | None = None
+    books: Books, kind: str, records: RecordsByKind, left: RememberedLog, only: Collection[str] | None = None
 ) -> None:
     """What counts of all groups of a kind, or only of those, each by what it remembers. `records`: what is left."""
     if left.groups is None:

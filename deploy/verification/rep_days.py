@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from deploy.verification.conditions import Fact
-from deploy.verification.definitions import number
+from deploy.verification.definitions import exact_number
 from deploy.verification.records import Record
 from deploy.verification.terms import Terms
 
@@ -26,7 +26,7 @@ class RepDays:
         for record in absences:
             rep, first, last = people.rep(record.get("rep")), *map(people.as_day, map(record.get, ("from", "to")))
             if rep is not None and first is not None and last is not None:
-                share = Fraction(1) if record.get("share") is None else number(record.get("share"))
+                share = Fraction(1) if record.get("share") is None else exact_number(record.get("share"))
                 self._away[rep].append((first, last, min(Fraction(1), max(Fraction(0), share))))
 
     def between(self, first: date, last: date) -> Iterator[Fact]:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 from deploy.verification.definitions import Definitions, facts_behind
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, list_differences
-from deploy.verification.shapes import ROLLING_MINUTES, RecountedRows, Row, Rows, Window
+from deploy.verification.shapes import ROLLING_MINUTES, RecountedRows, RecountedWindow, Row, Rows
 from schemas.instants import DAY
-from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
+from schemas.verifications import KEPT_FIRST, LEADS, Difference, WindowComparison
 
 LARGEST = 100_000
 """Records that are recounted at once: some hundred megabytes, and less than ten seconds of one core."""
@@ -43,7 +43,7 @@ class Subject:
     """A window that is compared."""
 
     name: str
-    window: Window
+    window: RecountedWindow
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RoundPart:
     """Windows that one recount is enough for."""
 
     subjects: tuple[Subject, ...]
@@ -72,7 +72,7 @@ class Part:
 
 
 LEVELS = "levels"
-STANDING = Part(
+STANDING = RoundPart(
     (Subject(LEVELS, "today"), Subject(GOALS, "today"), Subject(OPEN_DEALS, "today"), Subject(OPEN_LEADS, "today")),
     0, 0, is_all=True,
 )  # fmt: skip
@@ -80,10 +80,10 @@ STANDING = Part(
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoundPlan:
     """What a round looks at."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[RoundPart, ...]
     names: frozenset[str]
     """Of all windows that are looked at sooner or later."""
     left_out: tuple[str, ...]
@@ -103,11 +103,11 @@ def plan(
     now: int,
     records: Mapping[int, int],
     since: int,
-    found: Mapping[str, Compared],
+    found: Mapping[str, WindowComparison],
     too_large: Collection[str] = frozenset(),
     *,
     is_whole: bool = True,
-) -> Plan:
+) -> RoundPlan:
     """Choose what to look at. `is_whole`: nothing of the log has expired, so that all there is can be recounted.
 
     `records`: day of UTC -> records that name an instant in it; `since`: the first day of which nothing has expired;
@@ -118,12 +118,12 @@ def plan(
     past = sorted({day // SPAN * SPAN for day in records if 0 <= day // SPAN * SPAN <= today - SPAN}, reverse=True)
     spans = {part.name: part for part in map(_span, past)}
 
-    def can_be(part: Part) -> bool:
+    def can_be(part: RoundPart) -> bool:
         if part.first < since or part.name in too_large:
             return False
         return sum(count for day, count in records.items() if part.first <= day <= part.last) <= LARGEST
 
-    recent: list[Part] = []
+    recent: list[RoundPart] = []
     for days in _RECENT_DAYS:
         part = _part([name for name in _RECENT if _BACK[name] <= days], today - days, today)
         if can_be(part):
@@ -133,7 +133,7 @@ def plan(
     if is_whole and STANDING.name not in too_large:
         in_turn.append(STANDING)
     looked_at = {subject.name for part in (*recent, *in_turn) for subject in part.subjects}
-    return Plan(
+    return RoundPlan(
         parts=(*recent, *_turn(in_turn, found)),
         names=frozenset(looked_at),
         left_out=tuple(
@@ -142,20 +142,20 @@ def plan(
     )
 
 
-def _turn(parts: Iterable[Part], found: Mapping[str, Compared]) -> list[Part]:
+def _turn(parts: Iterable[RoundPart], found: Mapping[str, WindowComparison]) -> list[RoundPart]:
     """The one that has waited longest, and of those in which something was wrong the one that has waited longest."""
     waiting = sorted(parts, key=lambda part: found[part.name].at if part.name in found else 0)
     wrong = [part for part in waiting if part.name in found and found[part.name].differences]
     return list(dict.fromkeys((*waiting[:1], *wrong[:1])))
 
 
-def _part(names: Iterable[str], first: int, last: int) -> Part:
-    return Part(tuple(Subject(name, name) for name in names), first - 1, last + 1)
+def _part(names: Iterable[str], first: int, last: int) -> RoundPart:
+    return RoundPart(tuple(Subject(name, name) for name in names), first - 1, last + 1)
 
 
-def _span(first: int) -> Part:
+def _span(first: int) -> RoundPart:
     begin, end = (_EPOCH + timedelta(days=day) for day in (first, first + SPAN - 1))
-    return Part((Subject(f"{begin}/{end}", (begin, end)),), first - 1, first + SPAN)
+    return RoundPart((Subject(f"{begin}/{end}", (begin, end)),), first - 1, first + SPAN)
 
 
 # --- Judging ---------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ _OF_THE_WHOLE_LOG = frozenset({"level"})
 
 _Rows = TypeVar("_Rows", bound=Rows)
 
-Value = tuple[str, What]
+ValueAsked = tuple[str, What]
 """The name of a subject, and which of its values."""
 
 
@@ -207,8 +207,8 @@ def _narrowed(rows: _Rows, some: Callable[[Row], Row], *, with_teams: bool = Tru
 class Judged:
     """One look at some values."""
 
-    wrong: frozenset[Value] = frozenset()
-    moving: frozenset[Value] = frozenset()
+    wrong: frozenset[ValueAsked] = frozenset()
+    moving: frozenset[ValueAsked] = frozenset()
     """Not as before and not as after, but those two differ as well: perhaps as in between."""
 
     def __or__(self, other: "Judged") -> "Judged":
@@ -260,7 +260,7 @@ def judge_lists(
     return _judged(subject, differ(before, served) & differ(after, served), differ(before, after))
 
 
-def levels_of(rows: _Rows, definitions: Definitions) -> _Rows:
+def level_rows(rows: _Rows, definitions: Definitions) -> _Rows:
     """The levels among them."""
     names = {name for name in definitions.metrics if facts_behind(definitions, name) & _OF_THE_WHOLE_LOG}
 
@@ -274,7 +274,7 @@ def levels_of(rows: _Rows, definitions: Definitions) -> _Rows:
 class Suspects:
     """Values that have not been right at any look so far, and how much speaks against each."""
 
-    wrong: dict[Value, int] | None = field(default=None)
+    wrong: dict[ValueAsked, int] | None = field(default=None)
 
     def look(self, judged: Judged, *, stood_still: bool) -> None:
         """Note one more look at all of them. `stood_still`: nothing was delivered meanwhile."""
@@ -293,18 +293,18 @@ class Suspects:
         """Where there is something to look at again."""
         return frozenset(subject for subject, _ in self.wrong or ())
 
-    def different(self) -> list[Value]:
+    def different(self) -> list[ValueAsked]:
         """What is wrong."""
         return sorted(value for value, count in (self.wrong or {}).items() if count >= WRONG)
 
-    def outcome(self, name: str, at: int) -> Compared:
+    def outcome(self, name: str, at: int) -> WindowComparison:
         """What is to be said of a subject."""
         different = sum(1 for subject, _ in self.different() if subject == name)
         suspected = sum(1 for subject, _ in self.wrong or () if subject == name)
-        return Compared(name, at, different, suspected - different)
+        return WindowComparison(name, at, different, suspected - different)
 
 
-def described(values: Iterable[Value]) -> list[Difference]:
+def described(values: Iterable[ValueAsked]) -> list[Difference]:
     """Say what differs, without saying whose it is: each metric once, with one of the windows where it does."""
     found: dict[tuple[str, str], Difference] = {}
     for subject, what in sorted(values):

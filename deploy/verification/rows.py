@@ -12,7 +12,7 @@ from deploy.verification.definitions import Entry
 from deploy.verification.formulas import Formulas, Leaf
 from deploy.verification.funnels import Share
 from deploy.verification.measures import Counted, Exact, Measure, Sum
-from deploy.verification.shapes import Row, Shown
+from deploy.verification.shapes import Row, ServedValue
 from deploy.verification.spans import Span
 
 _WHOLE = frozenset({"count", "seconds"})
@@ -48,7 +48,7 @@ class Tally:
 
     def _row_of(self, names: Iterable[str]) -> Row:
         bounds: dict[str, float] = {}
-        metrics: dict[str, Shown] = {}
+        metrics: dict[str, ServedValue] = {}
         value_of = cache(self._value_of)  # several metrics are made of the same leaves
         for name in names:
             formula, entry = self._formulas.by_name[name], self._formulas.definitions.metrics[name]
@@ -58,9 +58,9 @@ class Tally:
                 bounds[name] = float(bound)
         return {"metrics": metrics, "bounds": bounds}
 
-    def funnels(self) -> dict[str, Shown]:
+    def funnels(self) -> dict[str, ServedValue]:
         """All steps of all funnels; nothing of a window that is not kept."""
-        found: dict[str, Shown] = {}
+        found: dict[str, ServedValue] = {}
         if not self._is_kept:
             return found
         for name, formula in self._formulas.by_name.items():
@@ -92,7 +92,7 @@ class Tally:
         return [self._sum_of(measure) for measure in leaf.ways]
 
 
-def shown(value: Exact, entry: Entry, currency: str) -> Shown:
+def shown(value: Exact, entry: Entry, currency: str) -> ServedValue:
     """A value as it is served: money as text, whole numbers without a point, all else as the nearest double."""
     if value is None:
         return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import NotRequired, TypedDict
 
-Window = str | tuple[date, date]
+RecountedWindow = str | tuple[date, date]
 """`5m` … `year`, or two dates, both included."""
-Shown = int | float | str | None
+ServedValue = int | float | str | None
 """A metric as it is served: counts and durations are numbers, money a decimal string, None where nothing happened."""
 
 ROLLING_MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "24h": 1440}
@@ -27,10 +27,10 @@ HOUR = 60 * MINUTE
 class Row(TypedDict):
     """What a row says of one rep, one team or the organisation."""
 
-    metrics: dict[str, Shown]
+    metrics: dict[str, ServedValue]
     bounds: dict[str, float]
     """For percentiles that fall on an unanswered lead: how many seconds they are at least."""
-    funnels: NotRequired[dict[str, Shown]]
+    funnels: NotRequired[dict[str, ServedValue]]
     """Of teams and the organisation, where it was asked for: what `/v1/funnels` says of each step."""
 
 

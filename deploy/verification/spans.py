@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from deploy.verification.shapes import DAY_WINDOWS, MINUTE, ROLLING_MINUTES, Window
+from deploy.verification.shapes import DAY_WINDOWS, MINUTE, ROLLING_MINUTES, RecountedWindow
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -52,7 +52,7 @@ class Span:
         return instant < self.start if before >= self.today else day_of(instant) <= before
 
 
-def span_of(window: Window, now: int, day_of: DayOf, week_starts: str) -> Span:
+def span_of(window: RecountedWindow, now: int, day_of: DayOf, week_starts: str) -> Span:
     """Give what a window holds at `now`."""
     today = day_of(now)
     if isinstance(window, str) and window in ROLLING_MINUTES:

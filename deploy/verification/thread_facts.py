@@ -8,13 +8,13 @@ from typing import Any
 
 from deploy.verification.bounds import pointing
 from deploy.verification.conditions import Fact
-from deploy.verification.records import Record, Records, countable, human
+from deploy.verification.records import Record, RecordsByKind, countable, human
 from deploy.verification.terms import Terms
 
 ANSWERS, WRITERS = "thread.answers", "thread.writers"
 
 
-def threads(records: Records, *, only: Collection[str] | None = None) -> Iterator[tuple[str, list[Record]]]:
+def threads(records: RecordsByKind, *, only: Collection[str] | None = None) -> Iterator[tuple[str, list[Record]]]:
     """All threads, or only those, each with the mails of people in it: by their instants, inbound before outbound.
 
     Only what was written strictly before a mail can be answered by it. Among outbound mails of one instant the greatest

@@ -21,13 +21,13 @@ import httpx
 import msgspec
 import structlog
 
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
-from deploy.verification.looks import LookedAt, Standing, StillWaiting, WaitingLeads, Windows
-from deploy.verification.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
+from deploy.verification.looks import LookedAt, StandingLook, StillWaiting, WaitingLook, Windows
+from deploy.verification.rounds import LARGEST, LOOKS, Suspects, ValueAsked, described, kept_since, plan
 from deploy.verification.verify import (
-    Reader,
+    DeliveryReader,
     VerifyError,
     checked_url,
     fetch_freshness,
@@ -35,12 +35,12 @@ from deploy.verification.verify import (
 )
 from processor.logs import refuse
 from processor.machine import give_way, outlive_hangup
-from processor.transport.appending import Appender, Stored
+from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.kafka_refusals import what_failed
@@ -49,9 +49,9 @@ from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
     KEPT_FIRST,
     VERIFICATION_KEY,
-    Compared,
     Difference,
     Verification,
+    WindowComparison,
     decode_verification,
     encode_verification,
 )
@@ -70,7 +70,7 @@ NICENESS = 10
 """Behind everything else, but not so far that a busy machine never lets it finish a round."""
 
 
-def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
+def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     """Run round after round until SIGTERM or SIGINT ends the process; 2 if none is possible.
 
     `every` in microseconds; `folder`: where the log is kept while the process lives.
@@ -100,7 +100,7 @@ class Verifier:
 
     def __init__(
         self,
-        target: Target,
+        target: Instance,
         *,
         url: str,
         key: str | None,
@@ -119,7 +119,7 @@ class Verifier:
         self._log: _Log | None = None
         self._spent_before = 0
         self._last: Verification | None = None
-        self._found: dict[str, Compared] = {}
+        self._found: dict[str, WindowComparison] = {}
         """The newest comparison of everything, by name."""
         self._too_large: set[str] = set()
         """Parts of rounds that turned out to be so; or one of them would have its turn for ever."""
@@ -137,7 +137,7 @@ class Verifier:
 
     async def _try_round(self) -> str | None:
         try:
-            log.info("verification.done", **said_of(await self.round()))
+            log.info("verification.done", **told_of_round(await self.round()))
         except ConfigError as error:
             problem = "; ".join(error.problems)
         except (VerifyError, MissingTopicError) as error:
@@ -181,15 +181,15 @@ class Verifier:
         records = await asyncio.to_thread(log.kept.records_by_day)
         chosen = plan(started_at, records, since, self._found, self._too_large, is_whole=log.is_whole)
         looks: list[LookedAt] = [
-            Standing(log.kept, self._config, self._definitions)
+            StandingLook(log.kept, self._config, self._definitions)
             if part.is_all
             else Windows(part, log.kept, self._config, self._definitions, is_whole=log.is_whole)
             for part in chosen.parts
         ]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
-        compared: dict[str, Compared] = {}
-        different: list[Value] = []
+        compared: dict[str, WindowComparison] = {}
+        different: list[ValueAsked] = []
         too_large: list[str] = []
         async with self._client() as client:
             for looked_at in looks:
@@ -207,7 +207,7 @@ class Verifier:
             verified_at=max(held.at for held in compared.values()),
             started_at=started_at,
             every=max(self._every, (REST + 1) * self._spent()),
-            definitions=digest_of(self._config),
+            definitions=definitions_digest(self._config),
             deliveries=log.reader.deliveries,
             changes=len(log.kept),
             windows=tuple(self._found[name] for name in sorted(self._found)),
@@ -218,7 +218,7 @@ class Verifier:
         await self._publish(self._last)
         return self._last
 
-    def _described_before(self, compared: Mapping[str, Compared]) -> Iterator[Difference]:
+    def _described_before(self, compared: Mapping[str, WindowComparison]) -> Iterator[Difference]:
         """What earlier rounds found in windows that this one has not looked at."""
         for first in () if self._last is None else self._last.first:
             if first.window in self._found and first.window not in compared:
@@ -227,14 +227,14 @@ class Verifier:
     async def _check_definitions(self) -> None:
         """What is served has to be derived as floorcast.yaml says now, or there would be differences that are none."""
         config = load_config(self._target.config, os.environ)
-        if digest_of(config) != digest_of(self._config):
+        if definitions_digest(config) != definitions_digest(self._config):
             await self.close()
         self._config, self._definitions = config, of_file(self._target.config)
         async with self._client() as client:
             self._compare_definitions(await fetch_freshness(client))
 
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
-        if freshness.get("definitions") != digest_of(self._config):
+        if freshness.get("definitions") != definitions_digest(self._config):
             msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
             raise VerifyError(msg, ExitCode.UNREACHABLE)
 
@@ -260,8 +260,8 @@ class Verifier:
                 opened_at=now,
                 follower=follower,
                 kept=kept,
-                reader=Reader(self._config, kept.add, numbers),
-                waiting=WaitingLeads(kept, self._config, self._clock),
+                reader=DeliveryReader(self._config, kept.add, numbers),
+                waiting=WaitingLook(kept, self._config, self._clock),
                 beginnings=dict(follower.positions),
             )
 
@@ -278,7 +278,7 @@ class Verifier:
         name = VERIFICATIONS.full_name(self._target.prefix)
         async with asyncio.timeout(SILENT_SECONDS), Follower(self._target.broker, name) as follower:
             await follower.read_to(await follower.ends(), apply)
-        return found[-1] if found and found[-1].definitions == digest_of(self._config) else None
+        return found[-1] if found and found[-1].definitions == definitions_digest(self._config) else None
 
     async def _read(self, log: "_Log") -> bool:
         """Read what is new; whether there was anything."""
@@ -299,8 +299,8 @@ class Verifier:
             return log.follower.positions != positions
 
     async def _compare(
-        self, client: httpx.AsyncClient, log: "_Log", looked_at: LookedAt, compared: dict[str, Compared]
-    ) -> list[Value]:
+        self, client: httpx.AsyncClient, log: "_Log", looked_at: LookedAt, compared: dict[str, WindowComparison]
+    ) -> list[ValueAsked]:
         """Look at what is served until it is right, or certainly wrong; add the outcomes, give what differs."""
         suspects = Suspects()
         at: dict[str, int] = {}
@@ -326,7 +326,7 @@ class Verifier:
         topic = VERIFICATIONS.full_name(self._target.prefix)
         value = encode_verification(found)
         async with Appender(self._target.broker, topic) as appender:
-            await appender.append(Stored((0, 0), VERIFICATION_KEY, value, found.verified_at // 1000, ()))
+            await appender.append(LogMessage((0, 0), VERIFICATION_KEY, value, found.verified_at // 1000, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +337,8 @@ class _Log:
     opened_at: int
     follower: Follower
     kept: KeptChanges
-    reader: Reader
-    waiting: WaitingLeads
+    reader: DeliveryReader
+    waiting: WaitingLook
     beginnings: Mapping[int, int]
     """Partition -> the first offset when it was opened."""
     first_at: dict[int, int] = field(default_factory=dict)
@@ -350,7 +350,7 @@ class _Log:
         return not any(self.beginnings.values())
 
 
-def said_of(found: Verification) -> Mapping[str, Any]:
+def told_of_round(found: Verification) -> Mapping[str, Any]:
     """What the log says of a round: no values or ids."""
     return {
         "as_of": format_instant(found.verified_at),

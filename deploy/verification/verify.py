@@ -19,15 +19,15 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
-from deploy.verification.pieces import Asked, recount_in_pieces
-from deploy.verification.shapes import LeadClock, RecountedRows, Rows, Window
+from deploy.verification.pieces import ServedWindow, recount_in_pieces
+from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Rows
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
@@ -39,7 +39,7 @@ from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
 from schemas.kafka_refusals import what_failed
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
@@ -61,7 +61,7 @@ class VerifyError(Exception):
         super().__init__(problem)
 
 
-def main(target: Target, key: str | None = None) -> int:
+def main(target: Instance, key: str | None = None) -> int:
     """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
     try:
         url = checked_url(target.url, key)
@@ -89,7 +89,7 @@ def main(target: Target, key: str | None = None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDifference:
     """A difference, and in which window (or, of leads that wait, `leads`)."""
 
     window: str
@@ -107,14 +107,14 @@ class Found:
 class Verdict:
     """What a comparison found."""
 
-    def __init__(self, *, differences: list[Found], deliveries: int, changes: int, as_of: str) -> None:
+    def __init__(self, *, differences: list[FoundDifference], deliveries: int, changes: int, as_of: str) -> None:
         self.differences = differences
         self.deliveries = deliveries
         self.changes = changes
         self.as_of = as_of
 
 
-Say = Callable[[int, int], None]
+TellCount = Callable[[int, int], None]
 """Called with the deliveries read and those there are."""
 
 
@@ -126,7 +126,7 @@ async def verify(
     definitions: Definitions | None = None,
     *,
     key: str | None = None,
-    say: Say = lambda _done, _total: None,
+    say: TellCount = lambda _done, _total: None,
 ) -> Verdict:
     """Compare every served number in every window, every goal, lead clock and list with the recount.
 
@@ -135,7 +135,7 @@ async def verify(
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
-    log = Reader(config, kept.add, await read_numbers(broker, prefix, config))
+    log = DeliveryReader(config, kept.add, await read_numbers(broker, prefix, config))
 
     def apply(partition: int, records: list[Fetched]) -> None:
         log.apply(partition, records)
@@ -145,7 +145,7 @@ async def verify(
         httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
         Follower(broker, DELIVERIES.full_name(prefix)) as follower,
     ):
-        persistent: dict[tuple[str, What], Found] | None = None
+        persistent: dict[tuple[str, What], FoundDifference] | None = None
         quiet = 0
         # What is open, and what is to be reached, may have been said before a log that has begun to expire.
         is_whole = not any(follower.positions.values())
@@ -170,11 +170,11 @@ async def verify(
         )
 
 
-class Reader:
+class DeliveryReader:
     """Reads `deliveries` and hands over the changes in them."""
 
     def __init__(
-        self, config: Config, keep: Callable[[list[RecordChange]], None], numbers: Numbers = NONE_KEPT
+        self, config: Config, keep: Callable[[list[RecordChange]], None], numbers: PhoneNumbers = NONE_KEPT
     ) -> None:
         self._numbers = numbers
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
@@ -244,26 +244,28 @@ async def wait_for_stages(
 
 async def _compare(
     client: httpx.AsyncClient, kept: KeptChanges, config: Config, definitions: Definitions | None, *, is_whole: bool
-) -> tuple[list[Found], str]:
+) -> tuple[list[FoundDifference], str]:
     """Give what differs, and the instant of the last answer compared."""
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
     lists = await fetch_lists(client) if is_whole else None
     waiting, as_of = await fetch_waiting(client)
-    asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
+    asked = [ServedWindow(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     rows, clocks, recounted = await asyncio.to_thread(
         recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions,
         lists_at=None if lists is None else lists.goals_at,
     )  # fmt: skip
     found = [
-        Found(window, difference)
+        FoundDifference(window, difference)
         for (window, of), expected in zip(served.items(), rows, strict=True)
         for difference in differences(expected, of.rows)
     ]
     if recounted is not None and lists is not None:
         expected_values = await asyncio.to_thread(recounted.values, lists)
         for name, values in served_values(lists).items():
-            found += [Found(name, difference) for difference in list_differences(expected_values[name], values)]
+            found += [
+                FoundDifference(name, difference) for difference in list_differences(expected_values[name], values)
+            ]
     expected_leads = _expected_waiting(clocks)
     # A lead waits for ever, but the log that told of it does not last.
     for lead in sorted(expected_leads.keys() | waiting.keys()):
@@ -271,12 +273,12 @@ async def _compare(
             continue
         if expected_leads.get(lead) != waiting.get(lead):
             what = What("lead", lead, "clock")
-            found.append(Found(LEADS, ValueDifference(what, expected_leads.get(lead), waiting.get(lead))))
+            found.append(FoundDifference(LEADS, ValueDifference(what, expected_leads.get(lead), waiting.get(lead))))
     return found, as_of
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedRows:
     """All rows of a window, and the instants that the answers name."""
 
     rows: Rows
@@ -285,7 +287,7 @@ class Served:
     organisation_at: int
 
 
-async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
+async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> ServedRows:
     """Ask for all rows of a window, which is named by the parameters of REST. Raises VerifyError."""
     reps = await _get(client, "/v1/reps/metrics", **window)
     teams = {
@@ -302,7 +304,7 @@ async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
         },
         "reps": {row["rep"]: _values(row) for row in reps["rows"]},
     }
-    return Served(
+    return ServedRows(
         cast(Rows, rows),
         parse_instant(reps["as_of"]),
         {team: parse_instant(row["as_of"]) for team, row in teams.items()},
@@ -327,7 +329,7 @@ def _segment(name: str) -> str:
     return quote(name, safe="").replace(".", "%2E")
 
 
-def expected_rows(books: Books, served: Served, window: Window) -> RecountedRows:
+def expected_rows(books: Books, served: ServedRows, window: RecountedWindow) -> RecountedRows:
     """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
     teams = dict.fromkeys(books.teams, served.organisation_at) | served.teams_at
     rows = books.rows(now=served.reps_at, window=window)
@@ -405,7 +407,7 @@ def _check(answer: httpx.Response) -> None:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Say]:
+def _progress_bar() -> Iterator[TellCount]:
     with ProgressBar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("recounting", total=None)
 
@@ -431,7 +433,7 @@ def checked_url(url: str | None, key: str | None) -> str:
     return url
 
 
-def _explain(error: Exception, target: Target) -> int:
+def _explain(error: Exception, target: Instance) -> int:
     match error:
         case ConfigError():
             return _fail("\n".join(error.problems), ExitCode.WRONG_USE)

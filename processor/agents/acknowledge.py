@@ -13,7 +13,7 @@ from processor.agents.restoring import Published
 from processor.agents.stage import Deployment, StageShard
 from processor.core.retention import RetentionCutoff
 from processor.transport.fetched import Fetched
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from schemas.alerts import (
     Acknowledgement,
     AlertAction,
@@ -72,13 +72,13 @@ class AcknowledgeShard(StageShard):
         for action in actions:
             self._held[action.alert] = self._held.get(action.alert, Acknowledgement()).after(action)
         changed = dict.fromkeys(action.alert for action in actions)
-        rows: list[Message] = [
+        rows: list[KeyAndValue] = [
             (acknowledgement_key(self.partition, id), encode_acknowledgement(self._held[id])) for id in changed
         ]
         await self.write({ACKNOWLEDGEMENTS: rows + self._forget(actions)})
         self.finish(records)
 
-    def _forget(self, actions: Sequence[AlertAction]) -> list[Message]:
+    def _forget(self, actions: Sequence[AlertAction]) -> list[KeyAndValue]:
         """Let go what was done longer ago than records are kept, when the day of the newest action has changed."""
         self.progress.log_at = max([self.progress.log_at, *(action.at for action in actions)])
         if not self._cutoff.advance(self.progress.log_at):
@@ -98,7 +98,7 @@ class AcknowledgeShard(StageShard):
             else Silence(action.lead, action.snoozed_until, is_acknowledged=False)
             for action in actions
         ]
-        frames: dict[tuple[str, int], list[Message]] = {}
+        frames: dict[tuple[str, int], list[KeyAndValue]] = {}
         if silences:
             for channel in self._channels:
                 place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, self.deployment.partitions)

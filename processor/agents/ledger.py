@@ -14,11 +14,11 @@ import structlog
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
 from processor.agents.restoring import Since
 from processor.agents.stage import Deployment, StageShard
-from processor.core.batch import Batch, new_batch, row_check
+from processor.core.batch import ChangesReceived, new_batch, row_check
 from processor.core.ledger import Ledger
 from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.frames import changed_records, record_key
 from schemas.late import LateChange, encode_late
@@ -122,7 +122,7 @@ class LedgerShard(StageShard):
         for part in batch.parts(self.ledger.cutoff.at):
             await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
+    async def _take(self, changes: ChangesReceived, is_new: bool, *, is_quiet: bool) -> None:
         oldest_at, newest_at = changes.oldest_at, changes.newest_at
         await self.reach(newest_at, self.ledger.cutoff)
         if is_new:
@@ -137,11 +137,11 @@ class LedgerShard(StageShard):
             await self.engage(
                 output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet, requests=self._requests
             )
-            await self.write(ledger_messages(output), oldest_at=oldest_at)
+            await self.write(ledger_messages(output), oldest_at=oldest_at, is_quiet=is_quiet)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
         """Keep what counts nowhere where somebody can look at it."""
-        messages: list[Message] = [
+        messages: list[KeyAndValue] = [
             (record_key(one.change.kind, one.change.id).encode(), encode_late(one)) for one in late
         ]
         if messages:

@@ -12,7 +12,7 @@ from processor.agents.stage import Deployment, StageShard
 from processor.core.normalise import normalise
 from processor.core.unknown_news import UnknownNews
 from processor.transport.fetched import Fetched
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from schemas.frames import QUIET
 from schemas.topics import DELIVERIES, RECORD_CHANGES, Topic
 
@@ -59,7 +59,7 @@ class NormaliseShard(StageShard):
         )
         await self.dead_letter(output.dead_letters)
         topic = self.deployment.topic(RECORD_CHANGES)
-        frames: dict[tuple[str, int], list[Message]] = {}
+        frames: dict[tuple[str, int], list[KeyAndValue]] = {}
         for key, is_quiet in ((None, False), (QUIET, True)):
             for partition, found in output.frames(self.deployment.partitions, quiet=is_quiet).items():
                 frames.setdefault((topic, partition), []).extend((key, frame) for frame in found)

@@ -13,17 +13,18 @@ from typing import ClassVar
 import msgspec
 import structlog
 
-from processor.agents.channels.base import Channel, ChannelError, RefusedError, UnavailableError
+from processor.agents.channels.base import Channel, ChannelError, ChannelUnavailableError, RefusedError
 from processor.agents.stage import Deployment, StageShard
-from processor.core.outbox import Message, Outbox
+from processor.core.outbox import Outbox
+from processor.core.panes import Message
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from schemas import tasks
-from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
+from schemas.alerts import Alert, AlertFrame, WaitingTurn, decode_frame
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
 from schemas.machine_clock import machine_clock
-from schemas.requests import Remembered
+from schemas.requests import LatestByLead
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
 from schemas.tracing import Attributes
 
@@ -89,7 +90,7 @@ class NotifyShard(StageShard):
         self._unwritten: list[Message] = []
         """Rows on their way; of what was told during a rebalance, until it is over."""
         self._is_suspended = False
-        self._traces = Remembered()
+        self._traces = LatestByLead()
         """Alert id -> the span within which it was handed over."""
 
     async def load(self) -> None:
@@ -233,14 +234,14 @@ class NotifyShard(StageShard):
             # Nobody awaits this task, and a lane that stands still without a word would be worse than a restart.
             self._die(FAILED, f"channel {lane.name}: {type(error).__name__}", error=error)
 
-    async def _deliver(self, lane: _Lane, turns: list[Waiting], rows: list[Message]) -> None:
+    async def _deliver(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message]) -> None:
         if not turns:
             await self._write(rows)
             return
         now = self._clock()
         try:
             await self._send(lane, [turn.alert for turn in turns], now)
-        except UnavailableError as error:
+        except ChannelUnavailableError as error:
             await self._later(lane, turns, rows, self._block(lane, error), error.reason)
         except RefusedError as error:
             await self._later(lane, turns, rows, self._set_aside(lane, turns), error.reason)
@@ -252,7 +253,7 @@ class NotifyShard(StageShard):
             self.tell_counters()
             await self._write(rows + self.outbox.told(lane.name, turns))
 
-    async def _summarize(self, lane: _Lane, turns: list[Waiting], rows: list[Message]) -> None:
+    async def _summarize(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message]) -> None:
         """Tell in one message what was first told too late for one of its own."""
         if not turns:
             await self._write(rows)
@@ -260,11 +261,11 @@ class NotifyShard(StageShard):
         now = self._clock()
         try:
             await self._send(lane, [turn.alert for turn in turns], now, is_summary=True)
-        except (UnavailableError, RefusedError) as error:
+        except (ChannelUnavailableError, RefusedError) as error:
             lane.refused_summaries += 1
             until = (
                 self._block(lane, error)
-                if isinstance(error, UnavailableError)
+                if isinstance(error, ChannelUnavailableError)
                 else now + int(_pause(lane.refused_summaries, LONGEST_REFUSAL_SECONDS) * SECOND)
             )
             hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
@@ -281,7 +282,7 @@ class NotifyShard(StageShard):
         for first in range(0, len(alerts), lane.channel.at_once):
             try:
                 await self._send(lane, alerts[first : first + lane.channel.at_once], self._clock())
-            except (UnavailableError, RefusedError) as error:
+            except (ChannelUnavailableError, RefusedError) as error:
                 log.warning("alerts.not_repeated", channel=lane.name, reason=error.reason)
                 return
 
@@ -304,14 +305,14 @@ class NotifyShard(StageShard):
                     await (lane.channel.summarize if is_summary else lane.channel.send)(alerts, now)
         except TimeoutError:
             msg = f"not taken within {SEND_SECONDS:g} s"
-            raise UnavailableError(msg) from None
+            raise ChannelUnavailableError(msg) from None
         except ChannelError:
             raise
         except Exception as error:  # noqa: BLE001 - a channel with a fault of its own must not stop the others
             msg = f"cannot be sent ({type(error).__name__})"
             raise RefusedError(msg) from None
 
-    def _block(self, lane: _Lane, error: UnavailableError) -> int:
+    def _block(self, lane: _Lane, error: ChannelUnavailableError) -> int:
         """Leave the receiver alone for a while; until when."""
         pause = error.retry_after
         if pause is None:
@@ -320,14 +321,14 @@ class NotifyShard(StageShard):
         lane.blocked_until = self._clock() + int(pause * SECOND)
         return lane.blocked_until
 
-    def _set_aside(self, lane: _Lane, turns: list[Waiting]) -> int:
+    def _set_aside(self, lane: _Lane, turns: list[WaitingTurn]) -> int:
         """Leave these alone for a while, others may go; until when."""
         times = max(lane.refusals.get(turn.alert.id, 0) for turn in turns)
         for turn in turns:
             lane.refusals[turn.alert.id] = times + 1
         return self._clock() + int(_pause(times, LONGEST_REFUSAL_SECONDS) * SECOND)
 
-    async def _later(self, lane: _Lane, turns: list[Waiting], rows: list[Message], until: int, reason: str) -> None:
+    async def _later(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message], until: int, reason: str) -> None:
         now = self._clock()
         hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
         self.outbox.put_back(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
@@ -337,7 +338,7 @@ class NotifyShard(StageShard):
         await self._write(rows + self.outbox.give_up(lane.name, hopeless))
 
     def _count_untold(
-        self, lane: _Lane, turns: list[Waiting], hopeless: list[Waiting], reason: str, again_in: int
+        self, lane: _Lane, turns: list[WaitingTurn], hopeless: list[WaitingTurn], reason: str, again_in: int
     ) -> None:
         self.progress.count(f"not_told.{lane.name}", len(turns))
         log.warning(

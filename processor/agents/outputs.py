@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from processor.core.groups import GroupsOutput
 from processor.core.ledger import LedgerOutput
 from processor.transport.fetched import Fetched
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from schemas.alerts import Alert, encode_alert
 from schemas.frames import QUIET, Engagement, by_group, engagement_frames
 from schemas.topics import DEALS, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
@@ -20,12 +20,12 @@ GROUP_TOPICS = (GROUPS, PANES, LEAD_CLOCKS)
 """What `group_messages` may name."""
 
 
-def ledger_messages(output: LedgerOutput) -> Mapping[Topic, Sequence[Message]]:
+def ledger_messages(output: LedgerOutput) -> Mapping[Topic, Sequence[KeyAndValue]]:
     """What a ledger has changed."""
     return {PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster, DEALS: output.deals}
 
 
-def group_messages(output: GroupsOutput) -> Mapping[Topic, Sequence[Message]]:
+def group_messages(output: GroupsOutput) -> Mapping[Topic, Sequence[KeyAndValue]]:
     """What groups have changed."""
     return {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks}
 
@@ -49,6 +49,6 @@ def by_loudness(records: Sequence[Fetched]) -> list[tuple[bool, Sequence[Fetched
     return [*([(False, loud)] if loud else []), (True, quiet)]
 
 
-def alert_rows(alerts: Iterable[Alert]) -> list[Message]:
+def alert_rows(alerts: Iterable[Alert]) -> list[KeyAndValue]:
     """The rows of alerts."""
     return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

@@ -20,7 +20,7 @@ from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
@@ -29,7 +29,7 @@ from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.machine_clock import machine_clock
 from schemas.progress import REPEATED
-from schemas.requests import Remembered, requests_in
+from schemas.requests import LatestByLead, requests_in
 from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class ResponsesShard(StageShard):
         self._watermark = watermark
         self._clock = clock
         self._has_begun = False
-        self._traces = Remembered()
+        self._traces = LatestByLead()
         """Lead -> the span within which it was last told of."""
 
     async def load(self) -> None:
@@ -215,9 +215,11 @@ class ResponsesShard(StageShard):
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
         turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
         await self.tell_channels(turned.told, self._rules)
-        await self._write(output, turned, oldest_at=oldest_at)
+        await self._write(output, turned, oldest_at=oldest_at, is_quiet=is_quiet)
 
-    async def _write(self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None) -> None:
+    async def _write(
+        self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None, is_quiet: bool = False
+    ) -> None:  # fmt: skip
         gone, hushed = self._forget(output.expired)
         await self.write(
             {
@@ -227,6 +229,7 @@ class ResponsesShard(StageShard):
                 ALERTS: alert_rows(turned.alerts) + gone,
             },
             oldest_at=oldest_at,
+            is_quiet=is_quiet,
         )
 
     def _tell_repeated(self) -> None:
@@ -242,7 +245,7 @@ class ResponsesShard(StageShard):
         """As its newest record says."""
         return self.groups.lead_name(lead)
 
-    def _forget(self, leads: Iterable[str]) -> tuple[list[Message], list[tuple[bytes, bytes | None]]]:
+    def _forget(self, leads: Iterable[str]) -> tuple[list[KeyAndValue], list[tuple[bytes, bytes | None]]]:
         """The alerts of a lead go when nothing is kept of it any more: their rows, and those of its quiet instants."""
         gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]
         hushed: list[tuple[bytes, bytes | None]] = [
@@ -282,5 +285,5 @@ def _tell_raised(alerts: Sequence[Alert]) -> None:
         log.info("alert.raised", more=len(raised) - RAISED_TOLD)
 
 
-def _quiet_rows(turned: Turned) -> list[Message]:
+def _quiet_rows(turned: Turned) -> list[KeyAndValue]:
     return [(quiet_key(lead), encode_quiet(instants) if instants else None) for lead, instants in turned.quiet.items()]

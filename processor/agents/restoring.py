@@ -11,21 +11,22 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from processor.core.ledger_state import Piece
 from processor.transport.checkpoints import (
     DERIVED_AT_MOST,
     Checkpoint,
     Checkpoints,
-    Held,
-    Piece,
+    HeldState,
     write_checkpoint,
 )
-from processor.transport.fetched import Place, Records
+from processor.transport.fetched import StoredRecords
 from processor.transport.following import KafkaError
 from processor.transport.reading import Apply, GapError, read_to
 from processor.transport.shards import Capture
 from schemas.instants import MINUTE
 from schemas.kafka import Address
-from schemas.snapshot_doubts import Wanted
+from schemas.log_marks import Place
+from schemas.snapshot_doubts import WantedSnapshot
 from schemas.topics import FENCE
 
 KEPT_EVERY = 5 * MINUTE
@@ -38,7 +39,7 @@ T = TypeVar("T")
 Published = dict[str, dict[bytes, bytes]]
 """Topic -> key -> last value, of one partition."""
 
-News = dict[str, dict[bytes, bytes | None]]
+TopicNews = dict[str, dict[bytes, bytes | None]]
 """The same of what was published since; None is a tombstone."""
 
 
@@ -47,15 +48,15 @@ class Since(Generic[T]):
     """What an earlier owner held once, and what was published since; of what it did not hold, all there is."""
 
     kept: Checkpoint[T]
-    news: News
+    news: TopicNews
 
 
 class Restoring:
     """That of one shard."""
 
     def __init__(
-        self, name: str, bootstrap: Address, *, beginnings: Mapping[str, bytes], wanted: Wanted, kept: Collection[str],
-        checkpoints: Checkpoints | None,
+        self, name: str, bootstrap: Address, *, beginnings: Mapping[str, bytes], wanted: WantedSnapshot,
+        kept: Collection[str], checkpoints: Checkpoints | None,
     ) -> None:  # fmt: skip
         """`name`: its owner's. `beginnings`: of the keys that are its own in topics that it shares.
 
@@ -72,7 +73,9 @@ class Restoring:
         self._wanted = wanted
         if checkpoints is not None:
             self._file = checkpoints.file(name)
-            self._wanted = Wanted(f"{wanted.definitions} {checkpoints.code}", wanted.generation, wanted.partitions)
+            self._wanted = WantedSnapshot(
+                f"{wanted.definitions} {checkpoints.code}", wanted.generation, wanted.partitions
+            )
 
     async def from_log(self, fences: Mapping[Place, int]) -> Published:
         """All that was published below the fences."""
@@ -80,7 +83,7 @@ class Restoring:
             self._derived_at = self._checkpoints.clock()
         published: Published = {topic: {} for topic, _ in fences}
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
+        def apply(topic: str, _partition: int, records: StoredRecords) -> None:
             self.read += len(records)
             records.fold_into(published[topic], self._beginnings.get(topic, b""))
 
@@ -116,10 +119,10 @@ class Restoring:
         self._derived_at = kept.derived_at
         return since
 
-    async def _news(self, kept: Checkpoint[T], fences: Mapping[Place, int]) -> News:
-        news: News = {topic: {} for topic, _ in fences}
+    async def _news(self, kept: Checkpoint[T], fences: Mapping[Place, int]) -> TopicNews:
+        news: TopicNews = {topic: {} for topic, _ in fences}
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
+        def apply(topic: str, _partition: int, records: StoredRecords) -> None:
             self.read += len(records)
             beginning = self._beginnings.get(topic, b"")
             news[topic] |= {
@@ -142,7 +145,7 @@ class Restoring:
         self._file.throw_away(f"it cannot be taken in: {type(error).__name__}")
 
     def capture(
-        self, positions: Mapping[Place, int], as_of: int, progress: bytes, held: Callable[[], Held], size: int,
+        self, positions: Mapping[Place, int], as_of: int, progress: bytes, held: Callable[[], HeldState], size: int,
         *, is_last: bool,
     ) -> Capture | None:  # fmt: skip
         """What writes a checkpoint of what `held` gives, so many rows and panes, as of now, if it is time for one.

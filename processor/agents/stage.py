@@ -17,28 +17,29 @@ from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.alert_names import with_names
 from processor.core.definitions import Definitions
+from processor.core.ledger_state import Piece
 from processor.core.retention import RetentionCutoff
 from processor.core.routing import routed
-from processor.transport.checkpoints import Checkpoints, Held, Piece
-from processor.transport.fetched import Fetched, Place
-from processor.transport.log_watch import Followed, LogWatch
+from processor.transport.checkpoints import Checkpoints, HeldState
+from processor.transport.fetched import Fetched
+from processor.transport.log_watch import LogWatch, WatchedPartition
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import QUIET, Engagement, by_partition
+from schemas.frames import QUIET, QUIETLY, Engagement, by_partition
 from schemas.instants import SECOND
 from schemas.kafka import Address
-from schemas.log_marks import REPLAY, Mark
-from schemas.naming import Names
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.log_marks import REPLAY, LogMark, Place
+from schemas.naming import NameStyle
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
 from schemas.requests import request_headers
-from schemas.snapshot_doubts import Wanted
+from schemas.snapshot_doubts import WantedSnapshot
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
@@ -88,9 +89,9 @@ class Deployment:
     """Of all shards of this process."""
     watch: LogWatch | None = None
     """Over the topics of all of them; None: nobody looks."""
-    numbers: Numbers = NONE_KEPT
+    numbers: PhoneNumbers = NONE_KEPT
     """What is kept of telephone numbers."""
-    names: Mapping[str, Names] = field(default_factory=dict)
+    names: Mapping[str, NameStyle] = field(default_factory=dict)
     """Channel -> how it may be told of people."""
     team_names: Mapping[str, str] = field(default_factory=dict)
     """Team -> what the file calls it."""
@@ -143,7 +144,7 @@ class StageShard:
         """Rows of this load that are none."""
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
-        self._followed: dict[Topic, Followed] = {}
+        self._followed: dict[Topic, WatchedPartition] = {}
         self._has_resumed = False
         self._was_known = True
         """Whether the load has found progress of an earlier owner."""
@@ -158,7 +159,7 @@ class StageShard:
             self.owner.name,
             deployment.bootstrap,
             beginnings={deployment.topic(PANES): f"{self.origin}|".encode()},
-            wanted=Wanted(
+            wanted=WantedSnapshot(
                 deployment.digest,
                 deployment.generation,
                 {deployment.topic(topic): deployment.partitions_of(topic) for topic in (*self.owned, PROGRESS)},
@@ -282,7 +283,7 @@ class StageShard:
         """What is to be written of this stage so that a start need not read it all; None: nothing."""
         return None
 
-    def take_down(self, held: Callable[[], Held], size: int, *, is_last: bool) -> Capture | None:
+    def take_down(self, held: Callable[[], HeldState], size: int, *, is_last: bool) -> Capture | None:
         """What writes a checkpoint of what `held` gives, of `size` rows and panes, if it is time; for `capture`."""
         topics = [self.deployment.topic(topic) for topic in (*self.kept, PROGRESS)]
         positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
@@ -307,11 +308,11 @@ class StageShard:
             told = {self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]}
             await self.owner.send(told)
 
-    def _follow(self, topic: Topic, offset: Callable[[], int]) -> Followed:
+    def _follow(self, topic: Topic, offset: Callable[[], int]) -> WatchedPartition:
         place = self.deployment.topic(topic), self.partition
-        return Followed(place, offset, can_be_made_anew=topic in MADE_ANEW, on_new_mark=self._tell_marks)
+        return WatchedPartition(place, offset, can_be_made_anew=topic in MADE_ANEW, on_new_mark=self._tell_marks)
 
-    def _written(self, topic: Topic) -> Followed:
+    def _written(self, topic: Topic) -> WatchedPartition:
         name = self.deployment.topic(topic)
         return self._follow(topic, lambda: self.owner.written.get(name, 0))
 
@@ -320,12 +321,12 @@ class StageShard:
         """Of our record in `progress`."""
         return progress_key(self.stage, self.partition)
 
-    def _sure_marks(self) -> dict[str, Mark]:
+    def _sure_marks(self) -> dict[str, LogMark]:
         """Of source and outputs; those of an earlier owner until the first look."""
         sure = {
             topic.name: followed.mark
             for topic, followed in self._followed.items()
-            if topic is not PROGRESS and followed.mark != Mark()
+            if topic is not PROGRESS and followed.mark != LogMark()
         }
         return self.progress.marks | sure
 
@@ -339,15 +340,19 @@ class StageShard:
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
-    async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
+    async def write(
+        self, messages: Mapping[Topic, Sequence[KeyAndValue]], *, oldest_at: int | None = None, is_quiet: bool = False
+    ) -> None:
         """Write to our own partitions; return when all is acknowledged.
 
-        `oldest_at` (microseconds) becomes the messages' Kafka timestamp: the api tells its latency by it.
+        `oldest_at` (microseconds) becomes the messages' Kafka timestamp: the api tells its latency by it. `is_quiet`:
+        whether what caused them was brought by no webhook, which the panes say to whoever looks at limits.
         """
         named = {self.deployment.topic(topic): batch for topic, batch in messages.items() if batch}
         if named:
             named |= self._untold()
-            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000)
+            headers = {self.deployment.topic(PANES): (QUIETLY,)} if is_quiet else {}
+            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000, headers=headers)
 
     async def reach(self, newest_at: int, cutoff: RetentionCutoff) -> None:
         """Note the newest receipt of the log.
@@ -385,7 +390,7 @@ class StageShard:
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
-    def _untold(self) -> dict[str, Sequence[Message]]:
+    def _untold(self) -> dict[str, Sequence[KeyAndValue]]:
         """Progress that is true by now and not told yet. The batch in hand may have changed the counters already."""
         if self._telling is not None:
             self._telling.cancel()
@@ -428,7 +433,7 @@ class StageShard:
             if len(alike) > _PROBLEMS_TOLD:
                 rest = len(letters) - sum(events for _, events in alike.most_common(_PROBLEMS_TOLD))
                 log.warning("delivery.refused", problems=len(alike) - _PROBLEMS_TOLD, events=rest)
-            messages: list[Message] = [(letter.id.encode(), encode_dead_letter(letter)) for letter in letters]
+            messages: list[KeyAndValue] = [(letter.id.encode(), encode_dead_letter(letter)) for letter in letters]
             place = self.deployment.topic(DEAD_LETTERS), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
 
@@ -445,9 +450,8 @@ class StageShard:
 
         `is_quiet`: whether what caused them was brought by no webhook. `requests`: of leads, the request that did.
         """
-        topic = self.deployment.topic(ENGAGEMENTS)
-        key = QUIET if is_quiet else None
-        frames: dict[tuple[str, int], list[Message]] = {
+        topic, key = self.deployment.topic(ENGAGEMENTS), QUIET if is_quiet else None
+        frames: dict[tuple[str, int], list[KeyAndValue]] = {
             (topic, partition): [(key, frame) for frame in found]
             for partition, found in frames_of_engagements(
                 engagements, self.deployment.partitions, newest_at=newest_at, oldest_at=oldest_at
@@ -490,7 +494,7 @@ class StageShard:
     async def hand_to_channels(self, told: Mapping[str, Sequence[Alert]]) -> None:
         """Hand on what each channel is to be told."""
         partitions = self.deployment.partitions
-        frames: dict[tuple[str, int], list[Message]] = {}
+        frames: dict[tuple[str, int], list[KeyAndValue]] = {}
         for channel, alerts in told.items():
             place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, partitions)
             frames.setdefault(place, []).extend((None, frame) for frame in alert_frames(channel, alerts))
@@ -511,7 +515,7 @@ class StageShard:
 
     async def hand_on(
         self,
-        frames: Mapping[Place, Sequence[Message]],
+        frames: Mapping[Place, Sequence[KeyAndValue]],
         requests: Mapping[str, str] = _NO_REQUESTS,
         key_of: Callable[[str], str] = str,
     ) -> None:
@@ -532,7 +536,7 @@ class StageShard:
 
     async def put_back(
         self, published: Published, topic: Topic, restore: Callable[[bytes, bytes], object]
-    ) -> list[Message]:  # fmt: skip
+    ) -> list[KeyAndValue]:  # fmt: skip
         """Hand each row that was read back to `restore`; the tombstones of those that it says are none."""
         damaged: list[bytes] = []
         for key, row in published[self.deployment.topic(topic)].items():

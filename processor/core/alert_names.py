@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from schemas.alerts import Alert, Called
-from schemas.naming import Names, called, id_told, lead_called, without_person
+from schemas.naming import NameStyle, called, id_told, lead_called, without_person
 
 NameOf = Callable[[str], str | None]
 """Id -> name; None where nobody says one."""
 
 
 def with_names(
-    alerts: Iterable[Alert], names: Names, *, rep_name: NameOf, team_name: NameOf, lead_name: NameOf
+    alerts: Iterable[Alert], names: NameStyle, *, rep_name: NameOf, team_name: NameOf, lead_name: NameOf
 ) -> list[Alert]:
     """The same alerts with what a channel of this `names` calls people, teams and leads."""
     return [_with_names(alert, names, rep_name, team_name, lead_name) for alert in alerts]
 
 
-def _with_names(alert: Alert, names: Names, rep_name: NameOf, team_name: NameOf, lead_name: NameOf) -> Alert:
+def _with_names(alert: Alert, names: NameStyle, rep_name: NameOf, team_name: NameOf, lead_name: NameOf) -> Alert:
     if alert.notice is not None:
         return alert
     rep, team, lead = alert.rep, alert.team, alert.lead

@@ -16,13 +16,21 @@ from heapq import heapify, heappop, heappush
 
 from msgspec.structs import replace
 
-from schemas.alerts import LATE_AFTER, LEAD_RESPONSE, Alert, Instant, alert_id, decode_alert, instants_of
+from schemas.alerts import (
+    LATE_AFTER,
+    LEAD_RESPONSE,
+    SILENT,
+    SUMMARY,
+    Alert,
+    LevelReached,
+    alert_id,
+    decode_alert,
+    instants_of,
+)
 from schemas.instants import HOUR
 from schemas.leads import LeadClock
-from schemas.requests import Remembered
+from schemas.requests import LatestByLead
 
-SUMMARY = "summary"
-SILENT = "silent"
 TEAMS_KEPT = 64
 
 
@@ -49,7 +57,7 @@ class AlertBook:
     def __init__(self, quiet_after: int = HOUR) -> None:
         """`quiet_after`: what is first told so long after its instant is told in a summary."""
         self._quiet_after = quiet_after
-        self.requests = Remembered()
+        self.requests = LatestByLead()
         self._waiting: dict[str, LeadClock] = {}
         """With those whose first touch is still to come."""
         self._alerts: dict[str, dict[str, Alert]] = {}
@@ -169,7 +177,9 @@ class AlertBook:
 
     # ---------------------------------------------------------------- quiet
 
-    def _note(self, clock: LeadClock, news: Iterable[Instant], told_at: int, turned: Turned, *, is_quiet: bool) -> None:
+    def _note(
+        self, clock: LeadClock, news: Iterable[LevelReached], told_at: int, turned: Turned, *, is_quiet: bool
+    ) -> None:
         """Note which instants of a clock are told too late, and forget those that it does not have any more."""
         present = {at for _, at in instants_of(clock)}
         quiet = {at: how for at, how in self._quiet.get(clock.lead, {}).items() if at in present}

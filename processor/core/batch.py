@@ -20,7 +20,7 @@ class Changes(Protocol):
     def __iter__(self) -> Iterator[RecordChange]: ...
 
 
-class Batch(Changes, Protocol):
+class ChangesReceived(Changes, Protocol):
     """Changes in their order, and when they came."""
 
     @property
@@ -34,7 +34,7 @@ class Batch(Changes, Protocol):
     def add(self, frame: bytes) -> None:
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
 
-    def parts(self, cutoff_at: Callable[[int], int]) -> "Sequence[Batch]":
+    def parts(self, cutoff_at: Callable[[int], int]) -> "Sequence[ChangesReceived]":
         """Cut by where the cutoff lies at a receipt, the earliest part first. That never falls while receipts grow."""
 
 
@@ -72,7 +72,7 @@ class ChangeBatch:
         return [ChangeBatch(part) for _, part in sorted(found.items())]
 
 
-def new_batch(*, compiled: bool = COMPILED) -> Batch:
+def new_batch(*, compiled: bool = COMPILED) -> ChangesReceived:
     """An empty one; `compiled`: that leaves what is plain in its frame, for a ledger that takes it from there."""
     if compiled:
         from processor.native import batch  # noqa: PLC0415 - it may not be there

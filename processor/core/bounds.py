@@ -41,7 +41,7 @@ Full = dict[bool, Smallest]
 """Of a group that holds as many as it takes: its own records (False), and those handed on."""
 
 
-def take(
+def take_members(
     rows: Mapping[str, bytes], news: Iterable[str], full: Full, is_exempt: Callable[[str], bool]
 ) -> tuple[list[str], list[str], int]:
     """The keys of what a group takes of news, those of what it lets go for it, and how many have found no place.

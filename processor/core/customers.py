@@ -8,9 +8,9 @@ from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from processor.core.deals import Row
+from processor.core.deals import FactRow
 from processor.core.definitions import Definitions
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.plan import Contribution
 from schemas.instants import DAY
 
@@ -19,7 +19,9 @@ _EVER = -(2**62)
 _NEVER = 2**62
 
 
-def customer_contributions(customer: str, records: Mapping[str, Known], definitions: Definitions) -> list[Contribution]:
+def customer_contributions(
+    customer: str, records: Mapping[str, CurrentValues], definitions: Definitions
+) -> list[Contribution]:
     """What the ends of their subscriptions count for."""
     counting = definitions.counting
     if "customer.ends" not in counting.plan.programs:
@@ -28,7 +30,7 @@ def customer_contributions(customer: str, records: Mapping[str, Known], definiti
     return [each for row in rows for each in counting.of_row("customer.ends", row.get)]
 
 
-def customer_ends(customer: str, records: Mapping[str, Known]) -> Iterator[Row]:
+def customer_ends(customer: str, records: Mapping[str, CurrentValues]) -> Iterator[FactRow]:
     """A row for each subscription of theirs that has an end."""
     known = [
         record
@@ -41,12 +43,12 @@ def customer_ends(customer: str, records: Mapping[str, Known]) -> Iterator[Row]:
             yield end_row(subscription.values, is_renewed=place in renewed)
 
 
-def end_row(subscription: Mapping[str, Any], *, is_renewed: bool) -> Row:
+def end_row(subscription: Mapping[str, Any], *, is_renewed: bool) -> FactRow:
     """The row of a subscription that has an end."""
     return {**subscription, "renewed": is_renewed}
 
 
-def _renewed(known: Sequence[Known]) -> set[int]:
+def _renewed(known: Sequence[CurrentValues]) -> set[int]:
     """The places of those that another one renews. Not each is compared with each: a sender may name very many."""
     starts = [_or(record.get("starts_at"), _EVER) for record in known]
     ends = [_or(record.get("ends_at"), _NEVER) for record in known]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from schemas.alerts import DIGEST, Alert
 from schemas.calendars import weekdays_of
-from schemas.digest import digest_of, first_day_needed
+from schemas.digest import digest_so_far, first_day_needed
 from schemas.digest_words import digest_notice
 from schemas.floor import Floor
 from schemas.goals.book import GoalBook
@@ -74,7 +74,7 @@ class DayBook:
         if not channels:
             return []
         config = self._floor.config
-        digest = digest_of(self._floor, self._goals, wins, clocks, as_of)
+        digest = digest_so_far(self._floor, self._goals, wins, clocks, as_of)
         words, due_at, today = words_of(config.channel_language), self._due_at(as_of), self._today(as_of)
         found = []
         for channel in channels:

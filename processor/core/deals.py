@@ -13,7 +13,7 @@ from schemas.records import MERGED, Record
 
 CLOSED = frozenset({"won", "lost"})
 
-Row = Mapping[str, Any]
+FactRow = Mapping[str, Any]
 """A row of a fact: values by field."""
 
 
@@ -33,7 +33,7 @@ def closed_at(deal: Record) -> int | None:
     return became_at
 
 
-def deal_row(deal: Record, joined: Sequence[tuple[int, str | None]]) -> Row:
+def deal_row(deal: Record, joined: Sequence[tuple[int, str | None]]) -> FactRow:
     """Its fields by name, and what is made of them: it is in the stage that it entered last, since it entered that.
 
     `joined`: as `joined_stays` gives them.
@@ -50,7 +50,7 @@ def joined_stays(deal: Record) -> list[tuple[int, str | None]]:
     return entered[:1] + later
 
 
-def stays(row: Row, joined: Sequence[tuple[int, str | None]]) -> Iterator[Row]:
+def stays(row: FactRow, joined: Sequence[tuple[int, str | None]]) -> Iterator[FactRow]:
     """A row for each stay in a stage, in order. `row`: of the deal; `joined`: as `joined_stays` gives them."""
     for place, (entered_at, stage) in enumerate(joined):
         if stage is not None:

@@ -17,7 +17,7 @@ _NEVER = 2**62
 _GROUP_SIZE = len(NUMBER) + 1 + HASH_DIGITS
 
 
-class Known:
+class CurrentValues:
     """What a group reads of a record that the ledger owns: the current values of its fields, without their versions.
 
     Of a deal they are the values of its row.
@@ -77,22 +77,22 @@ class GroupFacts:
         """
         self.leads: dict[str, Record] = {}
         """By id: the lead itself and those merged into it."""
-        self.others: dict[str, Known] = {}
+        self.others: dict[str, CurrentValues] = {}
         """By key: those that name one of these leads, the thread, the customer, or the number."""
         self.written_to: set[str] = set()
         """Keys of those of them, mails, that have a lead only among the contacts to whom they went."""
-        self.elsewhere: list[Known] = []
+        self.elsewhere: list[CurrentValues] = []
         """Of a lead, calls that need not be its own: those that the groups of numbers show to its duplicates."""
         self.root = None if lead is None else root_of(lead)
         """Where the lead's own chain of merges ends."""
         # Whoever is written to is a lead only if the CRM has said anything of one.
         written_to: dict[str, bool] = {}
         first, last = _NEVER, -_NEVER
-        found: dict[str, tuple[str, Known]] = {}
+        found: dict[str, tuple[str, CurrentValues]] = {}
         for place, row in rows.items():
             via, _, key = place.rpartition(SEPARATOR)
             if is_shown(via):
-                call = Known(row)
+                call = CurrentValues(row)
                 self.elsewhere.append(call)
                 first, last = min(first, call.set_at), max(last, call.set_at)
                 continue
@@ -103,7 +103,7 @@ class GroupFacts:
                 if is_ours:
                     self.leads[key[5:]] = record
             else:
-                other = Known(row)
+                other = CurrentValues(row)
                 set_at = other.set_at
                 if is_ours:
                     found[place] = (key, other)

@@ -191,7 +191,7 @@ class Groups:
             return sorted(news)
         own = f"lead|{group[5:]}"
         full = self._full.setdefault(group, {})
-        taken, gone, refused = bounds.take(rows, news, full, lambda key: key == own or is_copy(group, key))
+        taken, gone, refused = bounds.take_members(rows, news, full, lambda key: key == own or is_copy(group, key))
         output.refused += refused
         for key in gone:
             del rows[key]

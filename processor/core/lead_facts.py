@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from processor.core.deals import Row
+from processor.core.deals import FactRow
 from processor.core.definitions import Definitions
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.paths import deal_rows, lead_rows
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Timing, Touch
@@ -31,7 +31,7 @@ class LeadFacts:
     whole: Record | None
     """The lead with what it has of those merged into it; None while it is unknown."""
     clock: LeadClock | None
-    related: Mapping[str, Known]
+    related: Mapping[str, CurrentValues]
     definitions: Definitions
     log_at: int
     """The newest receipt seen (microseconds). An answer of after it may be still to come for a reader."""
@@ -74,19 +74,19 @@ class LeadFacts:
                 for entry in deal_rows(path, row, known.stays):
                     yield from counting.of_row(path.joined, entry.get)
 
-    def joined_rows(self) -> Iterator[tuple[str, Row]]:
+    def joined_rows(self) -> Iterator[tuple[str, FactRow]]:
         """Kind and row of each record that names the lead, or one merged into it, with the fields of the lead."""
         for key, record in sorted(self.related.items()):
             if not record.is_deleted and record.get(MERGED) is None and key not in self.uncounted:
                 yield record.kind, {**self.definitions.with_people(record.values), **self._of_lead}
 
     @cached_property
-    def _of_lead(self) -> Row:
+    def _of_lead(self) -> FactRow:
         known = {} if self.whole is None else self.lead_row
         return {f"lead.{name}": value for name, value in known.items()}
 
     @cached_property
-    def lead_row(self) -> Row:
+    def lead_row(self) -> FactRow:
         """Of a lead that is known."""
         whole, clock = self.whole, self.clock
         if whole is None or clock is None:
@@ -106,14 +106,14 @@ class LeadFacts:
             "ended_at": _ended_at(whole),
         }  # fmt: skip
 
-    def _clock_row(self, timing: Timing) -> Row:
+    def _clock_row(self, timing: Timing) -> FactRow:
         """The same by another clock."""
         return {**self.lead_row, **self._of_clock(*timing)}
 
     def _of_clock(
         self, started_at: int | None, due_at: int | None, answered_at: int | None, rep: str | None, by: str | None,
         taken_at: int | None = None,
-    ) -> Row:  # fmt: skip
+    ) -> FactRow:  # fmt: skip
         # A touch that is still to come answers nothing yet: the reader's clock decides.
         is_coming = answered_at is not None and answered_at > self.log_at
         answer = None if is_coming or started_at is None else answered_at
@@ -136,7 +136,7 @@ class LeadFacts:
         return next((touch["at"] for touch in self.touch_rows if touch["cold"]), None)
 
     @cached_property
-    def touch_rows(self) -> list[Row]:
+    def touch_rows(self) -> list[FactRow]:
         """Attempts by a human, the earliest first."""
         if not self._touches:
             return []
@@ -154,12 +154,12 @@ class LeadFacts:
             for number, touch in enumerate(self._touches, 1)
         ]
 
-    def deal_rows(self) -> Iterator[Row]:
+    def deal_rows(self) -> Iterator[FactRow]:
         """Deals that name the lead, or one merged into it."""
         for deal in self._deals:
             yield {**self.definitions.with_people(deal.values), "followed": self._is_followed(deal), **self._of_lead}
 
-    def _is_followed(self, deal: Known) -> bool:
+    def _is_followed(self, deal: CurrentValues) -> bool:
         """Whether a human touched the lead in the time before the deal closed."""
         closed_at = _instant(deal, "closed_at")
         if closed_at is None:
@@ -173,7 +173,7 @@ class LeadFacts:
         return [touch.at for touch in self._touches]
 
     @cached_property
-    def _deals(self) -> list[Known]:
+    def _deals(self) -> list[CurrentValues]:
         if not self.related:
             return []
         return [
@@ -220,7 +220,7 @@ class LeadFacts:
         return _first_status(whole, {"customer"}) if whole.get("status") == "customer" else None
 
 
-def _instant(record: Known, name: str) -> int | None:
+def _instant(record: CurrentValues, name: str) -> int | None:
     at: int | None = record.get(name)
     return at
 

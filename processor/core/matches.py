@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import Definitions
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.plan import Contribution
 from schemas.numbers import hash_of, teller_of
 from schemas.records import NUMBER
@@ -24,7 +24,9 @@ _Likeness = tuple[str, str, str, str]
 """Connection, hash of the number, person, direction."""
 
 
-def matched(calls: Mapping[str, Known], definitions: Definitions, others: Iterable[Known] = ()) -> Matched:
+def matched(
+    calls: Mapping[str, CurrentValues], definitions: Definitions, others: Iterable[CurrentValues] = ()
+) -> Matched:
     """The duplicates among these calls, by calls among them. `others`: calls that may make one, too, and are none."""
     if not definitions.matches:
         return {}
@@ -45,7 +47,7 @@ def matched(calls: Mapping[str, Known], definitions: Definitions, others: Iterab
     return {key: maker for key, maker in pairs if maker is not None}
 
 
-def _told(call: Known, definitions: Definitions) -> tuple[str, tuple[str, str, str], int] | None:
+def _told(call: CurrentValues, definitions: Definitions) -> tuple[str, tuple[str, str, str], int] | None:
     """The connection, what both calls must have alike, and the instant; None where one of them is not known."""
     if call.kind != "call" or call.is_deleted:
         return None
@@ -61,13 +63,13 @@ def _nearest(dialled: list[tuple[int, str]], at: int, within: int) -> str | None
     return dialled[place][1] if place < len(dialled) and dialled[place][0] <= at + within else None
 
 
-def without_repeated(records: Mapping[str, Known], definitions: Definitions) -> Mapping[str, Known]:
+def without_repeated(records: Mapping[str, CurrentValues], definitions: Definitions) -> Mapping[str, CurrentValues]:
     """What counts for a lead of the records that name it: a duplicate does unless what makes it one names it too."""
     repeated = matched(records, definitions)
     return {key: record for key, record in records.items() if key not in repeated} if repeated else records
 
 
-def calls_of(number: str, records: Mapping[str, Known]) -> dict[str, Known]:
+def calls_of(number: str, records: Mapping[str, CurrentValues]) -> dict[str, CurrentValues]:
     """The calls of the group of a number: those that still are of it."""
     return {
         key: call
@@ -87,7 +89,7 @@ class Repeats:
         """The sum of it."""
 
     def derive(
-        self, group: str, rows: Mapping[str, bytes], records: Mapping[str, Known]
+        self, group: str, rows: Mapping[str, bytes], records: Mapping[str, CurrentValues]
     ) -> tuple[list[Contribution], dict[str, bytes]]:
         """What the ledgers of duplicates have put in, negative; and what has to be shown to leads, by lead and key.
 
@@ -116,7 +118,7 @@ class Repeats:
             self._found[group] = found
             self.total.update(found)
 
-    def _taken_out(self, calls: Mapping[str, Known], repeated: Iterable[str]) -> list[Contribution]:
+    def _taken_out(self, calls: Mapping[str, CurrentValues], repeated: Iterable[str]) -> list[Contribution]:
         counting = self._definitions.counting
         return [
             (rep, at, [(cell, key, -amount) for cell, key, amount in values])

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from schemas.records import FIELDS, MERGED, Record, Value
 from schemas.voices import FURTHER
 
-Word = tuple[tuple[int, int, str], Record]
+MergeVersion = tuple[tuple[int, int, str], Record]
 """Version and id, and who says it."""
-Said = dict[str, Word]
+MergeVersions = dict[str, MergeVersion]
 """By field."""
 _ONE_MERGE = 1000
 """Microseconds."""
@@ -39,7 +39,7 @@ def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
     return Record("lead", fields, {name: history for name, history in histories.items() if history})
 
 
-def _borrowed(lead: str, members: Mapping[str, Record]) -> Said:
+def _borrowed(lead: str, members: Mapping[str, Record]) -> MergeVersions:
     """What those merged into a lead say, from the far end of each chain on."""
     into: dict[Value, list[str]] = {}
     for id, record in members.items():
@@ -50,7 +50,7 @@ def _borrowed(lead: str, members: Mapping[str, Record]) -> Said:
     order = [lead]
     for id in order:
         order += into.get(id, ())
-    said: dict[str, Said] = {}
+    said: dict[str, MergeVersions] = {}
     for id in reversed(order):
         found = _of_merged([(members[each], said.pop(each)) for each in into.get(id, ())])
         if id != lead:
@@ -62,14 +62,14 @@ def _borrowed(lead: str, members: Mapping[str, Record]) -> Said:
     return said[lead]
 
 
-def _of_merged(merged: Sequence[tuple[Record, Said]]) -> Said:
+def _of_merged(merged: Sequence[tuple[Record, MergeVersions]]) -> MergeVersions:
     """What one takes of those merged into it: of each field the newest word.
 
     Of those merged in one go, which are less than `_ONE_MERGE` apart, the first that says it: a merge that makes a new
     record names the one whose values it takes before the others (schemas/connectors/hubspot/events.py).
     """
-    found: Said = {}
-    together: dict[str, tuple[int, Word]] = {}
+    found: MergeVersions = {}
+    together: dict[str, tuple[int, MergeVersion]] = {}
     begun = None
     for at, _, said in sorted((_merged_at(record), place, said) for place, (record, said) in enumerate(merged)):
         if begun is None or at - begun >= _ONE_MERGE:
@@ -83,7 +83,7 @@ def _of_merged(merged: Sequence[tuple[Record, Said]]) -> Said:
     return found
 
 
-def _keep_newest(found: Said, together: Mapping[str, tuple[int, Word]]) -> None:
+def _keep_newest(found: MergeVersions, together: Mapping[str, tuple[int, MergeVersion]]) -> None:
     for name, (_, word) in together.items():
         if name not in found or word[0] > found[name][0]:
             found[name] = word

@@ -17,9 +17,9 @@ from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, BROUGHT_BY, FILE, QUIET, REQUEST, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 from schemas.unknown_names import count_unknown
 from schemas.unmapped_words import count_unmapped
 
@@ -58,7 +58,7 @@ def normalise(
     partition: int,
     connectors: Mapping[str, Connector],
     progress: Progress,
-    numbers: Numbers = NONE_KEPT,
+    numbers: PhoneNumbers = NONE_KEPT,
 ) -> NormaliseOutput:
     """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset.
 
@@ -106,7 +106,7 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         if isinstance(connector, InCurrency):
             parsed.changes = connector.complete(parsed.changes)
-        parsed.changes = in_order(parsed.changes)
+        parsed.changes = with_places(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition
         parsed = Parsed()

@@ -14,14 +14,15 @@ from heapq import heappop, heappush
 
 from msgspec.structs import replace
 
+from processor.core.panes import Message
 from processor.core.routing import quiet_until
 from schemas.alerts import (
     DIGEST,
     Alert,
     AlertFrame,
-    Outgoing,
+    ChannelAlert,
     Silence,
-    Waiting,
+    WaitingTurn,
     decode_outgoing,
     decode_silence,
     encode_outgoing,
@@ -29,8 +30,6 @@ from schemas.alerts import (
 )
 from schemas.config import QuietHours
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-
-Message = tuple[bytes, bytes | None]
 
 SUMMARY_AFTER = 5 * SECOND
 """After the last quiet alert: so many come in one go that each would begin a summary of its own."""
@@ -41,14 +40,14 @@ NOTICES_KEPT = 4 * DAY
 """So long it is known that a day or a win was told: whoever tells may say it again after a restart."""
 
 _SEPARATOR = "\0"  # neither names of channels nor ids hold it
-_NOTHING = Outgoing()
+_NOTHING = ChannelAlert()
 
 
 @dataclass(slots=True)
 class _Box:
     """One channel."""
 
-    outgoing: dict[str, Outgoing] = field(default_factory=dict)
+    outgoing: dict[str, ChannelAlert] = field(default_factory=dict)
     """Alert id -> what is to be told and was."""
     silences: dict[str, Silence] = field(default_factory=dict)
     """By lead."""
@@ -139,29 +138,29 @@ class Outbox:
         else:
             if not outgoing.waiting:
                 box.ready.append(alert.id)
-            outgoing = replace(outgoing, known=alert.turn, waiting=(*outgoing.waiting, Waiting(alert, now)))
+            outgoing = replace(outgoing, known=alert.turn, waiting=(*outgoing.waiting, WaitingTurn(alert, now)))
         _keep(box, alert.id, outgoing)
         return True
 
-    def _take_quiet(self, box: _Box, outgoing: Outgoing, alert: Alert, now: int) -> bool:
+    def _take_quiet(self, box: _Box, outgoing: ChannelAlert, alert: Alert, now: int) -> bool:
         if not alert.is_open:
             box.gathered.pop(alert.id, None)
             box.outgoing.pop(alert.id, None)
         elif outgoing.is_summed:
             box.outgoing[alert.id] = replace(outgoing, known=alert.turn)
         else:
-            box.outgoing[alert.id] = replace(outgoing, known=alert.turn, waiting=(Waiting(alert, now),))
+            box.outgoing[alert.id] = replace(outgoing, known=alert.turn, waiting=(WaitingTurn(alert, now),))
             _gather(box, alert.id, now)
         return True
 
-    def next_summary(self, channel: str, now: int) -> tuple[list[Waiting], list[Message]]:
+    def next_summary(self, channel: str, now: int) -> tuple[list[WaitingTurn], list[Message]]:
         """The quiet alerts that are to be told together now, all of them; in the caller's hands as with `next`."""
         box = self._boxes[channel]
         is_over = now - box.newest_at >= SUMMARY_AFTER or now - box.first_at >= SUMMARY_AT_MOST_AFTER
         if not box.gathered or now < box.summary_from or not is_over:
             return [], []
         messages: list[Message] = []
-        found: dict[str, Waiting] = {}
+        found: dict[str, WaitingTurn] = {}
         for id in list(box.gathered):
             turn = box.outgoing[id].waiting[0]
             silence = self._silence(box, turn.alert, now)
@@ -177,7 +176,7 @@ class Outbox:
             del box.gathered[id]
         return list(found.values()), messages
 
-    def summed(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+    def summed(self, channel: str, turns: Iterable[WaitingTurn]) -> list[Message]:
         """These are told, or given up: no turn of them is told any more. The rows that change."""
         box = self._boxes[channel]
         changed: dict[str, None] = {}
@@ -189,7 +188,7 @@ class Outbox:
                 changed[id] = None
         return [self._row(channel, id) for id in changed]
 
-    def put_back_summary(self, channel: str, turns: Iterable[Waiting], until: int) -> None:
+    def put_back_summary(self, channel: str, turns: Iterable[WaitingTurn], until: int) -> None:
         """These could not be told; they are tried again then, with what has come meanwhile."""
         box = self._boxes[channel]
         box.summary_from = until
@@ -197,7 +196,7 @@ class Outbox:
             if turn.alert.id in box.outgoing:
                 _gather(box, turn.alert.id, turn.since)
 
-    def next(self, channel: str, now: int, most: int) -> tuple[list[Waiting], list[Message]]:
+    def next(self, channel: str, now: int, most: int) -> tuple[list[WaitingTurn], list[Message]]:
         """What is to be told now, at most so much; it is in the caller's hands until `told` or `put_back`.
 
         The rows belong to what is not to be told any more, because somebody has acknowledged it.
@@ -207,7 +206,7 @@ class Outbox:
             _, id = heappop(box.held)
             box.resting.discard(id)
             box.ready.append(id)
-        found: list[Waiting] = []
+        found: list[WaitingTurn] = []
         messages: list[Message] = []
         while box.ready and len(found) < most:
             id = box.ready.popleft()
@@ -242,11 +241,11 @@ class Outbox:
         found = [box.silences.get(alert.cared_for), box.silences.get(alert.subject)]
         return next((silence for silence in found if silence is not None and now < silence.until), None)
 
-    def told(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+    def told(self, channel: str, turns: Iterable[WaitingTurn]) -> list[Message]:
         """These were told; the rows that change."""
         return [message for turn in turns for message in self._done(channel, turn.alert.id, is_told=True)]
 
-    def give_up(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+    def give_up(self, channel: str, turns: Iterable[WaitingTurn]) -> list[Message]:
         """These are not told any more; the rows that change."""
         return [message for turn in turns for message in self._done(channel, turn.alert.id, is_told=False)]
 
@@ -263,7 +262,7 @@ class Outbox:
         _keep(box, id, replace(outgoing, told=told, waiting=rest))
         return [self._row(channel, id)]
 
-    def put_back(self, channel: str, turns: Iterable[Waiting], until: int) -> None:
+    def put_back(self, channel: str, turns: Iterable[WaitingTurn], until: int) -> None:
         """These could not be told; they are tried again then."""
         box = self._boxes[channel]
         for turn in turns:
@@ -308,7 +307,7 @@ def _gather(box: _Box, id: str, since: int) -> None:
     box.gathered[id] = None
 
 
-def _keep(box: _Box, id: str, outgoing: Outgoing) -> None:
+def _keep(box: _Box, id: str, outgoing: ChannelAlert) -> None:
     if outgoing.waiting or outgoing.told is not None or outgoing.is_summed:
         box.outgoing[id] = outgoing
     else:

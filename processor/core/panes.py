@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from processor.core.plan import Contribution
 from processor.core.retention import RetentionCutoff
 from schemas.instants import MINUTE
-from schemas.panes import Pane, Values, add, decode_pane, encode_pane
+from schemas.panes import Pane, PaneValues, add, decode_pane, encode_pane
 from schemas.windows import (
     STANDING,
     Calendar,
@@ -141,7 +141,7 @@ class PaneTable:
             if minute_pane is not None:
                 add(minute_pane, values, sign)
 
-    def _apply_kept(self, day: Day, rep: str | None, values: Values, sign: int, opened: Open) -> None:
+    def _apply_kept(self, day: Day, rep: str | None, values: PaneValues, sign: int, opened: Open) -> None:
         """Ids lie in day panes of their own, which expire before the others."""
         parts: dict[Window, list[Any]] = {}
         for value in values:

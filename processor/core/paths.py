@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from processor.core.deals import CLOSED, Row
+from processor.core.deals import CLOSED, FactRow
 from schemas.catalogue.paths import (
     ADVANCED,
     LEAD_STEPS,
@@ -24,7 +24,7 @@ from schemas.catalogue.paths import (
     pack_turn,
 )
 
-Stay = tuple[int, str | None]
+StageStay = tuple[int, str | None]
 """When a stage was entered, and which; one of no name ends the one before it."""
 
 _NEVER = 2**62
@@ -52,7 +52,7 @@ class _Counted(NamedTuple):
     """None: it was left out on the way."""
 
 
-def deal_rows(path: Path, deal: Row, joined: Sequence[Stay]) -> Iterator[Row]:
+def deal_rows(path: Path, deal: FactRow, joined: Sequence[StageStay]) -> Iterator[FactRow]:
     """The rows of a deal that counts. `joined`: its stays, of neighbours in one stage the first."""
     said, status = deal.get("pipeline"), deal.get("status")
     if path.pipeline is not None and said != path.pipeline and (said is not None or not path.takes_unsaid):
@@ -62,7 +62,7 @@ def deal_rows(path: Path, deal: Row, joined: Sequence[Stay]) -> Iterator[Row]:
     yield from _rows(path, way, deal, created_at, is_lost=status == "lost", is_open=status not in CLOSED)
 
 
-def _way_of_deal(path: Path, joined: Sequence[Stay], won_at: int | None) -> list[Entered]:
+def _way_of_deal(path: Path, joined: Sequence[StageStay], won_at: int | None) -> list[Entered]:
     places = {stage: place for place, stage in enumerate(path.steps)}
     last = len(path.steps) - 1
     places |= dict.fromkeys(path.won, last)
@@ -77,7 +77,7 @@ def _way_of_deal(path: Path, joined: Sequence[Stay], won_at: int | None) -> list
     return way
 
 
-def lead_rows(path: Path, lead: Row, statuses: Collection[str | None]) -> Iterator[Row]:
+def lead_rows(path: Path, lead: FactRow, statuses: Collection[str | None]) -> Iterator[FactRow]:
     """The rows of a lead. `statuses`: of its deals.
 
     While its first touch is still to come the reader's clock decides: what the lead is without it holds until then,
@@ -99,7 +99,7 @@ def lead_rows(path: Path, lead: Row, statuses: Collection[str | None]) -> Iterat
             yield from _turning(row, coming_at, begins=begins)
 
 
-def _turning(row: Row, turns_at: int, *, begins: bool) -> Iterator[Row]:
+def _turning(row: FactRow, turns_at: int, *, begins: bool) -> Iterator[FactRow]:
     """What a row counts, each as one that counts from an instant on, or until it."""
     counted = {PASSED: row["passed"], STAYED: row["stayed"], RUNNING: row["running"]}
     plain = {**row, "passed": None, "stayed": None, "running": None}
@@ -108,7 +108,7 @@ def _turning(row: Row, turns_at: int, *, begins: bool) -> Iterator[Row]:
             yield {**plain, "turn": pack_turn(what, value, begins=begins), "turns_at": turns_at}
 
 
-def _rows_of_lead(path: Path, lead: Row, statuses: Collection[str | None]) -> Iterator[Row]:
+def _rows_of_lead(path: Path, lead: FactRow, statuses: Collection[str | None]) -> Iterator[FactRow]:
     at: dict[int, int] = {
         place: lead[LEAD_STEPS[step]] for place, step in enumerate(path.steps) if lead.get(LEAD_STEPS[step]) is not None
     }
@@ -126,7 +126,7 @@ def _rows_of_lead(path: Path, lead: Row, statuses: Collection[str | None]) -> It
 
 def _rows(
     path: Path, way: Sequence[Entered], row: Mapping[str, Any], created_at: int | None, *, is_lost: bool, is_open: bool
-) -> Iterator[Row]:
+) -> Iterator[FactRow]:
     for counted in _counted(path, way, is_lost=is_lost):
         at = created_at if path.cohort == "created" else counted.at
         step, stay = counted.step, counted.stay

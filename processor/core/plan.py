@@ -38,10 +38,10 @@ from schemas.catalogue.facts import CLOCK_NAMES, FACTS, JOINED_FACTS, RECORD_FAC
 from schemas.catalogue.paths import path_named
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Plan, Program, Site, Waiting
 from schemas.config.floor import BusinessHours
-from schemas.panes import Values
+from schemas.panes import PaneValues
 from schemas.records import DELETED, MERGED, attribute_text
 
-Contribution = tuple[str | None, int | None, Values]
+Contribution = tuple[str | None, int | None, PaneValues]
 """(person, instant in microseconds, values): counted in the minute and in the day that hold the instant; without an
 instant in the standing pane."""
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from msgspec import structs
 
 from processor.core.definitions import Definitions
-from processor.core.facts import GroupFacts, Known
+from processor.core.facts import CurrentValues, GroupFacts
 from processor.core.lead_facts import LeadFacts
 from processor.core.matches import matched, without_repeated
 from processor.core.merged_leads import whole_of
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Stint, Timing, Touch, holder_at, holder_clocks, later_inquiries, stints_of
-from processor.core.sla import Terms, terms_of
+from processor.core.sla import LeadTerms, terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
 from schemas.leads import QUALIFIED, LeadClock
 from schemas.records import Record
@@ -74,7 +74,7 @@ class _Case(NamedTuple):
     stints: list[Stint]
     members: Mapping[str, Record]
     """The lead itself and those merged into it, deleted ones too."""
-    related: Mapping[str, Known]
+    related: Mapping[str, CurrentValues]
     """What was done for any of them."""
     definitions: Definitions
     team_on: TeamOn
@@ -92,7 +92,7 @@ def lead_result(
     `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
     """
     own, members = facts.leads.get(lead), facts.leads
-    others: Mapping[str, Known] = facts.others
+    others: Mapping[str, CurrentValues] = facts.others
     uncounted: Collection[str] = facts.written_to
     if definitions.matches:
         others = without_repeated(others, definitions)
@@ -216,7 +216,7 @@ def _clock(case: _Case, start: int, touches: _Touches) -> LeadClock:
     )  # fmt: skip
 
 
-def _terms(case: _Case, rep: str | None, start: int) -> Terms:
+def _terms(case: _Case, rep: str | None, start: int) -> LeadTerms:
     """The rule and the hours by which a clock runs."""
     team = case.team_on(rep, case.definitions.calendar.day_of(start))
     return terms_of(case.own.get("source"), team, case.definitions)

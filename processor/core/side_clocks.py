@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from processor.core.definitions import Definitions
-from processor.core.sla import Terms
+from processor.core.sla import LeadTerms
 from schemas.leads import HolderClock, Inquiry
 from schemas.records import Record
 
@@ -98,7 +98,7 @@ def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: 
 
 
 def later_inquiries(
-    since: int, inbound: Sequence[Touch], attempts: Sequence[Touch], terms: Terms
+    since: int, inbound: Sequence[Touch], attempts: Sequence[Touch], terms: LeadTerms
 ) -> tuple[Inquiry, ...]:
     """The clocks after the first answer, which was given at `since`. Both lists ascend.
 

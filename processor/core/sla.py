@@ -9,7 +9,7 @@ from processor.core.definitions import Definitions
 from schemas.calendars import BusinessCalendar
 
 
-class Terms(NamedTuple):
+class LeadTerms(NamedTuple):
     """What holds for one lead."""
 
     sla: int
@@ -29,11 +29,11 @@ class Terms(NamedTuple):
         return None if self.calendar is None else self.calendar.between(start, end)
 
 
-def terms_of(source: str | None, team: str | None, definitions: Definitions) -> Terms:
+def terms_of(source: str | None, team: str | None, definitions: Definitions) -> LeadTerms:
     """The first rule that matches; where neither team nor organisation has a calendar, there is elapsed time only."""
     rule = definitions.lead_response.rule(source, team)
     name = definitions.calendar_of(team)
-    return Terms(
+    return LeadTerms(
         sla=rule.sla,
         team=team,
         calendar_name=name,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from schemas.windows import Day
 
-Teams = Mapping[tuple[str, Day], str | None]
+TeamsOnDays = Mapping[tuple[str, Day], str | None]
 """(rep, day) -> team."""
 
-_NONE: Teams = {}
+_NONE: TeamsOnDays = {}
 
 
 class TeamDependents:
@@ -19,7 +19,7 @@ class TeamDependents:
     def __init__(self) -> None:
         self._groups_of: dict[str, set[str]] = {}
         self._reps_of: dict[str, tuple[str, ...]] = {}
-        self._teams_of: dict[str, Teams] = {}
+        self._teams_of: dict[str, TeamsOnDays] = {}
 
     def groups_of(self, rep: str) -> Collection[str]:
         """The groups whose result depends on the rep's team."""
@@ -29,7 +29,7 @@ class TeamDependents:
         """Whether one of the teams that its other clocks go by is another one now."""
         return any(team_on(rep, day) != team for (rep, day), team in self._teams_of.get(group, _NONE).items())
 
-    def note(self, group: str, reps: tuple[str, ...], teams: Teams = _NONE) -> None:
+    def note(self, group: str, reps: tuple[str, ...], teams: TeamsOnDays = _NONE) -> None:
         """Note on whose teams the group's result depends, and by which teams its other clocks go."""
         if teams:
             self._teams_of[group] = teams

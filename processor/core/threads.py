@@ -8,14 +8,16 @@ their first one.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from processor.core.deals import Row
+from processor.core.deals import FactRow
 from processor.core.definitions import Definitions
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.plan import Contribution
 from schemas.windows import Day
 
 
-def thread_contributions(thread: str, mails: Mapping[str, Known], definitions: Definitions) -> list[Contribution]:
+def thread_contributions(
+    thread: str, mails: Mapping[str, CurrentValues], definitions: Definitions
+) -> list[Contribution]:
     """The conversations of a thread, each at the first answer of its day; and who wrote in it."""
     counting = definitions.counting
     is_asked = "thread.writers" in counting.plan.programs
@@ -37,7 +39,7 @@ class Mail(NamedTuple):
     rep: str | None
 
 
-def sent_in(thread: str, mails: Mapping[str, Known], definitions: Definitions) -> list[Mail]:
+def sent_in(thread: str, mails: Mapping[str, CurrentValues], definitions: Definitions) -> list[Mail]:
     """The mails by humans of a thread, in the order in which they count."""
     found = [
         Mail(at, mail.get("direction") == "outbound", key, definitions.person(mail.get("rep")))
@@ -51,7 +53,7 @@ def sent_in(thread: str, mails: Mapping[str, Known], definitions: Definitions) -
     return sorted(found, key=lambda mail: mail[:3])
 
 
-def answers(thread: str, sent: Sequence[Mail], definitions: Definitions) -> Iterator[Row]:
+def answers(thread: str, sent: Sequence[Mail], definitions: Definitions) -> Iterator[FactRow]:
     """A row for each first answer of a day to somebody."""
     first_of_day: dict[tuple[str | None, Day], int] = {}
     writer: tuple[str | None] | None = None
@@ -64,7 +66,7 @@ def answers(thread: str, sent: Sequence[Mail], definitions: Definitions) -> Iter
         yield {"thread": thread, "rep": rep, "at": at}
 
 
-def writers(thread: str, sent: Sequence[Mail]) -> Iterator[Row]:
+def writers(thread: str, sent: Sequence[Mail]) -> Iterator[FactRow]:
     """A row for each person who wrote; mails without a rep are of one more."""
     first: dict[str | None, int] = {}
     for mail in sent:

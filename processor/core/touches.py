@@ -7,11 +7,11 @@ connected, as talk time and as a conversation stands in `schemas/catalogue/facts
 from typing import Any, Protocol
 
 from processor.core.definitions import Definitions
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 
 
 class Fields(Protocol):
-    """The values of a record's fields by name: a `Record`, a `Known` or a plain mapping."""
+    """The values of a record's fields by name: a `Record`, a `CurrentValues` or a plain mapping."""
 
     def get(self, name: str, /) -> Any:
         """The value; None where it was never set or was cleared."""
@@ -31,7 +31,7 @@ def talk_of(call: Fields) -> int:
     return int(call.get("talk_seconds") or 0)
 
 
-def attempt_at(record: Known, definitions: Definitions) -> int | None:
+def attempt_at(record: CurrentValues, definitions: Definitions) -> int | None:
     """When somebody of ours tried to reach the lead with this (microseconds); None if it is no attempt.
 
     An outbound call that did not fail, an outbound mail, a held meeting, a connected inbound call with enough talk. By
@@ -54,12 +54,12 @@ def attempt_at(record: Known, definitions: Definitions) -> int | None:
     return at
 
 
-def human_attempt_at(record: Known, definitions: Definitions) -> int | None:
+def human_attempt_at(record: CurrentValues, definitions: Definitions) -> int | None:
     """The same of a human, whatever the configuration says of machines."""
     return None if _is_automated(record) else attempt_at(record, definitions)
 
 
-def contact_at(record: Known, definitions: Definitions) -> int | None:
+def contact_at(record: CurrentValues, definitions: Definitions) -> int | None:
     """When the lead and we met in this (microseconds): a connected call, a held meeting, an inbound mail by a human.
 
     A call in which a machine spoke is a contact where the configuration takes machines too.
@@ -76,12 +76,12 @@ def contact_at(record: Known, definitions: Definitions) -> int | None:
     return at
 
 
-def human_contact_at(record: Known, definitions: Definitions) -> int | None:
+def human_contact_at(record: CurrentValues, definitions: Definitions) -> int | None:
     """The same of humans on both sides, whatever the configuration says of machines."""
     return None if _is_automated(record) else contact_at(record, definitions)
 
 
-def inquiry_at(record: Known, definitions: Definitions) -> int | None:
+def inquiry_at(record: CurrentValues, definitions: Definitions) -> int | None:
     """When the lead turned to us with this (microseconds): an inbound mail or call by a human.
 
     A call in which they talked with us is an attempt too: nobody waits for an answer to that.
@@ -96,7 +96,7 @@ def inquiry_at(record: Known, definitions: Definitions) -> int | None:
     return at
 
 
-def automated_at(record: Known) -> int | None:
+def automated_at(record: CurrentValues) -> int | None:
     """When a machine of ours wrote to the lead (microseconds)."""
     if record.is_deleted or record.kind != "email" or record.get("automated") is not True:
         return None
@@ -104,15 +104,15 @@ def automated_at(record: Known) -> int | None:
     return at
 
 
-def _held_at(meeting: Known) -> int | None:
+def _held_at(meeting: CurrentValues) -> int | None:
     at: int | None = meeting.get("starts_at") if meeting.get("outcome") == "held" else None
     return at
 
 
-def _is_outside(record: Known) -> bool:
+def _is_outside(record: CurrentValues) -> bool:
     """Whether it is there, and not among us."""
     return not record.is_deleted and record.get("internal") is not True
 
 
-def _is_automated(record: Known) -> bool:
+def _is_automated(record: CurrentValues) -> bool:
     return record.get("automated") is True

@@ -42,10 +42,10 @@ Op = tuple[int, int, int, int]
 """How a register or a condition is made: the operation, and what it is made of."""
 
 
-Line = tuple[int, int, int, int, int, int]
+PackedLine = tuple[int, int, int, int, int, int]
 """Condition, form, cell, register or the first field of ids, how many numbers, a bit for each field that has people."""
 
-Site = tuple[int, int, int, int, int]
+PackedSite = tuple[int, int, int, int, int]
 """Register, where the fields of the credit begin among the numbers, how many numbers those are, the first line, how
 many lines."""
 
@@ -61,8 +61,8 @@ class Tables:
         self.ops: list[Op] = []
         self.numbers: list[int] = []
         self.texts: list[bytes] = []
-        self.lines: list[Line] = []
-        self.sites: list[Site] = []
+        self.lines: list[PackedLine] = []
+        self.sites: list[PackedSite] = []
         self._cell_of = cell_of
         self._registers: dict[Register, int] = {}
         self._conditions: dict[Condition, int] = {}
@@ -73,8 +73,8 @@ class Tables:
         """(register, registers, condition, conditions, site, sites, reads) of one. Raises TooMuchError."""
         self._registers, self._conditions = {}, {}
         self._register_ops, self._condition_ops = [], []
-        sites: list[Site] = []
-        lines: list[Line] = []
+        sites: list[PackedSite] = []
+        lines: list[PackedLine] = []
         for site in program.sites:
             if site.at is None:
                 raise TooMuchError

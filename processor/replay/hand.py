@@ -20,7 +20,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from processor.agents.outputs import GROUP_TOPICS, LEDGER_TOPICS, frames_of_engagements, group_messages, ledger_messages
-from processor.core.batch import Batch, Changes, new_batch
+from processor.core.batch import Changes, ChangesReceived, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.groups import Groups
@@ -28,15 +28,15 @@ from processor.core.ledger import Ledger
 from processor.core.normalise import normalise
 from processor.replay.cut import older_part
 from processor.replay.spool import Spool
-from processor.transport.fetched import Records
+from processor.transport.fetched import StoredRecords
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from schemas.config import load_config
 from schemas.connectors import build_connector
 from schemas.dead_letters import encode_dead_letter
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.frames import (
     Engagement,
     decode_engagements,
@@ -44,7 +44,7 @@ from schemas.frames import (
 )
 from schemas.generations import Served
 from schemas.kafka import Address
-from schemas.numbers import NONE_KEPT, Numbers
+from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import decode_record
 from schemas.topics import DELIVERIES, LEDGER, PANES, Topic
@@ -63,7 +63,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ReplayWork:
     """What all processes of a replay know."""
 
     bootstrap: Address
@@ -77,7 +77,7 @@ class Work:
     """See cut.py; None: all of it is read from the log."""
     spool: Path
     hands: int
-    numbers: Numbers = NONE_KEPT
+    numbers: PhoneNumbers = NONE_KEPT
     """What is kept of telephone numbers."""
 
     def topic(self, topic: Topic) -> str:
@@ -114,7 +114,7 @@ class Group(msgspec.Struct, frozen=True, tag=True):
     round: int
 
 
-class Write(msgspec.Struct, frozen=True, tag=True):
+class WriteAll(msgspec.Struct, frozen=True, tag=True):
     """Write all that has changed."""
 
 
@@ -146,14 +146,14 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     problem: str
 
 
-Order = Older | Parse | Fold | Group | Write | End
-Word = Did | Done | Failed
+Order = Older | Parse | Fold | Group | WriteAll | End
+HandAnswer = Did | Done | Failed
 encode = msgspec.msgpack.Encoder().encode
 decode_order = msgspec.msgpack.Decoder(Order).decode
-decode_word = msgspec.msgpack.Decoder(Word).decode
+decode_word = msgspec.msgpack.Decoder(HandAnswer).decode
 
 
-def main(work: Work, number: int, pipe: Connection) -> None:
+def main(work: ReplayWork, number: int, pipe: Connection) -> None:
     """Be hand `number`: do what comes through the pipe until it ends."""
     # Ctrl-C is for whoever gives the orders; without them the pipe ends, and so does this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -165,7 +165,7 @@ def main(work: Work, number: int, pipe: Connection) -> None:
         os._exit(1)
 
 
-async def _obey(work: Work, number: int, pipe: Connection) -> None:
+async def _obey(work: ReplayWork, number: int, pipe: Connection) -> None:
     hand = Hand(work, number, lambda amount: pipe.send_bytes(encode(Did(amount))))
     try:
         while True:
@@ -196,7 +196,7 @@ class _Share:
         default_factory=lambda: {topic: {} for topic in OUTPUT_TOPICS}
     )
 
-    def note(self, output: Mapping[Topic, Iterable[Message]]) -> None:
+    def note(self, output: Mapping[Topic, Iterable[KeyAndValue]]) -> None:
         """Of each key the newest value has to be written."""
         for topic, messages in output.items():
             self.unwritten[topic].update((key, value) for key, value in messages if key is not None)
@@ -205,12 +205,12 @@ class _Share:
 class Hand:
     """The state of one hand, over all passes of a replay."""
 
-    def __init__(self, work: Work, number: int, tell: Callable[[int], None]) -> None:
+    def __init__(self, work: ReplayWork, number: int, tell: Callable[[int], None]) -> None:
         config = load_config(work.config, os.environ)
         definitions = definitions_of(config)
         self._work = work
         self._number = number
-        self._digest = digest_of(config)
+        self._digest = definitions_digest(config)
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
         self._spool = Spool(work.spool, number)
         self._told = _Told(tell)
@@ -243,7 +243,7 @@ class Hand:
                 done = self._fold(order)
             case Group():
                 done = self._group(order)
-            case Write():
+            case WriteAll():
                 done = await self._write()
             case End():
                 done = Done()
@@ -255,7 +255,7 @@ class Hand:
         cut, partitions = self._work.cut or 0, self._work.made.partitions
         rows: dict[bytes, bytes] = {}
 
-        def apply(_topic: str, _partition: int, records: Records) -> None:
+        def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
             records.fold_into(rows)
             self._told.add(len(records))
 
@@ -272,7 +272,7 @@ class Hand:
     async def _parse(self, order: Parse) -> Done:
         topic, partitions, changes = self._work.topic(DELIVERIES), self._work.made.partitions, 0
 
-        def apply(_topic: str, partition: int, stored: Records) -> None:
+        def apply(_topic: str, partition: int, stored: StoredRecords) -> None:
             nonlocal changes
             records, progress = list(stored), self._parsed[partition]
             output = normalise(
@@ -411,7 +411,7 @@ class Hand:
                 name=f"{self._work.prefix}g{self._work.made.generation}.replay-{partition}",
                 topics=[self._work.topic(topic) for topic in OUTPUT_TOPICS],
                 partition=partition,
-                die=refuse,
+                die=refuse_in_replay,
             )
             await self._owners[partition].acquire()
         return self._owners[partition]
@@ -451,7 +451,7 @@ def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
         yield found
 
 
-def _batches(frames: Iterable[bytes], most: int) -> Iterator[Batch]:
+def _batches(frames: Iterable[bytes], most: int) -> Iterator[ChangesReceived]:
     """Their changes in batches of about so many."""
     batch = new_batch()
     for frame in frames:
@@ -480,6 +480,6 @@ class WriteRefusedError(Exception):
     """Kafka did not take what was written."""
 
 
-def refuse(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
+def refuse_in_replay(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
     """What an owner in a replay does instead of ending the process."""
     raise WriteRefusedError(why) from error

@@ -22,15 +22,15 @@ import msgspec
 from msgspec.structs import replace
 
 from processor.core.outbox import channel_of
-from processor.replay.hand import Work, refuse
+from processor.replay.hand import ReplayWork, refuse_in_replay
 from processor.replay.hands import ReplayError
 from processor.transport.administration import commit_offsets, has_members
-from processor.transport.ends import Ends
-from processor.transport.fetched import Records
+from processor.transport.ends import LogEnds
+from processor.transport.fetched import StoredRecords
 from processor.transport.generations import STANDSTILL_SECONDS
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from schemas import tasks
 from schemas.alerts import channel_partition, decode_alert, decode_frame
@@ -64,8 +64,6 @@ _BETWEEN_LOOKS_SECONDS = 0.1
 _TOLD_BY = {"responses": (ALERTS,), "notify": (OUTBOX,), "acknowledge": (ACKNOWLEDGEMENTS, THRESHOLD_ALERTS)}
 """Who raises, tells and acknowledges, and where it is written down. Limits are looked at beside acknowledgements."""
 
-Clock = Callable[[], int]
-
 
 def pointer_owner(bootstrap: Address, prefix: str) -> Owner:
     """The one who may write the pointer. A replay that begins later takes the name from one that is under way."""
@@ -74,12 +72,12 @@ def pointer_owner(bootstrap: Address, prefix: str) -> Owner:
         name=f"{prefix}replay",
         topics=[GENERATIONS.full_name(prefix)],
         partition=0,
-        die=refuse,
+        die=refuse_in_replay,
     )
 
 
 @dataclass(slots=True)
-class Told:
+class HandedOver:
     """What the old generation has raised, told and heard, as it lies in its topics."""
 
     rows: dict[Topic, dict[tuple[int, bytes], bytes]] = field(
@@ -95,12 +93,12 @@ class Told:
 
 
 async def hand_over(
-    work: Work,
+    work: ReplayWork,
     pointer: Owner,
     *,
     catch_up: Callable[[], Awaitable[tuple[Mapping[int, int], Mapping[str, Progress]]]],
-    letters: Callable[[], Mapping[tuple[str, int], list[Message]]],
-    clock: Clock = machine_clock,
+    letters: Callable[[], Mapping[tuple[str, int], list[KeyAndValue]]],
+    clock: Callable[[], int] = machine_clock,
 ) -> Served:
     """Serve the generation that was made; what is served now. Raises ReplayError, with the pointer as it was.
 
@@ -141,7 +139,7 @@ async def hand_over(
 class _Mark:
     """Says in the pointer that a handover is under way, again and again: once nobody does, it is void."""
 
-    def __init__(self, work: Work, pointer: Owner, clock: Clock) -> None:
+    def __init__(self, work: ReplayWork, pointer: Owner, clock: Callable[[], int]) -> None:
         self._work = work
         self._pointer = pointer
         self._clock = clock
@@ -174,11 +172,11 @@ class _Mark:
             await self.set()
 
 
-async def _point(work: Work, pointer: Owner, served: Served) -> None:
+async def _point(work: ReplayWork, pointer: Owner, served: Served) -> None:
     await pointer.send({GENERATIONS.full_name(work.prefix): [(SERVED, encode_served(served))]})
 
 
-async def _wait_for_workers(work: Work) -> None:
+async def _wait_for_workers(work: ReplayWork) -> None:
     """Members with a name of their own stay in the group for a while after they have gone, so not for ever."""
     group = group_name(work.prefix, work.served.generation)
     deadline = time.monotonic() + GRACE_SECONDS
@@ -193,7 +191,7 @@ def _tellers(served: Served) -> Iterable[tuple[str, int]]:
 
 
 async def _fence(
-    work: Work, stage: str, partition: int, stack: contextlib.AsyncExitStack
+    work: ReplayWork, stage: str, partition: int, stack: contextlib.AsyncExitStack
 ) -> tuple[Owner, Mapping[tuple[str, int], int]]:
     """The name of a teller of the old generation, and up to where it is to be read."""
     served = work.served
@@ -207,15 +205,15 @@ async def _fence(
         name=f"{work.prefix}g{served.generation}.{stage}-{partition}",
         topics=topics,
         partition=partition,
-        die=refuse,
+        die=refuse_in_replay,
     )
     stack.push_async_callback(owner.close)
     fences = await owner.acquire()
     return owner, {(topic, partition): offset for topic, offset in fences.items()}
 
 
-async def _read(work: Work, owners: Iterable[tuple[Owner, Mapping[tuple[str, int], int]]]) -> Told:
-    told = Told()
+async def _read(work: ReplayWork, owners: Iterable[tuple[Owner, Mapping[tuple[str, int], int]]]) -> HandedOver:
+    told = HandedOver()
     generation = work.served.generation
     names = {topic.full_name(work.prefix, generation): topic for topic in told.rows}
     ends: dict[tuple[str, int], int] = {}
@@ -223,7 +221,7 @@ async def _read(work: Work, owners: Iterable[tuple[Owner, Mapping[tuple[str, int
         for place, offset in fences.items():
             ends[place] = max(offset, ends.get(place, 0))
 
-    def apply(topic: str, partition: int, records: Records) -> None:
+    def apply(topic: str, partition: int, records: StoredRecords) -> None:
         rows = told.rows[names[topic]]
         for record in records:
             if record.key is None or record.key == FENCE:
@@ -238,10 +236,10 @@ async def _read(work: Work, owners: Iterable[tuple[Owner, Mapping[tuple[str, int
     return told
 
 
-async def _read_frames(work: Work, told: Told) -> None:
+async def _read_frames(work: ReplayWork, told: HandedOver) -> None:
     """What channels are to be told and has not come into their outbox: it goes through that of the new generation."""
     name = NOTIFICATIONS.full_name(work.prefix, work.served.generation)
-    asking = Ends(work.bootstrap)
+    asking = LogEnds(work.bootstrap)
     try:
         ends = await asking.ask((name, partition) for partition in range(work.served.partitions))
     finally:
@@ -255,23 +253,23 @@ async def _read_frames(work: Work, told: Told) -> None:
         for partition in range(work.served.partitions)
     }
 
-    def apply(_topic: str, _partition: int, records: Records) -> None:
+    def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
         told.frames += [record.value for record in records if record.key != FENCE and record.value is not None]
 
     await read_to(work.bootstrap, ends, apply, starts=starts)
 
 
 async def _carry(
-    work: Work,
-    told: Told,
+    work: ReplayWork,
+    told: HandedOver,
     done: Mapping[str, Progress],
-    letters: Mapping[tuple[str, int], list[Message]],
+    letters: Mapping[tuple[str, int], list[KeyAndValue]],
     stack: contextlib.AsyncExitStack,
     stood_at: int,
 ) -> None:
-    messages: dict[tuple[str, int], list[Message]] = {place: list(found) for place, found in letters.items()}
+    messages: dict[tuple[str, int], list[KeyAndValue]] = {place: list(found) for place, found in letters.items()}
 
-    def put(topic: Topic, partition: int, message: Message) -> None:
+    def put(topic: Topic, partition: int, message: KeyAndValue) -> None:
         messages.setdefault((work.topic(topic), partition), []).append(message)
 
     partitions = work.made.partitions
@@ -293,14 +291,16 @@ async def _carry(
         name=f"{work.prefix}g{work.made.generation}.replay",
         topics=[],
         partition=0,
-        die=refuse,
+        die=refuse_in_replay,
     )
     stack.push_async_callback(writer.close)
     await writer.acquire()
     await writer.send_to(messages)
 
 
-def carried_progress(work: Work, told: Told, done: Mapping[str, Progress], stood_at: int) -> dict[str, Progress]:
+def carried_progress(
+    work: ReplayWork, told: HandedOver, done: Mapping[str, Progress], stood_at: int
+) -> dict[str, Progress]:
     """What the new generation has done, and what is counted once and for all: alerts raised and told.
 
     `stood_at`: until when the old generation has raised what was due by it.
@@ -324,7 +324,7 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress], stood
     return found
 
 
-def _offsets(work: Work, told: Told, ends: Mapping[int, int]) -> dict[tuple[str, int], int]:
+def _offsets(work: ReplayWork, told: HandedOver, ends: Mapping[int, int]) -> dict[tuple[str, int], int]:
     """Where the workers of the new generation go on."""
     progress = told.progress
     actions = {

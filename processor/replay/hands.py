@@ -8,9 +8,11 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Self, cast
 
+from processor.machine import survives_fork
 from processor.replay.hand import (
     Did,
     Done,
@@ -21,15 +23,15 @@ from processor.replay.hand import (
     Older,
     Order,
     Parse,
-    Work,
-    Write,
+    ReplayWork,
+    WriteAll,
     decode_word,
     encode,
     main,
 )
 from schemas.progress import Progress
 
-Say = Callable[[str, int, int], None]
+TellProgress = Callable[[str, int, int], None]
 """Called with the name of a step, how much of it is done and how much it is."""
 
 _END_SECONDS = 5.0
@@ -42,10 +44,10 @@ class ReplayError(Exception):
 class Hands:
     """All hands of one replay. Use as an async context manager."""
 
-    def __init__(self, work: Work, say: Say) -> None:
+    def __init__(self, work: ReplayWork, say: TellProgress) -> None:
         self._work = work
         self._say = say
-        self._processes: list[SpawnProcess] = []
+        self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
         self.progress: dict[str, Progress] = {}
         """Key as in `progress` -> what was done in all passes."""
@@ -53,8 +55,11 @@ class Hands:
         self.rows = 0
 
     async def __aenter__(self) -> Self:
-        # Not forked: this process has threads and an event loop.
-        context = multiprocessing.get_context("spawn")
+        # Not forks of this process, which has threads and an event loop, but of one that has only imported what they
+        # need: most of what a replay of a short log takes would be that of each.
+        context: ForkServerContext | SpawnContext
+        context = multiprocessing.get_context("forkserver") if survives_fork() else multiprocessing.get_context("spawn")
+        context.set_forkserver_preload([main.__module__])
         for number in range(self._work.hands):
             ours, theirs = context.Pipe()
             process = context.Process(
@@ -95,7 +100,7 @@ class Hands:
             if not handed_on:
                 break
         rows = sum(done.rows for done in grouped)
-        await self._step("writing", Write(), rows)
+        await self._step("writing", WriteAll(), rows)
         self.changes += changes
         self.rows += rows
 

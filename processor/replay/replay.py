@@ -14,9 +14,9 @@ from pathlib import Path
 
 from processor.machine import processors
 from processor.replay.cut import LEEWAY
-from processor.replay.hand import Work, WriteRefusedError
+from processor.replay.hand import ReplayWork, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
-from processor.replay.hands import Hands, ReplayError, Say
+from processor.replay.hands import Hands, ReplayError, TellProgress
 from processor.replay.spool import Spool
 from processor.transport.administration import (
     add_partitions,
@@ -29,7 +29,7 @@ from processor.transport.administration import (
 from processor.transport.following import Follower, read_through, take_progress
 from processor.transport.generations import read_served
 from processor.transport.owner import Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.phone_number_key import read_numbers
 from schemas import tasks
 from schemas.config import Config
@@ -52,7 +52,7 @@ _BETWEEN_PROOFS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayResult:
     """What a replay has made."""
 
     served: Served
@@ -72,8 +72,8 @@ async def replay(
     folder: Path,
     since: int | None = None,
     partitions: int | None = None,
-    say: Say = lambda _step, _done, _total: None,
-) -> Outcome:
+    say: TellProgress = lambda _step, _done, _total: None,
+) -> ReplayResult:
     """Make a new generation from the log and let it be served.
 
     `since` (microseconds): what the CRM changed before is taken from the generation that is served, as it was read
@@ -93,7 +93,7 @@ async def replay(
         made = await _make_room(bootstrap, prefix, served, partitions, config, len(log.positions))
         cut, starts = await _cut(log, since)
         numbers = await read_numbers(bootstrap, prefix, config)
-        work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made), numbers)
+        work = ReplayWork(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made), numbers)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         known = await _known_letters(bootstrap, prefix)
         hands = await stack.enter_async_context(Hands(work, say))
@@ -109,7 +109,7 @@ async def replay(
             return ends, hands.progress
 
         now_served = await hand_over(work, pointer, catch_up=catch_up, letters=lambda: _letters(work, known))
-        return Outcome(
+        return ReplayResult(
             now_served,
             sum(done[partition] - start for partition, start in starts.items()),
             hands.changes,
@@ -235,7 +235,7 @@ async def _pass_all(hands: Hands, log: Follower, starts: Mapping[int, int]) -> d
     return done
 
 
-async def _ledger_ends(work: Work, starts: Mapping[int, int]) -> dict[int, int]:
+async def _ledger_ends(work: ReplayWork, starts: Mapping[int, int]) -> dict[int, int]:
     """The ends of the old ledger, once it holds all that lies in the log before `starts`."""
     generation, progress = work.served.generation, dict[tuple[str, int], Progress]()
     async with Follower(work.bootstrap, PROGRESS.full_name(work.prefix, generation)) as follower:
@@ -267,12 +267,12 @@ async def _known_letters(bootstrap: Address, prefix: str) -> set[bytes]:
     return known
 
 
-def _letters(work: Work, known: set[bytes]) -> dict[tuple[str, int], list[Message]]:
+def _letters(work: ReplayWork, known: set[bytes]) -> dict[tuple[str, int], list[KeyAndValue]]:
     """The letters that this replay has found and nobody before it."""
-    found: dict[tuple[str, int], list[Message]] = {}
+    found: dict[tuple[str, int], list[KeyAndValue]] = {}
     spool = Spool(work.spool, work.hands)
     for partition in range(work.made.log_partitions):
-        messages: list[Message] = [
+        messages: list[KeyAndValue] = [
             (id, raw)
             for raw in spool.take("letters", partition)
             if (id := decode_dead_letter(raw).id.encode()) not in known
@@ -293,7 +293,7 @@ def _hands(made: Served) -> int:
     return max(1, min(processors(), max(made.partitions, made.log_partitions), MAX_HANDS))
 
 
-def words(outcome: Outcome) -> str:
+def words(outcome: ReplayResult) -> str:
     """What has come of it, in a line."""
     older = "" if outcome.cut is None else f"; what the CRM changed before {format_instant(outcome.cut)} is as it was"
     return (

@@ -1,8 +1,8 @@
 """Creates the topics of the catalogue, and refuses to run on topics that differ from it; deletes those of generations.
 
-Owns the comparison with what the broker has. Alters settings only where it is told to (alteration.py), and nothing as
-long as there is a difference that is never altered: a wrong cleanup policy may already have deleted something, and
-somebody has to look. Which generations are deleted is a replay's business, and where a group goes on.
+Owns the comparison with what the broker has. Alters settings only where it is told to (alteration.py), and none as
+long as there is one that is never altered: a wrong cleanup policy may already have deleted something, and somebody has
+to look. Which generations are deleted is a replay's business, and where a group goes on.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from processor.transport.rights import doing, raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.topic_settings import MIN_INSYNC, SEVERAL, remark
@@ -72,7 +72,7 @@ async def ensure_topics(
     Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
 
     `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused. With
-    a difference that is never altered nothing is.
+    one that is never altered none is.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
     `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
@@ -92,11 +92,12 @@ async def ensure_topics(
         problems, differences = await _compared(admin, wanted, made=frozenset(missing))
         for remark in await _remarks(admin, wanted):
             on_remark(remark)
-        for_good = problems or not all(each.can_be_altered for each in differences)
-        if differences and not for_good and on_altered is not None:
-            await _alter(admin, wanted, differences, on_altered)
-        elif problems or differences:
-            advice = "" if for_good else " (floorcast topics --alter sets it)"
+        can_be_altered = all(each.can_be_altered for each in differences)
+        if differences and can_be_altered and on_altered is not None:
+            # Also beside other partitions: a replay, which takes those in, wants the settings right first.
+            problems, differences = await _alter(admin, wanted, differences, on_altered), []
+        if problems or differences:
+            advice = " (floorcast topics --alter sets it)" if can_be_altered else ""
             raise TopicsError(sorted([*problems, *(f"{each}{advice}" for each in differences)]))
         return missing
 
@@ -162,7 +163,7 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
 
 async def _compared(
     admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted], made: frozenset[str]
-) -> tuple[list[str], list[Difference]]:
+) -> tuple[list[str], list[SettingDifference]]:
     """As `_compare`, once what was made a moment ago is known to whichever broker answers.
 
     Until then one may not know such a topic, or tell of it what topics are by default.
@@ -197,7 +198,9 @@ async def _remarks(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
 _TAKEN_IN = " - floorcast replay --partitions {found} takes the new ones in"
 
 
-async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> tuple[list[str], list[Difference]]:
+async def _compare(
+    admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
+) -> tuple[list[str], list[SettingDifference]]:
     """What is wrong with the topics themselves, and with their settings."""
     problems = []
     for description in await _described(admin, list(wanted)):
@@ -224,7 +227,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
                 continue
             held = {entry[0]: entry[1] for entry in entries}
             differences += [
-                Difference(name, setting, held.get(setting), value)
+                SettingDifference(name, setting, held.get(setting), value)
                 for setting, value in wanted[name].settings.items()
                 if held.get(setting) != value
             ]
@@ -234,9 +237,10 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
 async def _alter(
     admin: AIOKafkaAdminClient,
     wanted: Mapping[str, _Wanted],
-    differences: Sequence[Difference],
+    differences: Sequence[SettingDifference],
     on_altered: Callable[[str], None],
-) -> None:
+) -> list[str]:
+    """Set them, and return what is wrong besides. Raises TopicsError."""
     altered, refused = await alter(admin, differences)
     for each in altered:
         on_altered(each.altered())
@@ -245,8 +249,8 @@ async def _alter(
     # A broker answers with the new settings only after a moment, and the worker that starts next asks for them.
     for _ in range(SETTLING_TRIES):
         problems, left = await _compare(admin, wanted)
-        if not problems and not left:
-            return
+        if not left:
+            return problems
         await asyncio.sleep(SETTLING_SECONDS)
     raise TopicsError(sorted([*problems, *map(str, left)]))
 

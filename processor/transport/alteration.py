@@ -30,7 +30,7 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Difference:
+class SettingDifference:
     """A setting of a topic that is not the catalogue's."""
 
     topic: str
@@ -63,7 +63,9 @@ class Difference:
                 return ""
 
 
-async def alter(admin: AIOKafkaAdminClient, differences: Iterable[Difference]) -> tuple[list[Difference], list[str]]:
+async def alter(
+    admin: AIOKafkaAdminClient, differences: Iterable[SettingDifference]
+) -> tuple[list[SettingDifference], list[str]]:
     """Set what is wanted and leave everything else as it is: what was altered, and a problem for each topic left.
 
     All settings of a topic are altered or none. Raises KafkaError, TopicRightError where we may not.
@@ -127,7 +129,7 @@ class _AlterRequestV0(RequestStruct):  # type: ignore[misc]  # aiokafka is untyp
 class _AlterRequest(Request[_AlterRequestV0]):  # type: ignore[misc]  # aiokafka is untyped
     API_KEY = 44
 
-    def __init__(self, by_topic: Mapping[str, Sequence[Difference]]) -> None:
+    def __init__(self, by_topic: Mapping[str, Sequence[SettingDifference]]) -> None:
         self._resources = [
             (ConfigResourceType.TOPIC, name, [(each.setting, _SET, each.wanted) for each in differences])
             for name, differences in by_topic.items()

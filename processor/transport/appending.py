@@ -24,15 +24,15 @@ _SEND_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _FILLED_AT_ONCE = 2_000
 
-Place = tuple[int, int]
+LogPlace = tuple[int, int]
 """Partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class LogMessage:
     """A message as it lies in the log."""
 
-    place: Place
+    place: LogPlace
     key: bytes | None
     value: bytes | None
     timestamp: int
@@ -71,7 +71,7 @@ class Appender:
     async def __aexit__(self, *_error: object) -> None:
         await self._stop()
 
-    async def read(self, places: Iterable[Place]) -> AsyncIterator[Stored]:
+    async def read(self, places: Iterable[LogPlace]) -> AsyncIterator[LogMessage]:
         """The messages at these places, by partition and offset; those that are there no more are left out."""
         wanted = sorted(set(places))
         async with asyncio.timeout(_READ_SECONDS):
@@ -87,9 +87,11 @@ class Appender:
                     self._consumer.seek(tp, offset)
                     record = await self._consumer.getone(tp)
                 if record.offset == offset:
-                    yield Stored((partition, offset), record.key, record.value, record.timestamp, tuple(record.headers))
+                    yield LogMessage(
+                        (partition, offset), record.key, record.value, record.timestamp, tuple(record.headers)
+                    )
 
-    async def append(self, message: Stored) -> Place:
+    async def append(self, message: LogMessage) -> LogPlace:
         """Append it to the partition it is from; where it lies now, once all replicas have it."""
         with doing("Write", self._topic):
             async with asyncio.timeout(_SEND_SECONDS):
@@ -103,14 +105,14 @@ class Appender:
                 )
         return acknowledged.partition, acknowledged.offset
 
-    async def add(self, value: bytes) -> Place:
+    async def add(self, value: bytes) -> LogPlace:
         """Append a new message to any partition; where it lies, once all replicas have it."""
         with doing("Write", self._topic):
             async with asyncio.timeout(_SEND_SECONDS):
                 acknowledged = await self._producer.send_and_wait(self._topic, value)
         return acknowledged.partition, acknowledged.offset
 
-    async def holds(self, place: Place) -> bool:
+    async def holds(self, place: LogPlace) -> bool:
         """Whether a message lies there: neither too old nor of another log."""
         return [stored.place async for stored in self.read([place])] == [place]
 
@@ -157,4 +159,4 @@ class Filler:
                     await acknowledgement
 
 
-__all__ = ["Appender", "Filler", "KafkaError", "Place", "Stored"]
+__all__ = ["Appender", "Filler", "KafkaError", "LogMessage", "LogPlace"]

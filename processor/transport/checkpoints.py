@@ -18,10 +18,11 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from processor.core.ledger_state import Piece
 from schemas.instants import DAY, SECOND
 from schemas.log_marks import Asking
-from schemas.snapshot_doubts import OLDEST, Source
-from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, read_file, write_file
+from schemas.snapshot_doubts import OLDEST, SnapshotSource
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, read_file, write_file
 from schemas.snapshots import SnapshotFile
 
 _MAGIC = b"FCWORK\0\2"
@@ -36,19 +37,21 @@ DERIVED_AT_MOST = 7 * DAY
 
 log = structlog.get_logger(__name__)
 
-Piece = tuple[str, int, bytes | memoryview]
 T = TypeVar("T")
 
 
 class _Head(msgspec.Struct, frozen=True):
-    source: Source
+    source: SnapshotSource
     derived_at: int
     progress: bytes
     pieces: Sequence[tuple[str, int, int, int]]
     """What each is, the number that belongs to it, where it lies and how long it is."""
 
 
-class Held(Protocol):
+_HEAD = msgspec.msgpack.Decoder(_Head)
+
+
+class HeldState(Protocol):
     """What a shard holds, as of one moment."""
 
     def pieces(self) -> Iterable[Piece]: ...
@@ -58,7 +61,7 @@ class Held(Protocol):
 class Checkpoint(Generic[T]):
     """What was read from a file."""
 
-    source: Source
+    source: SnapshotSource
     derived_at: int
     """When all of it was last derived from the log (microseconds)."""
     progress: bytes
@@ -109,11 +112,11 @@ class Checkpoints:
 
 
 def write_checkpoint(
-    path: Path, source: Source, is_stopped: IsStopped, *, held: Held, progress: bytes, derived_at: int
+    path: Path, source: SnapshotSource, is_stopped: IsStopped, *, held: HeldState, progress: bytes, derived_at: int
 ) -> int:  # fmt: skip
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
-    def fill(put: Put) -> _Head:
+    def fill(put: PutBytes) -> _Head:
         return _Head(
             source, derived_at, progress, [(kind, number, *put(piece)) for kind, number, piece in held.pieces()]
         )
@@ -126,7 +129,7 @@ def read_checkpoint(path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Che
 
     Raises BadSnapshotError, OSError.
     """
-    mapped, head = read_file(path, _MAGIC, _Head)
+    mapped, head = read_file(path, _MAGIC, _HEAD)
     pieces: Iterator[Piece] = ((kind, number, mapped[at : at + size]) for kind, number, at, size in head.pieces)
     try:
         return Checkpoint(head.source, head.derived_at, head.progress, state_of(pieces))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processor.transport.shards import Place
+from processor.transport.shards import StagePartition
 from schemas.kafka import QUICK_MS, Address, kafka_options
 from schemas.kafka_clients import is_cancelled, stop_quietly
 
@@ -19,14 +19,14 @@ _ASK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 
 
-class Ends:
+class LogEnds:
     """Asks when it is asked; connects at the first time."""
 
     def __init__(self, bootstrap: Address) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
 
-    async def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
+    async def ask(self, places: Iterable[StagePartition]) -> dict[StagePartition, int] | None:
         """The end offset of each, exclusive; None if Kafka does not say."""
         partitions = [TopicPartition(topic, partition) for topic, partition in places]
         if not partitions:

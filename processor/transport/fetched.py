@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-Place = tuple[str, int]
-"""A topic and a partition of it."""
-
 
 class Stored(Protocol):
     """One record of a partition that is read back."""
@@ -28,7 +25,7 @@ def headers_of(record: Stored) -> Iterable[tuple[str, bytes]]:
     return found
 
 
-class Records(Protocol):
+class StoredRecords(Protocol):
     """Records of one partition that are read back, in the order of their offsets; at least one.
 
     They are unpacked when they are asked for: a table that wants the last value of each key gets it without an object

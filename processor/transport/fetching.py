@@ -19,11 +19,11 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
-from processor.transport.fetched import Place
 from processor.transport.rights import TopicRightError
 from schemas import tasks
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import ends_quietly
+from schemas.log_marks import Place
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ _NO_LEADER = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PartitionAnswer:
     """What came of a partition."""
 
     place: Place
@@ -60,7 +60,7 @@ class Fetching:
         self.error: BaseException | None = None
         """Why a request was last made again."""
         self._client = AIOKafkaClient(**kafka_options(bootstrap))
-        self._under_way: dict[int, asyncio.Task[list[Answer]]] = {}
+        self._under_way: dict[int, asyncio.Task[list[PartitionAnswer]]] = {}
         """By leader; without one, the search for it."""
 
     async def start(self, topics: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class Fetching:
                 request = self._find_leaders() if leader == _NO_LEADER else self._fetch(leader, asked)
                 self._under_way[leader] = asyncio.create_task(request)
 
-    async def answers(self, seconds: float) -> list[Answer]:
+    async def answers(self, seconds: float) -> list[PartitionAnswer]:
         """What has come; nothing after so many seconds. A partition that changes its leader may come twice.
 
         TopicAuthorizationFailedError if the brokers do not let us read.
@@ -99,12 +99,12 @@ class Fetching:
         # A cancellation can only be aiokafka's own.
         return [answer for task in done if not task.cancelled() for answer in task.result()]
 
-    async def _find_leaders(self) -> list[Answer]:
+    async def _find_leaders(self) -> list[PartitionAnswer]:
         await self._client.force_metadata_update()
         await asyncio.sleep(RETRY_SECONDS)
         return []
 
-    async def _fetch(self, leader: int, offsets: Mapping[Place, int]) -> list[Answer]:
+    async def _fetch(self, leader: int, offsets: Mapping[Place, int]) -> list[PartitionAnswer]:
         request = FetchRequest(
             max_wait_time=WAIT_MS,
             min_bytes=1,
@@ -112,7 +112,7 @@ class Fetching:
             isolation_level=0,
             topics=_by_topic((place, (place[1], offset, PARTITION_BYTES)) for place, offset in offsets.items()),
         )
-        found: list[Answer] = []
+        found: list[PartitionAnswer] = []
         gone: dict[Place, int] = {}
         refused: KafkaError | None = None
         try:
@@ -122,7 +122,7 @@ class Fetching:
                     place = topic, partition
                     kind = for_code(code)
                     if code == 0:
-                        found.append(Answer(place, offsets[place], offsets[place], data or b""))
+                        found.append(PartitionAnswer(place, offsets[place], offsets[place], data or b""))
                     elif kind is OffsetOutOfRangeError:
                         gone[place] = offsets[place]
                     elif kind is TopicAuthorizationFailedError:
@@ -141,7 +141,7 @@ class Fetching:
             await asyncio.sleep(RETRY_SECONDS)
         return found
 
-    async def _begin(self, leader: int, offsets: Mapping[Place, int]) -> list[Answer]:
+    async def _begin(self, leader: int, offsets: Mapping[Place, int]) -> list[PartitionAnswer]:
         """Where there is something again after these offsets, which are not there any more.
 
         OffsetOutOfRangeError where they are not there yet: a log that has lost its end.
@@ -157,7 +157,7 @@ class Fetching:
                         f"{topic}[{partition}] has no offset {asked} and begins at {first} ({for_code(code).__name__})"
                     )
                     raise OffsetOutOfRangeError(msg)
-                found.append(Answer((topic, partition), asked, first, b""))
+                found.append(PartitionAnswer((topic, partition), asked, first, b""))
         return found
 
 

@@ -17,15 +17,15 @@ from processor.transport.fail_stop import FAILED, Die, die
 from schemas.log_marks import (
     REPLAY,
     Asking,
+    LogMark,
     Loss,
-    Mark,
     Place,
     advanced,
     asked_of,
     beyond_end,
     lasting,
     loss_at,
-    said,
+    loss_lines,
     shape_losses,
 )
 
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class Followed:
+class WatchedPartition:
     """A partition that a shard reads or writes."""
 
     place: Place
@@ -47,7 +47,7 @@ class Followed:
     """All that lies in it follows from something else that the shard has."""
     on_new_mark: Callable[[], None]
     """Called once after each look that has moved marks."""
-    mark: Mark = field(default_factory=Mark)
+    mark: LogMark = field(default_factory=LogMark)
     """The last that is sure."""
 
 
@@ -59,9 +59,9 @@ class LogWatch:
         self._wanted = dict(wanted)
         self._die = die
         self._shape: list[Loss] = []
-        self._followed: set[Followed] = set()
+        self._followed: set[WatchedPartition] = set()
 
-    def leave(self, followed: Followed) -> None:
+    def leave(self, followed: WatchedPartition) -> None:
         """Watch it no more."""
         self._followed.discard(followed)
 
@@ -85,7 +85,7 @@ class LogWatch:
         facts = await self._asking.topics(list(self._wanted))
         shape = shape_losses(facts, self._wanted)
         if lost := lasting(self._shape, shape):
-            self._end(said(lost))
+            self._end(loss_lines(lost))
         self._shape = shape
         asked = {each for followed, mark, _ in looked_at for each in asked_of({followed.place: mark}, facts)}
         ends = await self._asking.ends(asked)
@@ -96,20 +96,20 @@ class LogWatch:
             place = followed.place
             loss = loss_at(place, mark, facts, ends) or beyond_end(place, offset, facts, ends)
             if loss is not None:
-                self._end(said([loss], PUBLISHED_ANEW if followed.can_be_made_anew else REPLAY))
+                self._end(loss_lines([loss], PUBLISHED_ANEW if followed.can_be_made_anew else REPLAY))
             followed.mark = advanced(place, mark, offset, facts, ends)
             if followed.mark != mark:
                 moved[followed.on_new_mark] = None
         for tell in moved:
             tell()
 
-    async def begin(self, followed: Collection[Followed], left: Mapping[Place, Mark]) -> None:
+    async def begin(self, followed: Collection[WatchedPartition], left: Mapping[Place, LogMark]) -> None:
         """Follow these from now on, unless Kafka contradicts what an earlier owner left: its marks, or how far it was.
 
         Each has a mark afterwards: what happens before the next look is seen. Waits for as long as Kafka does not
         answer: a worker that gets nowhere is ended by who watches its progress (`FLOORCAST_STALL`).
         """
-        marks = {each.place: left.get(each.place, Mark()) for each in followed}
+        marks = {each.place: left.get(each.place, LogMark()) for each in followed}
         while True:
             try:
                 offsets = {each.place: each.offset() for each in followed}
@@ -122,9 +122,9 @@ class LogWatch:
         found = [loss_at(place, mark, facts, ends) for place, mark in marks.items()]
         found += [beyond_end(place, offset, facts, ends) for place, offset in offsets.items()]
         if lost := [loss for loss in found if loss is not None]:
-            self._end(said(lost))
+            self._end(loss_lines(lost))
         for each in followed:
-            each.mark = advanced(each.place, Mark(), offsets[each.place], facts, ends)
+            each.mark = advanced(each.place, LogMark(), offsets[each.place], facts, ends)
             self._followed.add(each)
 
     def refuse(self, why: str) -> NoReturn:

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from aiokafka.errors import ProducerFenced
 
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
-from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
-from processor.transport.packing import Message, Packed, build, pack
+from processor.transport.packing import KeyAndValue, Packed, pack, pack_with_headers
 from schemas.fences import encode_fence
+from schemas.log_marks import Place
 from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
 from schemas.tracing import Headers
@@ -118,15 +118,26 @@ class Owner:
         async with self._lock:
             await self._fence()
 
-    async def send(self, messages: Mapping[str, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
-        """Write to our own partition of each topic; return when all is acknowledged."""
+    async def send(
+        self,
+        messages: Mapping[str, Sequence[KeyAndValue]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Mapping[str, Headers] | None = None,
+    ) -> None:
+        """Write to our own partition of each topic; return when all is acknowledged.
+
+        `headers`: of each message to a topic.
+        """
         await self.send_to(
-            {(topic, self.partition): batch for topic, batch in messages.items()}, timestamp_ms=timestamp_ms
+            {(topic, self.partition): batch for topic, batch in messages.items()},
+            timestamp_ms=timestamp_ms,
+            headers={(topic, self.partition): carried for topic, carried in (headers or {}).items()},
         )
 
     async def send_to(
         self,
-        messages: Mapping[Place, Sequence[Message]],
+        messages: Mapping[Place, Sequence[KeyAndValue]],
         *,
         timestamp_ms: int | None = None,
         headers: Mapping[Place, Headers] | None = None,
@@ -166,7 +177,7 @@ class Owner:
 
     async def _send(
         self,
-        messages: Mapping[Place, Sequence[Message]],
+        messages: Mapping[Place, Sequence[KeyAndValue]],
         timestamp_ms: int | None,
         headers: Mapping[Place, Headers] = _NONE,
     ) -> dict[Place, int]:
@@ -216,7 +227,7 @@ class _Lot:
 
     __slots__ = ("_headers", "_messages", "_rest", "_timestamp_ms", "packed", "place")
 
-    def __init__(self, place: Place, messages: Sequence[Message], timestamp_ms: int, headers: Headers) -> None:
+    def __init__(self, place: Place, messages: Sequence[KeyAndValue], timestamp_ms: int, headers: Headers) -> None:
         """Packs the first batch. Raises MessageTooLargeError."""
         self.place = place
         self._messages = messages
@@ -239,7 +250,7 @@ class _Lot:
 
     def _pack(self, first: int) -> tuple[Packed, int]:
         if self._headers:
-            return build(
+            return pack_with_headers(
                 self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES, headers=self._headers
             )
         return pack(self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES)

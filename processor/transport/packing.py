@@ -12,7 +12,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from processor.native import COMPILED
 from schemas.tracing import Headers
 
-Message = tuple[bytes | None, bytes | None]
+KeyAndValue = tuple[bytes | None, bytes | None]
 """Key and value; a value of None deletes the key in a compacted topic."""
 
 NO_LIMIT = 2**31 - 1
@@ -38,7 +38,7 @@ class Pack(Protocol):
     """How `pack` is called."""
 
     def __call__(
-        self, messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: int
+        self, messages: Sequence[KeyAndValue], first: int, *, timestamp_ms: int, limit: int
     ) -> tuple[Packed, int]: ...
 
 
@@ -53,8 +53,8 @@ class _Built:
         return bytes(self._builder.build())
 
 
-def build(
-    messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: int, headers: Headers = ()
+def pack_with_headers(
+    messages: Sequence[KeyAndValue], first: int, *, timestamp_ms: int, limit: int, headers: Headers = ()
 ) -> tuple[Packed, int]:
     """As `pack`, by aiokafka; each message with these headers, which `pack` does not write."""
     if not 0 <= first < len(messages):
@@ -85,7 +85,7 @@ def _choose() -> Pack:
         from processor.native import packing  # noqa: PLC0415 - it may not be there
 
         return packing.pack
-    return build
+    return pack_with_headers
 
 
 pack: Final = _choose()

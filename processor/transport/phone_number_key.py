@@ -7,17 +7,17 @@ none writes one of its own under a name of its own, and the first one that lies 
 import secrets
 import time
 
-from processor.transport.appending import Appender, Stored
+from processor.transport.appending import Appender, LogMessage
 from processor.transport.following import newest_of
 from schemas.config import Config
 from schemas.kafka import Address
-from schemas.numbers import KEY_SIZE, NONE_KEPT, Numbers, compared
+from schemas.numbers import KEY_SIZE, NONE_KEPT, PhoneNumbers, compared
 from schemas.topics import GENERATIONS
 
 _NAMED = b"number-key|"
 
 
-async def read_numbers(bootstrap: Address, prefix: str, config: Config) -> Numbers:
+async def read_numbers(bootstrap: Address, prefix: str, config: Config) -> PhoneNumbers:
     """What is kept of telephone numbers. Raises KafkaError, TimeoutError, MissingTopicError."""
     connections = compared(config.connections)
     if not connections:
@@ -28,9 +28,9 @@ async def read_numbers(bootstrap: Address, prefix: str, config: Config) -> Numbe
         async with Appender(bootstrap, topic) as appender:
             name = _NAMED + secrets.token_hex(8).encode()
             made = secrets.token_bytes(KEY_SIZE)
-            await appender.append(Stored((0, -1), name, made, time.time_ns() // 1_000_000, ()))
+            await appender.append(LogMessage((0, -1), name, made, time.time_ns() // 1_000_000, ()))
         key = await _first(bootstrap, topic)
-    return Numbers(key or b"", connections)
+    return PhoneNumbers(key or b"", connections)
 
 
 async def _first(bootstrap: Address, topic: str) -> bytes | None:

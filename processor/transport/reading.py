@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from processor.transport.fetched import Place, Records
-from processor.transport.fetching import Answer, Fetching
+from processor.transport.fetched import StoredRecords
+from processor.transport.fetching import Fetching, PartitionAnswer
 from processor.transport.unpacking import offset_after, unpack
 from schemas.kafka import Address
+from schemas.log_marks import Place
 
 RECORDS_AT_ONCE = 20_000
 """No further batch is opened for the same call of `apply` once there are so many records: the event loop turns in
@@ -21,10 +22,10 @@ between."""
 STALL_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
-Apply = Callable[[str, int, Records], None]
+Apply = Callable[[str, int, StoredRecords], None]
 """Called with topic, partition and records in the order of their offsets."""
 
-Wanted = Callable[[str, bytes], bool]
+IsWanted = Callable[[str, bytes], bool]
 """Called with a topic and the first key of each batch: whether anything in that batch is wanted.
 
 One owner has written a batch, so where owners have keys of their own the first one tells. Unpacking what another one
@@ -45,14 +46,14 @@ async def read_to(
     apply: Apply,
     *,
     starts: Mapping[Place, int] | None = None,
-    wanted: Wanted | None = None,
+    wanted: IsWanted | None = None,
     is_whole: bool = False,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Read each (topic, partition) from its beginning up to its end, exclusive. Fence records are passed on too.
 
     `starts`: where to begin instead, if there is anything as old as that; `is_whole`: GapError if there is not.
-    `wanted`: see `Wanted`.
+    `wanted`: see `IsWanted`.
 
     TimeoutError if nothing comes for `stall_seconds` although the ends are not reached.
     """
@@ -63,7 +64,7 @@ async def read_to(
     fetching = Fetching(bootstrap)
     try:
         await fetching.start({topic for topic, _ in left})
-        came: list[Answer] = []
+        came: list[PartitionAnswer] = []
         moved_at = time.monotonic()
         while True:
             # The next answers are on their way while the last ones are taken in.
@@ -93,7 +94,7 @@ async def read_to(
         await fetching.close()
 
 
-async def _take_in(answer: Answer, ends: Mapping[Place, int], apply: Apply, wanted: Wanted | None) -> None:
+async def _take_in(answer: PartitionAnswer, ends: Mapping[Place, int], apply: Apply, wanted: IsWanted | None) -> None:
     topic, partition = answer.place
     wanted_key = None if wanted is None else partial(wanted, topic)
     at, end = 0, ends[answer.place]

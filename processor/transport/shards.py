@@ -23,10 +23,10 @@ LAST_SECONDS = 1.0
 """For all that shards write down at the end: what is not written by then stays as it was. Whoever ends a worker gives
 it more than this."""
 
-Records = list[Fetched]
+FetchedRecords = list[Fetched]
 """Of one partition, in the order of their offsets, without a hole."""
 
-Place = tuple[str, int]
+StagePartition = tuple[str, int]
 """A source topic, which names the stage, and a partition of it."""
 
 
@@ -62,7 +62,7 @@ class Shard(Protocol):
     def resume(self, offset: int) -> None:
         """Know that all below `offset` was done and committed, by this shard or an earlier one."""
 
-    async def process(self, records: Records) -> None:
+    async def process(self, records: FetchedRecords) -> None:
         """Take one fetched batch; return when all that came of it is acknowledged. Then its offset may be committed.
 
         The same records may come again, alone or in another batch. Outputs that no load compares go first.
@@ -88,19 +88,19 @@ ShardFactory = Callable[[int], Shard]
 class Observer(Protocol):
     """Whoever wants to know what happens to shards. Called in the worker's loop; must not raise."""
 
-    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None:
+    def shard_loaded(self, place: StagePartition, shard: Shard, seconds: float) -> None:
         """A shard was loaded, in so many seconds."""
 
-    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None:
+    def batch_done(self, place: StagePartition, shard: Shard, messages: int, seconds: float) -> None:
         """All that came of a batch is acknowledged."""
 
 
 class _Nobody:
     """Wants to know nothing."""
 
-    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None: ...
+    def shard_loaded(self, place: StagePartition, shard: Shard, seconds: float) -> None: ...
 
-    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None: ...
+    def batch_done(self, place: StagePartition, shard: Shard, messages: int, seconds: float) -> None: ...
 
 
 class _Slot:
@@ -124,7 +124,7 @@ class LiveShards:
     """All shards of this process."""
 
     def __init__(self, factories: Mapping[str, ShardFactory], *, die: Die = die) -> None:
-        self.done: dict[Place, int] = {}
+        self.done: dict[StagePartition, int] = {}
         """Per source topic and partition: the offset up to which all is processed and acknowledged, exclusive."""
         self.ready = False
         """All that was assigned is loaded, and no rebalance is going on."""
@@ -134,7 +134,7 @@ class LiveShards:
         self.tracing: Tracing = OFF
         self._factories = dict(factories)
         self._die = die
-        self._slots: dict[Place, _Slot] = {}
+        self._slots: dict[StagePartition, _Slot] = {}
         self._assigning = asyncio.Lock()
 
     @property
@@ -142,12 +142,12 @@ class LiveShards:
         return frozenset(self._factories)
 
     @property
-    def assigned(self) -> list[Place]:
+    def assigned(self) -> list[StagePartition]:
         """The partitions that are this worker's, loaded or not. May be asked in another thread."""
         return list(self._slots)
 
     @property
-    def loaded(self) -> list[Place]:
+    def loaded(self) -> list[StagePartition]:
         """Those whose shards are loaded. May be asked in another thread."""
         return [place for place, slot in list(self._slots.items()) if slot.loaded]
 
@@ -168,7 +168,7 @@ class LiveShards:
                 if slot.loaded:
                     await slot.shard.suspend()
 
-    async def assign(self, assigned: Iterable[Place]) -> None:
+    async def assign(self, assigned: Iterable[StagePartition]) -> None:
         """Drop the shards that are no longer ours, keep those whose memory is proved right, load the rest together."""
         assigned = set(assigned)
         async with self._assigning:  # an overtaken assignment may still be on its way out
@@ -196,7 +196,7 @@ class LiveShards:
                 seconds=round(time.monotonic() - started, 3),
             )
 
-    async def process(self, place: Place, records: Records) -> None:
+    async def process(self, place: StagePartition, records: FetchedRecords) -> None:
         """Hand one fetched batch to its shard."""
         slot = self._slots.get(place)
         if slot is None or not slot.loaded:
@@ -216,7 +216,7 @@ class LiveShards:
                     await slot.shard.suspend()
         self.done[place] = records[-1].offset + 1
 
-    async def _process_traced(self, place: Place, shard: Shard, records: Records) -> None:
+    async def _process_traced(self, place: StagePartition, shard: Shard, records: FetchedRecords) -> None:
         """One span for the batch, which names the traces of all that it holds."""
         attributes: Attributes = {
             "messaging.system": "kafka",
@@ -229,7 +229,7 @@ class LiveShards:
         with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, attributes=attributes):
             await shard.process(records)
 
-    def sought(self, place: Place, offset: int) -> None:
+    def sought(self, place: StagePartition, offset: int) -> None:
         """Delivery of a partition begins anew at `offset`."""
         self.done[place] = offset
         slot = self._slots.get(place)
@@ -278,7 +278,7 @@ class LiveShards:
                 with slot.unsettled():
                     await slot.shard.tick(now)
 
-    async def _load(self, place: Place, slot: _Slot) -> None:
+    async def _load(self, place: StagePartition, slot: _Slot) -> None:
         async with slot.lock:
             began = time.monotonic()
             await slot.shard.load()

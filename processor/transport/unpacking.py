@@ -13,7 +13,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from processor.native import COMPILED
-from processor.transport.fetched import Records, Stored
+from processor.transport.fetched import Stored, StoredRecords
 from schemas.topics import FENCE
 
 WantedKey = Callable[[bytes], bool]
@@ -35,7 +35,7 @@ class Unpack(Protocol):
 
     def __call__(
         self, data: bytes, at: int, *, start: int, end: int, most: int, wanted: WantedKey | None = None
-    ) -> tuple[Records | None, int]: ...
+    ) -> tuple[StoredRecords | None, int]: ...
 
 
 class _Parsed:
@@ -91,7 +91,7 @@ def _last(data: bytes, at: int) -> int:
 
 def parse(
     data: bytes, at: int, *, start: int, end: int, most: int, wanted: WantedKey | None = None
-) -> tuple[Records | None, int]:
+) -> tuple[StoredRecords | None, int]:
     """As `unpack`, by aiokafka."""
     found: list[Stored] = []
     while len(found) < most and (size := _size(data, at)):
@@ -141,7 +141,7 @@ def _choose() -> tuple[Unpack, Callable[[bytes], int]]:
 
     def take(
         data: bytes, at: int, *, start: int, end: int, most: int, wanted: WantedKey | None = None
-    ) -> tuple[Records | None, int]:
+    ) -> tuple[StoredRecords | None, int]:
         records, after = unpacking.take(data, at, start=start, end=end, most=most, wanted=wanted)
         if after == at:  # the end, or a batch that is left to aiokafka
             return parse(data, at, start=start, end=end, most=1, wanted=wanted)

@@ -120,7 +120,7 @@ def build_batched_app(
     return app
 
 
-def run(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True) -> None:
+def run_worker(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True) -> None:
     """Run the app until SIGTERM or SIGINT, then exit with 0; with 1 if Faust itself fails.
 
     With `override_logging`, Faust configures the root logger. At a level above INFO it would put it at DEBUG for the

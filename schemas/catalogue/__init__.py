@@ -13,7 +13,7 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
-from schemas.catalogue.base import Entry, LacksDimensionError, Reader, value_of_nothing
+from schemas.catalogue.base import Entry, LacksDimensionError, MetricReader, value_of_nothing
 from schemas.catalogue.binding import NO_LABEL, Binding, Catalogue
 from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
@@ -31,7 +31,7 @@ from schemas.catalogue.simple import Simple
 from schemas.catalogue.versions import Versioned
 from schemas.documents.errors import suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, Path
+from schemas.documents.text import Document, DocumentPath
 from schemas.instants import parse_date
 
 TYPES: Mapping[str, type[Entry]] = {
@@ -52,12 +52,12 @@ class Metric:
 
     name: str
     entry: Entry
-    reader: Reader
+    reader: MetricReader
     cells: frozenset[int]
     """What of a pane it is made of."""
     keep: int | None = None
     """For how many days back it can be made; None: as long as records are kept."""
-    segments: Mapping[str, Mapping[str, Reader]] = field(default_factory=dict)
+    segments: Mapping[str, Mapping[str, MetricReader]] = field(default_factory=dict)
     """Dimension -> label -> what reads that part of it. Those of persons are made from rows."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
@@ -68,7 +68,7 @@ class Metric:
         for reader in (self.reader, *(held for part in self.segments.values() for held in part.values())):
             yield from reader.measures
 
-    def reader_of(self, label: tuple[str, str] | None) -> Reader:
+    def reader_of(self, label: tuple[str, str] | None) -> MetricReader:
         """What reads the part of it that has a label of a dimension; None: all of it."""
         return self.reader if label is None else self.segments[label[0]][label[1]]
 
@@ -91,12 +91,12 @@ def _type_of(raw: Mapping[str, Any]) -> Any:
     return raw.get("type", first.get("type"))
 
 
-def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path, str], None]) -> Entry | None:
+def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[DocumentPath, str], None]) -> Entry | None:
     """The entry that stands under a name of `metrics`, of one version or several.
 
     None: `refuse` was told what is wrong with it.
     """
-    place: Path = ("metrics", name)
+    place: DocumentPath = ("metrics", name)
     if not isinstance(raw, dict):
         refuse(place, "must be an entry with type, unit and what else its type needs, or false")
         return None
@@ -115,7 +115,11 @@ def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path,
 
 
 def _validated(
-    kind: type[Entry], raw: Mapping[str, Any], document: Document, place: Path, refuse: Callable[[Path, str], None]
+    kind: type[Entry],
+    raw: Mapping[str, Any],
+    document: Document,
+    place: DocumentPath,
+    refuse: Callable[[DocumentPath, str], None],
 ) -> Entry | None:
     try:
         return kind.model_validate(raw)
@@ -126,7 +130,11 @@ def _validated(
 
 
 def _versioned(
-    raw: Mapping[str, Any], kind: type[Entry], place: Path, document: Document, refuse: Callable[[Path, str], None]
+    raw: Mapping[str, Any],
+    kind: type[Entry],
+    place: DocumentPath,
+    document: Document,
+    refuse: Callable[[DocumentPath, str], None],
 ) -> Entry | None:
     versions = raw["versions"]
     if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
@@ -136,7 +144,7 @@ def _versioned(
     since: list[date | None] = []
     entries: list[Entry | None] = []
     for index, one in enumerate(versions):
-        own: Path = (*place, "versions", index)
+        own: DocumentPath = (*place, "versions", index)
         said = {name: held for name, held in one.items() if name not in _OF_VERSIONS}
         if said.get("type", _type_of(raw)) != _type_of(raw):
             refuse((*own, "type"), "must be the same in all versions")
@@ -185,7 +193,7 @@ def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
 
 def _metric(name: str, binding: Binding, catalogue: Catalogue) -> Metric:
     reader = binding.reader(name, ())
-    segments: dict[str, Mapping[str, Reader]] = {}
+    segments: dict[str, Mapping[str, MetricReader]] = {}
     lacking: dict[str, str] = {}
     for dimension, held in catalogue.dimensions.items():
         if held.is_of_person:
@@ -215,7 +223,7 @@ def kept_days(catalogue: Catalogue, name: str) -> int | None:
     return _kept(Binding(catalogue, Rules()).reader(name, ()))
 
 
-def _kept(reader: Reader) -> int | None:
+def _kept(reader: MetricReader) -> int | None:
     return min((measure.keep for measure in reader.measures if measure.keep is not None), default=None)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from schemas.decimals import decimal_in, is_within
+from schemas.decimals import decimal_in, has_room
 
 LIMB = 40
 _PART = (1 << LIMB) - 1
@@ -43,13 +43,13 @@ def total(parts: Mapping[int, int]) -> int | Fraction:
 _MOST_DIGITS = 30
 
 
-def decimal_of(text: str) -> Decimal:
+def decimal_text(text: str) -> Decimal:
     """A number that a file says. Raises ValueError: it is none, or far longer than any that is counted."""
     number = decimal_in(text.strip())
     if number is None:
         msg = "must be a number"
         raise ValueError(msg)
-    if not is_within(number, digits=_MOST_DIGITS, places=_MOST_DIGITS):
+    if not has_room(number, digits=_MOST_DIGITS, places=_MOST_DIGITS):
         msg = f"has more than {_MOST_DIGITS} digits before or behind the point"
         raise ValueError(msg)
     return number

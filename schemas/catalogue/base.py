@@ -15,7 +15,7 @@ from pydantic import Field
 from schemas.catalogue.examples import Benchmark, Example
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
-from schemas.catalogue.rough import Rough, Totals
+from schemas.catalogue.rough import Rough, TotalsOf
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -50,7 +50,7 @@ class Reading:
     """Digits after the point of the organisation's currency."""
 
 
-class Reader(Protocol):
+class MetricReader(Protocol):
     """A metric under the rules of a configuration: what it has counted, and what it makes of merged panes.
 
     Ratios and percentiles are made here, never merged.
@@ -92,16 +92,16 @@ class Sampled(Protocol):
 class RoughReader(Protocol):
     """A reader that can say about how large a metric of everybody is, without looking at each."""
 
-    def rough(self, totals: Totals, size: int) -> Rough | None:
+    def rough(self, totals: TotalsOf, size: int) -> Rough | None:
         """Of so many people. None: there is no saying."""
 
 
-def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
+def sample_of(reader: MetricReader, pane: Pane, reading: Reading) -> Exact:
     """How many cases a value is made of; of counts and sums it is the value itself."""
     return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
 
 
-def value_of_nothing(reader: Reader) -> Exact:
+def value_of_nothing(reader: MetricReader) -> Exact:
     """What it is where nothing has happened: 0 for counts and sums, none for shares, any number for a formula."""
     return reader.exact({}, Reading(now=0, money_digits=0))
 
@@ -116,7 +116,7 @@ class References(Protocol):
     def entry(self, name: str, path: tuple[str | int, ...]) -> "Entry":
         """Another entry."""
 
-    def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
+    def reader(self, name: str, path: tuple[str | int, ...]) -> MetricReader:
         """Another metric, as much of it as is meant."""
 
     def narrowed(self, narrowing: Narrowing) -> "References":
@@ -183,7 +183,7 @@ class Entry(Model):
         """Since when each of its versions counts, and why; one that says nothing of them has counted for ever."""
         return [{"version": 1, "since": None, "note": None}]
 
-    def bind(self, catalogue: References) -> Reader:
+    def bind(self, catalogue: References) -> MetricReader:
         """The metric under the rules of the catalogue. Raises EntryError."""
         raise NotImplementedError
 

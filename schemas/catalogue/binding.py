@@ -5,16 +5,16 @@ Owns what one entry may ask of the others, and what is wrong where a name leads 
 
 from collections.abc import Collection, Mapping
 
-from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.base import Entry, LacksDimensionError, MetricReader
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.errors import suggestion
+from schemas.documents.text import DocumentPath
 
 NO_LABEL = ""
 """Of a dimension without a list."""
-Place = tuple[str | int, ...]
 
 
 class Catalogue(dict[str, Entry]):
@@ -32,7 +32,7 @@ class BrokenPartError(EntryError):
 class CircleError(EntryError):
     """An entry is made of itself."""
 
-    def __init__(self, path: Place, members: list[str]) -> None:
+    def __init__(self, path: DocumentPath, members: list[str]) -> None:
         self.members = members
         super().__init__(path, f"is made of itself: {' of '.join([*members, members[0]])}")
 
@@ -48,11 +48,11 @@ class Binding:
         self.narrowing = narrowing
         self._catalogue = catalogue
         self._broken = broken
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, MetricReader] = {}
         self._open: list[str] = []
         self._others: dict[Narrowing, Binding] = {narrowing: self}
 
-    def entry(self, name: str, path: Place) -> Entry:
+    def entry(self, name: str, path: DocumentPath) -> Entry:
         entry = self._catalogue.get(name)
         if name in self._broken and name not in self._open:
             raise BrokenPartError(path, f"{name} is wrong itself")
@@ -67,7 +67,7 @@ class Binding:
             found._others, found._open = self._others, self._open
         return found
 
-    def reader(self, name: str, path: Place) -> Reader:
+    def reader(self, name: str, path: DocumentPath) -> MetricReader:
         found = self._readers.get(name)
         if found is not None:
             return found
@@ -76,7 +76,7 @@ class Binding:
         found = self._readers[name] = self.bound(name, self.entry(name, path))
         return found
 
-    def bound(self, name: str, entry: Entry) -> Reader:
+    def bound(self, name: str, entry: Entry) -> MetricReader:
         """What reads an entry that stands under a name. Raises EntryError."""
         self._open.append(name)
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.catalogue.base import UNIT_SIZES, Entry
 from schemas.catalogue.conditions import First
-from schemas.catalogue.counted import credit_of, facts_of, instant_of, listed
+from schemas.catalogue.counted import counted_instant, credit_of, facts_named, listed
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.duration import Duration
 from schemas.catalogue.facts import FACTS, NUMBERS, type_of
@@ -20,10 +20,10 @@ from schemas.catalogue.ratio import Narrowed, Ratio
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
 from schemas.catalogue.versions import Versioned
-from schemas.catalogue.where import EntryError, Wording
+from schemas.catalogue.where import EntryError, FactConditions
+from schemas.documents.text import DocumentPath
 from schemas.records import FieldType
 
-Place = tuple[str | int, ...]
 _INSTANTS = ("at", "start", "end", "at_to")
 _SOMEWHEN = First(("at",))
 """Conditions are checked one by one here; at which instant a rate is asked for is all the same then."""
@@ -31,11 +31,11 @@ _SOMEWHEN = First(("at",))
 
 def problems_of(entry: Entry) -> Iterator[EntryError]:
     """What is wrong with what an entry says of facts and fields, each with its place in the entry."""
-    for place, part in parts_of(entry):
+    for place, part in versions_in(entry):
         yield from _counting(part, place)
 
 
-def parts_of(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
+def versions_in(entry: Entry) -> Iterator[tuple[DocumentPath, Entry | Inner]]:
     """Each version and what stands in place there, with its place in the entry."""
     for place, version in _versions(entry):
         yield place, version
@@ -45,7 +45,7 @@ def parts_of(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
                 yield (*place, setting), part
 
 
-def _versions(entry: Entry) -> Iterator[tuple[Place, Entry]]:
+def _versions(entry: Entry) -> Iterator[tuple[DocumentPath, Entry]]:
     """Each version with its place in the entry; one that has none is its own."""
     if not isinstance(entry, Versioned):
         yield (), entry
@@ -64,7 +64,7 @@ def problems_of_text(raw: Mapping[str, Any]) -> Iterator[EntryError]:
             yield from _of_text({**raw, **version}, ("versions", number))
 
 
-def _of_text(raw: Mapping[str, Any], place: Place) -> Iterator[EntryError]:
+def _of_text(raw: Mapping[str, Any], place: DocumentPath) -> Iterator[EntryError]:
     said = SimpleNamespace()
     for setting in ("from", *_INSTANTS, "credit"):
         value = raw.get(setting)
@@ -76,12 +76,12 @@ def _of_text(raw: Mapping[str, Any], place: Place) -> Iterator[EntryError]:
     yield from _counting(said, place)
 
 
-def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
+def _counting(entry: Any, place: DocumentPath) -> Iterator[EntryError]:
     names = getattr(entry, "from_", None)
     if names is None:
         return
     try:
-        facts = facts_of(names)
+        facts = facts_named(names)
     except EntryError as error:
         yield EntryError((*place, *error.path), error.reason)
         return
@@ -89,16 +89,16 @@ def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
         for setting in _INSTANTS:
             said = getattr(entry, setting, None)
             if said:  # whether it may be left out, its type says
-                yield from _error_of(partial(instant_of, fact, names, said, setting), place)
+                yield from _error_of(partial(counted_instant, fact, names, said, setting), place)
         credit = getattr(entry, "credit", None)
         if credit is not None:
             yield from _error_of(partial(credit_of, fact, names, credit), place)
-        wording = Wording(fact, facts, Rules(), _SOMEWHEN)
+        wording = FactConditions(fact, facts, Rules(), _SOMEWHEN)
         for name, wanted in (getattr(entry, "where", None) or {}).items():
             yield from _error_of(partial(wording.condition, {name: wanted}), place)
 
 
-def _error_of(check: Callable[[], object], place: Place) -> Iterator[EntryError]:
+def _error_of(check: Callable[[], object], place: DocumentPath) -> Iterator[EntryError]:
     try:
         check()
     except EntryError as error:
@@ -114,7 +114,7 @@ def _made_of(entry: Entry) -> set[str]:
     found: set[str] = set()
     if isinstance(entry, Derived):
         for formula in (entry.expr, entry.without_meetings or ""):
-            found |= names_in(formula)
+            found |= metrics_in(formula)
         return found
     for setting in ("numerator", "denominator", "base"):
         part = getattr(entry, setting, None)
@@ -154,7 +154,7 @@ def _common(lists: list[list[str]]) -> list[str]:
     return [each for each in lists[0] if all(each in others for others in lists)] if lists else []
 
 
-def names_in(formula: str) -> set[str]:
+def metrics_in(formula: str) -> set[str]:
     """The metrics that a formula names."""
     try:
         tree = ast.parse(formula.strip() or "0", mode="eval")

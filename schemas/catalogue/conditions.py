@@ -185,7 +185,7 @@ def canonical(part: Any) -> str:
     return repr(part)
 
 
-def fields_of(part: Any) -> frozenset[str]:
+def fields_in(part: Any) -> frozenset[str]:
     """The fields that somebody looks at who evaluates this."""
     found: frozenset[str] = frozenset()
     match part:
@@ -194,14 +194,14 @@ def fields_of(part: Any) -> frozenset[str]:
         case Is(name) | Flag(name) | AmountAtLeast(name):
             found = frozenset({name})
         case Rated(name, at, _):
-            found = fields_of(at) | {name}
+            found = fields_in(at) | {name}
         case Decimals():
             found = frozenset(name for name in (part.field, part.less, part.currency) if name is not None)
-            found |= fields_of(part.rated_at)
+            found |= fields_in(part.rated_at)
         case Gap(one, other, _) | Worked(one, other, _) | Else(one, other):
-            found = fields_of(one) | fields_of(other)
+            found = fields_in(one) | fields_in(other)
         case AtLeast(inner, _) | Later(inner, _) | Not(inner):
-            found = fields_of(inner)
+            found = fields_in(inner)
         case All(parts):
-            found = found.union(*map(fields_of, parts))
+            found = found.union(*map(fields_in, parts))
     return found

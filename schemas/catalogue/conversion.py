@@ -12,12 +12,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, check_dimension, check_share
+from schemas.catalogue.base import (
+    Entry,
+    Exact,
+    MetricReader,
+    Reading,
+    References,
+    ShownReader,
+    check_dimension,
+    check_share,
+)
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, stored_facts
+from schemas.catalogue.counted import NameOrNames, condition_of, counted_instant, credit_of, facts_named, stored_facts
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.simple import Counting, Inner
-from schemas.catalogue.where import EntryError, Wording
+from schemas.catalogue.where import EntryError, FactConditions
 from schemas.instants import parse_duration
 from schemas.panes import Pane
 
@@ -40,13 +49,13 @@ class Conversion(Entry):
     ]
     """By its name, or in place; when it is bound, what one version of it counts."""
     to: dict[str, Any] = Field(min_length=1)
-    at_to: Names
+    at_to: NameOrNames
     within: str | None = None
     failed: dict[str, Any] | None = None
     open: Literal["due", "apart"]
     by: list[str] = Field(default_factory=list, max_length=20)
 
-    def bind(self, catalogue: References) -> Reader:
+    def bind(self, catalogue: References) -> MetricReader:
         """Raises EntryError."""
         check_share(self.unit, "a conversion")
         check_dimension(catalogue.narrowing, self.by, self.label)
@@ -55,7 +64,7 @@ class Conversion(Entry):
         base, term = self._counting(self.base), self._term()
         found: list[list[Part]] = [[], [], [], []]
         for fact in catalogue.narrowing.facts(stored_facts(base.from_)):
-            at = instant_of(fact, base.from_, base.at)
+            at = counted_instant(fact, base.from_, base.at)
             if at is None:
                 continue
             when = condition_of(fact, base.from_, base.where, at, catalogue.rules, catalogue.narrowing)
@@ -99,7 +108,7 @@ class Conversion(Entry):
         self, fact: str, base: Counting, at: Register, term: int | None, catalogue: References
     ) -> Condition:
         meets = _wording(fact, base, at, catalogue).condition(self.to, ("to",))
-        reached = instant_of(fact, base.from_, self.at_to, "at_to")
+        reached = counted_instant(fact, base.from_, self.at_to, "at_to")
         if term is None:
             return meets
         if reached is None:
@@ -115,8 +124,8 @@ class Conversion(Entry):
         return False if standard is None else wording.condition(standard, ("failed",))
 
 
-def _wording(fact: str, base: Counting, at: Register, catalogue: References) -> Wording:
-    return Wording(fact, facts_of(base.from_), catalogue.rules, at)
+def _wording(fact: str, base: Counting, at: Register, catalogue: References) -> FactConditions:
+    return FactConditions(fact, facts_named(base.from_), catalogue.rules, at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,17 @@ from schemas.catalogue.facts import (
     fields_of_fact,
 )
 from schemas.catalogue.narrowing import Narrowing
-from schemas.catalogue.plan import Credit, Form, Ids, Value
+from schemas.catalogue.plan import CellValue, Credit, Form, Ids
 from schemas.catalogue.rules import Rules
-from schemas.catalogue.where import EntryError, Wording
+from schemas.catalogue.where import EntryError, FactConditions
 from schemas.documents.errors import suggestion
 from schemas.records import FieldType
 
-Names = str | list[str]
+NameOrNames = str | list[str]
 _INSTANTS = frozenset({FieldType.INSTANT})
 
 
-def facts_of(names: Names) -> tuple[str, ...]:
+def facts_named(names: NameOrNames) -> tuple[str, ...]:
     """The facts of a `from`. Raises EntryError."""
     facts = tuple(listed(names))
     if not facts:
@@ -46,20 +46,20 @@ def facts_of(names: Names) -> tuple[str, ...]:
     return facts
 
 
-def stored_facts(names: Names) -> tuple[str, ...]:
+def stored_facts(names: NameOrNames) -> tuple[str, ...]:
     """The same, of what lies in panes. Raises EntryError."""
-    facts = facts_of(names)
+    facts = facts_named(names)
     if REP_DAYS in facts:
         raise EntryError(("from",), f"{REP_DAYS} is made when it is read: only type simple counts it")
     return facts
 
 
-def listed(names: Names) -> list[str]:
+def listed(names: NameOrNames) -> list[str]:
     """One name, or several."""
     return [names] if isinstance(names, str) else names
 
 
-def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -> First | None:
+def counted_instant(fact: str, all_facts: NameOrNames, names: NameOrNames, setting: str = "at") -> First | None:
     """The instant at which something counts; None where this fact has none of them. Raises EntryError."""
     if not listed(names):
         raise EntryError((setting,), "names no instant")
@@ -67,12 +67,12 @@ def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -
     return First(expanded(fact, found)) if found else None
 
 
-def credit_of(fact: str, all_facts: Names, names: Names) -> Credit:
+def credit_of(fact: str, all_facts: NameOrNames, names: NameOrNames) -> Credit:
     """The fields that say for whom. Raises EntryError."""
     return _people_fields(fact, all_facts, names, "credit", frozenset({FieldType.REFERENCE, FieldType.REFERENCES}))
 
 
-def ids_of(fact: str, all_facts: Names, names: Names) -> Ids | None:
+def ids_of(fact: str, all_facts: NameOrNames, names: NameOrNames) -> Ids | None:
     """The ids that `of` names; None where this fact has none of them. Raises EntryError."""
     found = _people_fields(fact, all_facts, names, "of", _IDS)
     are_people = tuple(not isinstance(name, str) or name.rpartition(".")[2] in PEOPLE for name in found)
@@ -84,11 +84,13 @@ _IDS = frozenset(
 )  # fmt: skip
 
 
-def _is_union(all_facts: Names, name: str) -> bool:
+def _is_union(all_facts: NameOrNames, name: str) -> bool:
     return any((fact, name) in UNIONS for fact in listed(all_facts))
 
 
-def _people_fields(fact: str, all_facts: Names, names: Names, setting: str, kinds: frozenset[FieldType]) -> Credit:
+def _people_fields(
+    fact: str, all_facts: NameOrNames, names: NameOrNames, setting: str, kinds: frozenset[FieldType]
+) -> Credit:
     base = fact.removeprefix("lead/")
     found: list[str | tuple[str, ...]] = []
     for name in listed(names):
@@ -102,9 +104,9 @@ def _people_fields(fact: str, all_facts: Names, names: Names, setting: str, kind
 
 
 def _fields(
-    fact: str, all_facts: Names, names: Names, setting: str, kinds: frozenset[FieldType], wanted: str
+    fact: str, all_facts: NameOrNames, names: NameOrNames, setting: str, kinds: frozenset[FieldType], wanted: str
 ) -> tuple[str, ...]:
-    facts = facts_of(all_facts)
+    facts = facts_named(all_facts)
     for name in listed(names):
         types = {WRITTEN[each].get(name) for each in facts} - {None}
         if not types:
@@ -116,13 +118,13 @@ def _fields(
 
 
 def condition_of(
-    fact: str, all_facts: Names, where: Mapping[str, Any], at: Register, rules: Rules, narrowing: Narrowing
+    fact: str, all_facts: NameOrNames, where: Mapping[str, Any], at: Register, rules: Rules, narrowing: Narrowing
 ) -> Condition:
     """Where a row counts that is meant. What is internal counts only where it is asked for. Raises EntryError."""
-    meant = narrowing.condition(fact, at, facts_of(all_facts))
+    meant = narrowing.condition(fact, at, facts_named(all_facts))
     if meant is None:
         raise EntryError(("by",), f"{fact} does not say {narrowing.name}")
-    condition = Wording(fact, facts_of(all_facts), rules, at).condition(where)
+    condition = FactConditions(fact, facts_named(all_facts), rules, at).condition(where)
     if fact in ROWS:
         condition = every([condition, ROWS[fact](rules)])
     if "internal" in FACTS[fact] and "internal" not in set(_named(where)):
@@ -140,10 +142,10 @@ def _named(where: Any) -> Iterable[str]:
             yield from _named(part)
 
 
-def value_of(fact: str, all_facts: Names, text: str) -> tuple[Form, Value, Condition]:
+def counted_value(fact: str, all_facts: NameOrNames, text: str) -> tuple[Form, CellValue, Condition]:
     """The number that `value` names, a field or the difference of two; and where there is one. Raises EntryError."""
     names = [name.strip() for name in text.split(" - ")]
-    facts = facts_of(all_facts)
+    facts = facts_named(all_facts)
     for name in names:
         if not any(name in fields_of_fact(each) for each in facts):
             known = {field for each in facts for field in fields_of_fact(each)}

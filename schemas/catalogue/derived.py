@@ -8,8 +8,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.catalogue.amounts import decimal_of
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, ShownReader, sample_of, value_of_nothing
+from schemas.catalogue.amounts import decimal_text
+from schemas.catalogue.base import (
+    Entry,
+    Exact,
+    MetricReader,
+    Reading,
+    References,
+    ShownReader,
+    sample_of,
+    value_of_nothing,
+)
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
@@ -43,7 +52,7 @@ class Derived(Entry):
             raise EntryError(_PATH, "is not made of names, numbers, + - * / and brackets") from None
         if sum(1 for _ in ast.walk(tree)) > _MOST_PARTS:
             raise EntryError(_PATH, f"has more than {_MOST_PARTS} parts")
-        parts: dict[str, Reader] = {}
+        parts: dict[str, MetricReader] = {}
         formula = _formula(tree, expr, catalogue, parts)
         divisors = tuple(
             _formula(node.right, expr, catalogue, parts)
@@ -53,7 +62,7 @@ class Derived(Entry):
         return DerivedReader(self.unit, formula, tuple(parts.values()), divisors)
 
 
-def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, Reader]) -> Formula:
+def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, MetricReader]) -> Formula:
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         one, other = (_formula(side, text, catalogue, parts) for side in (node.left, node.right))
         return _joined(_OPERATIONS[type(node.op)], one, other)
@@ -66,7 +75,7 @@ def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, 
     if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
         written = (ast.get_source_segment(text, node) or "").replace("_", "")
         try:
-            number = Fraction(decimal_of(written))  # a double would be rounded
+            number = Fraction(decimal_text(written))  # a double would be rounded
         except ValueError as error:
             raise EntryError(_PATH, f"{written[:_SHOWN]}: {error}") from None
         return lambda _pane, _reading: number
@@ -112,7 +121,7 @@ class DerivedReader(ShownReader):
     """Computes the formula of what others say."""
 
     formula: Formula
-    parts: tuple[Reader, ...]
+    parts: tuple[MetricReader, ...]
     divisors: tuple[Formula, ...] = ()
 
     @property

@@ -9,27 +9,27 @@ from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, ShownReader, check_dimension
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, listed, stored_facts
+from schemas.catalogue.counted import NameOrNames, condition_of, counted_instant, credit_of, listed, stored_facts
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
 
-Stat = Annotated[str, *stat_in("mean", "sum")]
+DurationStat = Annotated[str, *stat_in("mean", "sum")]
 
 
 class Duration(Entry):
     """From `start` to `end`, counted at `at`, which is the end unless said otherwise."""
 
     type: Literal["duration"]
-    from_: Names = Field(alias="from")
+    from_: NameOrNames = Field(alias="from")
     where: dict[str, Any] = Field(default_factory=dict)
-    start: Names
-    end: Names
-    stat: Stat
+    start: NameOrNames
+    end: NameOrNames
+    stat: DurationStat
     clock: Literal["elapsed", "business"] = "elapsed"
-    at: Names | None = None
-    credit: Names = Field(default_factory=list)
+    at: NameOrNames | None = None
+    credit: NameOrNames = Field(default_factory=list)
     """Left out: it counts for the organisation alone."""
     by: list[str] = Field(default_factory=list, max_length=20)
 
@@ -43,7 +43,7 @@ class Duration(Entry):
         negative: list[Part] = []
         for fact in narrowing.facts(stored_facts(self.from_)):
             start, end, at = (
-                instant_of(fact, self.from_, names, setting)
+                counted_instant(fact, self.from_, names, setting)
                 for setting, names in (("start", self.start), ("end", self.end), ("at", self.at or self.end))
             )
             if start is None or end is None or at is None:

@@ -29,13 +29,13 @@ def _days(value: str) -> str:
     return value
 
 
-Number = Annotated[str, AfterValidator(_written), WithJsonSchema({"type": ["number", "string"]})]
+ExampleNumber = Annotated[str, AfterValidator(_written), WithJsonSchema({"type": ["number", "string"]})]
 
 
 class Benchmark(Model):
     """A value to compare with that is not one's own."""
 
-    value: Number
+    value: ExampleNumber
     source: str = Field(min_length=1, max_length=300)
 
 
@@ -59,7 +59,7 @@ class Example(Model):
     """What the clock says; left out: the end of the window."""
     rep: str | None = Field(default=None, min_length=1)
     team: str | None = Field(default=None, min_length=1)
-    is_: Number | None = Field(alias="is")
+    is_: ExampleNumber | None = Field(alias="is")
 
     @model_validator(mode="after")
     def _of_one(self) -> Self:

@@ -131,7 +131,7 @@ def expanded(fact: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class DerivedNumber:
     """A number made of others, and where it is more than nothing: elsewhere it is 0."""
 
     register: Register
@@ -156,8 +156,8 @@ FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {
 ROWS: Mapping[str, Callable[[Rules], Condition]] = {"thread.answers": lambda rules: rules.mails != "none"}
 """Fact -> where there are rows of it, if not everywhere."""
 
-NUMBERS: Mapping[tuple[str, str], Number] = {
-    ("call", "talk"): Number(_TALK, every([_CONNECTED, AtLeast(_TALK, 1)])),
+NUMBERS: Mapping[tuple[str, str], DerivedNumber] = {
+    ("call", "talk"): DerivedNumber(_TALK, every([_CONNECTED, AtLeast(_TALK, 1)])),
 }
 
 MONEY_FLAGS: Mapping[tuple[str, str], str] = {

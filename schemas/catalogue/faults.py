@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.catalogue.base import Entry, LacksDimensionError
-from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError, Place
-from schemas.catalogue.checking import names_in, parts_of
+from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError
+from schemas.catalogue.checking import metrics_in, versions_in
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.dimensions import ALWAYS
 from schemas.catalogue.narrowing import Narrowing
@@ -17,6 +17,7 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner, reader_of
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
+from schemas.documents.text import DocumentPath
 from schemas.documents.values import Model
 
 _PART = Inner.model_validate({"from": "call", "at": "dialed_at", "agg": "count"})
@@ -30,7 +31,7 @@ _NOTHING: Mapping[str, tuple[Any, ...]] = {
 """Setting -> what it may hold where nothing is asked of it."""
 
 
-def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tuple[str, Place, str]]:
+def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tuple[str, DocumentPath, str]]:
     """(metric, place in its entry, what is wrong), under whatever rules.
 
     `broken`: names of which it is known already that nothing can be made of them.
@@ -48,7 +49,7 @@ def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tu
     circles: set[str] = set()
     for name, entry in catalogue.items():
         first = failed.get(name)
-        is_told_below = isinstance(entry, Derived) and name in names_in(entry.expr)
+        is_told_below = isinstance(entry, Derived) and name in metrics_in(entry.expr)
         if isinstance(first, CircleError) and not is_told_below and circles.isdisjoint(first.members):
             circles |= {*first.members}
             yield name, first.path, first.reason
@@ -90,7 +91,7 @@ class _Peeling:
             return error
         return None
 
-    def _without(self, entry: Entry, path: Place) -> Entry | None:
+    def _without(self, entry: Entry, path: DocumentPath) -> Entry | None:
         other: Entry
         for other in _without(entry, path):
             error = self._fault_of(other)
@@ -100,7 +101,7 @@ class _Peeling:
 
     def _of_formula(self, entry: Derived, first: EntryError) -> Iterator[EntryError]:
         found = [first]
-        for name in sorted(names_in(entry.expr)):
+        for name in sorted(metrics_in(entry.expr)):
             if name == self._name:
                 found.append(CircleError(first.path, [name]))
                 continue
@@ -111,7 +112,7 @@ class _Peeling:
         yield from {error.reason: error for error in found if not isinstance(error, BrokenPartError)}.values()
 
 
-def _without(entry: Model, path: Place) -> Iterator[Any]:
+def _without(entry: Model, path: DocumentPath) -> Iterator[Any]:
     """The entry with nothing said at a place, in each way that there is."""
     if isinstance(entry, Versioned):
         place = int(path[1]) if len(path) > 2 else len(entry.entries)
@@ -134,7 +135,7 @@ def _without(entry: Model, path: Place) -> Iterator[Any]:
 def _of_dimensions(name: str, entry: Entry, binding: Binding, catalogue: Catalogue) -> Iterator[EntryError]:
     """What is wrong with the dimensions that it names and that there are, in all its versions."""
     told: set[str] = set()
-    for place, part in parts_of(entry):
+    for place, part in versions_in(entry):
         for by in dict.fromkeys(getattr(part, "by", ())):
             held = catalogue.dimensions.get(by)
             if held is None or held.is_of_person or by == ALWAYS:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import Entry, Exact, Reading, References, ShownReader, check_dimension
 from schemas.catalogue.conditions import Condition, First, IsSet, every
-from schemas.catalogue.counted import Names, credit_of
+from schemas.catalogue.counted import NameOrNames, credit_of
 from schemas.catalogue.paths import (
     ADVANCED,
     LEAD_STEPS,
@@ -31,7 +31,7 @@ from schemas.catalogue.paths import (
 )
 from schemas.catalogue.percentiles import Ranked, between, rank
 from schemas.catalogue.plan import Credit, Form, Measure, Part
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.catalogue.where import EntryError
 from schemas.instants import DAY
 from schemas.panes import Pane
@@ -59,7 +59,7 @@ class Funnel(Entry):
     mode: Mode
     re_entry: ReEntry = "first"
     cohort: Cohort = "entered"
-    credit: Names = Field(default_factory=list)
+    credit: NameOrNames = Field(default_factory=list)
     """Left out: it counts for the organisation alone."""
     by: list[str] = Field(default_factory=list, max_length=20)
 
@@ -95,7 +95,7 @@ class Funnel(Entry):
             if step not in LEAD_STEPS:
                 raise EntryError(("steps", index), f"{step} is none of {', '.join(LEAD_STEPS)}")
 
-    def _ways(self, pipelines: Sequence[Stages]) -> Iterator["_Way"]:
+    def _ways(self, pipelines: Sequence[PipelineStages]) -> Iterator["_Way"]:
         if self.from_ == "lead":
             steps = tuple(self.steps or LEAD_STEPS)
             labels = {step: step.capitalize() for step in steps}
@@ -103,7 +103,7 @@ class Funnel(Entry):
             return
         meant = [held for held in pipelines if self.pipeline in {None, held.name}]
         if not meant and self.steps:
-            meant = [Stages(self.pipeline or "", (), ())]
+            meant = [PipelineStages(self.pipeline or "", (), ())]
         for held in meant:
             steps = tuple(map(held.stage_of, self.steps)) or held.steps
             if not steps:

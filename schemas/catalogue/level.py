@@ -15,7 +15,7 @@ from pydantic import Field
 from schemas.catalogue.amounts import total
 from schemas.catalogue.base import Entry, Exact, Reading, References, ShownReader, check_dimension, check_share, in_unit
 from schemas.catalogue.conditions import AtLeast, Condition, Decimals, First, Gap, IsSet, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, ids_of, instant_of, stored_facts
+from schemas.catalogue.counted import NameOrNames, condition_of, counted_instant, credit_of, ids_of, stored_facts
 from schemas.catalogue.distinct import number_of_ids
 from schemas.catalogue.plan import Form, Kind, Measure, Part
 from schemas.catalogue.simple import added_value, check_unit
@@ -29,15 +29,15 @@ class Level(Entry):
     """What began and has not ended: counted, summed up, or different ids."""
 
     type: Literal["level"]
-    from_: Names = Field(alias="from")
+    from_: NameOrNames = Field(alias="from")
     where: dict[str, Any] = Field(default_factory=dict)
-    start: Names = Field(default_factory=list)
-    end: Names = Field(default_factory=list)
-    credit: Names = Field(default_factory=list)
+    start: NameOrNames = Field(default_factory=list)
+    end: NameOrNames = Field(default_factory=list)
+    credit: NameOrNames = Field(default_factory=list)
     """Left out: it counts for the organisation alone."""
     agg: Literal["count", "sum", "distinct"]
     value: str | None = None
-    of: Names | None = None
+    of: NameOrNames | None = None
     stat: Literal["end", "kept"] = "end"
     by: list[str] = Field(default_factory=list, max_length=20)
 
@@ -74,8 +74,8 @@ class Level(Entry):
 
     def _parts(self, fact: str, catalogue: References, left_out: list[Part]) -> list[Part]:
         rules = catalogue.rules
-        start = instant_of(fact, self.from_, self.start, "start") if self.start else None
-        end = instant_of(fact, self.from_, self.end, "end") if self.end else None
+        start = counted_instant(fact, self.from_, self.start, "start") if self.start else None
+        end = counted_instant(fact, self.from_, self.end, "end") if self.end else None
         at = First((*(start.fields if start else ()), *(end.fields if end else ())))
         if not at.fields:
             raise EntryError(("start",), f"{fact} has neither a start nor an end")

@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cached_property
 from hashlib import blake2b
 
-from schemas.catalogue.conditions import Condition, Decimals, Register, canonical, fields_of
+from schemas.catalogue.conditions import Condition, Decimals, Register, canonical, fields_in
 from schemas.panes import NAME_BYTES
 
 VERSION = 1
@@ -67,7 +67,7 @@ class Waiting:
     money: Decimals
 
 
-Value = tuple[Register, ...] | Decimals | Ids | Waiting
+CellValue = tuple[Register, ...] | Decimals | Ids | Waiting
 """What a form needs: nothing, a register, instants, decimals, ids, or what waits."""
 
 Credit = tuple[str | tuple[str, ...], ...]
@@ -95,7 +95,7 @@ class Part:
     """None: it has no instant, and stands in the standing pane alone."""
     credit: Credit
     form: Form
-    value: Value = ()
+    value: CellValue = ()
     sign: int = 1
     """-1: it is taken out there."""
 
@@ -141,7 +141,7 @@ class Line:
     when: Condition
     form: Form
     cell: int
-    value: Value
+    value: CellValue
     sign: int = 1
 
 
@@ -166,23 +166,23 @@ class Program:
     def reads(self) -> frozenset[str]:
         """The fields that it looks at: a change of others alone changes no pane."""
         return frozenset().union(
-            *(fields_of(site.at) | names_in(site.credit) for site in self.sites),
-            *(fields_of(line.when) for site in self.sites for line in site.lines),
+            *(fields_in(site.at) | credit_fields(site.credit) for site in self.sites),
+            *(fields_in(line.when) for site in self.sites for line in site.lines),
             *(_read_by(line.value) for site in self.sites for line in site.lines),
         )
 
 
-def names_in(credit: Credit) -> frozenset[str]:
+def credit_fields(credit: Credit) -> frozenset[str]:
     """The fields of a credit, or of ids."""
     return frozenset(name for held in credit for name in ((held,) if isinstance(held, str) else held))
 
 
-def _read_by(value: Value) -> frozenset[str]:
+def _read_by(value: CellValue) -> frozenset[str]:
     if isinstance(value, Ids):
-        return names_in(value.fields)
+        return credit_fields(value.fields)
     if isinstance(value, Waiting):
-        return fields_of(value.over_at) | fields_of(value.until) | fields_of(value.money)
-    return fields_of(value) if isinstance(value, Decimals) else frozenset().union(*map(fields_of, value))
+        return fields_in(value.over_at) | fields_in(value.until) | fields_in(value.money)
+    return fields_in(value) if isinstance(value, Decimals) else frozenset().union(*map(fields_in, value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from schemas.catalogue.base import (
     Entry,
     Exact,
     LacksDimensionError,
-    Reader,
+    MetricReader,
     Reading,
     References,
     Result,
@@ -19,7 +19,7 @@ from schemas.catalogue.base import (
     shown,
 )
 from schemas.catalogue.plan import Measure
-from schemas.catalogue.rough import Rough, Totals, rough_ratio
+from schemas.catalogue.rough import Rough, TotalsOf, rough_ratio
 from schemas.catalogue.simple import Inner, Simple, reader_of
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -72,7 +72,7 @@ class Ratio(Entry):
         )
 
 
-def _reader_of(part: RatioPart, setting: str, catalogue: References) -> Reader:
+def _reader_of(part: RatioPart, setting: str, catalogue: References) -> MetricReader:
     if isinstance(part, str):
         return catalogue.reader(part, (setting,))
     try:
@@ -92,8 +92,8 @@ class RatioReader:
     """Divides what two others say."""
 
     unit: str
-    numerator: Reader
-    denominator: Reader
+    numerator: MetricReader
+    denominator: MetricReader
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -103,7 +103,7 @@ class RatioReader:
         part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
         return Fraction(part) / whole if whole and part is not None else None
 
-    def rough(self, totals: Totals, size: int) -> Rough | None:
+    def rough(self, totals: TotalsOf, size: int) -> Rough | None:
         if not isinstance(self.numerator, RoughReader) or not isinstance(self.denominator, RoughReader):
             return None
         part, whole = self.numerator.rough(totals, size), self.denominator.rough(totals, size)

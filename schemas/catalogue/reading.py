@@ -15,24 +15,22 @@ from pydantic import Field, ValidationError
 
 from schemas.catalogue import Catalogue, parse_entry
 from schemas.catalogue.base import Entry
-from schemas.catalogue.checking import made_of, parts_of, problems_of, problems_of_text, unit_problem
+from schemas.catalogue.checking import made_of, problems_of, problems_of_text, unit_problem, versions_in
 from schemas.catalogue.defined import QUIET_AFTER, Defined
 from schemas.catalogue.dimensions import ALWAYS, Dimension
-from schemas.catalogue.dimensions import problems_of as problems_of_dimension
+from schemas.catalogue.dimensions import dimension_problems as problems_of_dimension
 from schemas.catalogue.faults import faults_of
 from schemas.catalogue.series import taken_by
 from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, Path, read_document
-from schemas.documents.values import Duration, Model
+from schemas.documents.text import Document, DocumentPath, DocumentProblem, read_document
+from schemas.documents.values import DurationSetting, Model
 
 SHIPPED = "metrics.yaml"
 MAX_OWN = 200
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z", re.ASCII)
 _OFF = "false"
 _NAME_RULE = "must be a small letter, and at most 63 small letters, digits and _ behind it"
-
-Problem = tuple[Path, str]
 
 
 class MetricsFile(Model):
@@ -44,12 +42,12 @@ class MetricsFile(Model):
     """Name -> entry; `false` switches a shipped one off."""
     cold_sources: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, max_length=200)
     """Sources of leads whom nobody has asked to be called: bought lists and the like."""
-    quiet_after: Duration = QUIET_AFTER
+    quiet_after: DurationSetting = QUIET_AFTER
     """A deal whose lead no human has touched for so long before it closed was not followed up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadDefinitions:
     """What a text defines, as far as it can be understood, and what is wrong with it."""
 
     defined: Defined
@@ -81,30 +79,30 @@ def shipped() -> Defined:
     return read.defined
 
 
-def read_metrics(text: str, source: str, under: Defined | None) -> Read:
+def read_metrics(text: str, source: str, under: Defined | None) -> ReadDefinitions:
     """What a text defines on top of what is `under` it; None: it is the shipped one."""
     nothing = under or Defined(Catalogue())
     try:
         document = read_document(text, source, is_ours=under is None)
     except ConfigError as error:
-        return Read(nothing, error.problems, is_readable=False)
+        return ReadDefinitions(nothing, error.problems, is_readable=False)
     if not isinstance(document.value, dict):
         if document.value is None:
-            return Read(nothing, [])
+            return ReadDefinitions(nothing, [])
         reason = "must be a mapping with metrics, dimensions, cold_sources or quiet_after"
-        return Read(nothing, [document.problem((), reason)], is_readable=False)
+        return ReadDefinitions(nothing, [document.problem((), reason)], is_readable=False)
     reading = _Reading(document, nothing)
     defined = reading.read(is_users=under is not None)
     problems = sorted(reading.problems, key=lambda found: document.line(found[0]))
     lines = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))
-    return Read(defined, lines, frozenset(reading.broken), document=document)
+    return ReadDefinitions(defined, lines, frozenset(reading.broken), document=document)
 
 
 class _Reading:
     """One document on its way."""
 
     def __init__(self, document: Document, under: Defined) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[DocumentProblem] = []
         self.broken: set[str] = set()
         self._document = document
         self._under = under
@@ -140,12 +138,12 @@ class _Reading:
     def _says(self, name: str) -> bool:
         return (name,) in self._document.lines
 
-    def _refuse(self, path: Path, reason: str) -> None:
+    def _refuse(self, path: DocumentPath, reason: str) -> None:
         self.problems.append((self._as_written(path), reason))
         if len(path) > 1 and path[0] == "metrics":
             self.broken.add(str(path[1]))
 
-    def _as_written(self, path: Path) -> Path:
+    def _as_written(self, path: DocumentPath) -> DocumentPath:
         """What all versions of an entry have in common stands at the entry, and is told once."""
         if len(path) > 4 and path[0] == "metrics" and path[2] == "versions" and path[:5] not in self._document.lines:
             common = (*path[:2], *path[4:])
@@ -183,7 +181,7 @@ class _Reading:
     def _entries(self, raw: Mapping[str, Any]) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for name, said in raw.items():
-            place: Path = ("metrics", name)
+            place: DocumentPath = ("metrics", name)
             if said == _OFF:
                 self._switch_off(name, place)
                 continue
@@ -198,13 +196,13 @@ class _Reading:
                 found[name] = entry
         return found
 
-    def _switch_off(self, name: str, place: Path) -> None:
+    def _switch_off(self, name: str, place: DocumentPath) -> None:
         if name in self._under.metrics:
             self._off.add(name)
         else:
             self._refuse(place, f"there is no metric {name!r} to switch off{suggestion(name, self._under.metrics)}")
 
-    def _may_replace(self, entry: Entry, name: str, place: Path) -> bool:
+    def _may_replace(self, entry: Entry, name: str, place: DocumentPath) -> bool:
         held = self._under.metrics.get(name)
         before = len(self.problems)
         for field in ("type", "unit"):
@@ -223,7 +221,7 @@ class _Reading:
             for path, reason in problems_of_dimension(dimension):
                 self._refuse(("dimensions", name, *path), reason)
         for name, entry in defined.metrics.items():
-            for place, part in parts_of(entry):
+            for place, part in versions_in(entry):
                 for index, by in enumerate(getattr(part, "by", ())):
                     if by not in {ALWAYS, *defined.dimensions, *self._broken_dimensions}:
                         reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
@@ -233,7 +231,7 @@ class _Reading:
         metrics = defined.metrics
         units = {name: entry.unit for name, entry in metrics.items()}
         for name, entry in own.items():
-            place: Path = ("metrics", name)
+            place: DocumentPath = ("metrics", name)
             taken = taken_by(name, entry.unit, units)
             if taken is not None:
                 self._refuse(place, f"in Prometheus this would be the series of {taken}: give it another name")

@@ -6,7 +6,7 @@ Owns which readers can be read so, and the taking away. A floor that does not us
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.catalogue.base import Exact, Reader, Reading, Result, sample_of
+from schemas.catalogue.base import Exact, MetricReader, Reading, Result, sample_of
 from schemas.catalogue.dimensions import JOINED
 from schemas.catalogue.funnel import FunnelReader
 from schemas.catalogue.plan import Kind, Measure
@@ -17,8 +17,8 @@ from schemas.panes import Pane, exchange
 class RemainderReader:
     """Reads what is left as `whole` reads it."""
 
-    whole: Reader
-    others: tuple[Reader, ...]
+    whole: MetricReader
+    others: tuple[MetricReader, ...]
     """Of all other labels."""
 
     @property
@@ -48,7 +48,7 @@ class RemainderReader:
             yield {name: pane[cell] for name, cell in places.items() if cell in pane}
 
 
-def with_remainder(whole: Reader, by_label: Mapping[str, Reader]) -> Mapping[str, Reader]:
+def with_remainder(whole: MetricReader, by_label: Mapping[str, MetricReader]) -> Mapping[str, MetricReader]:
     """The readers of all labels, of which the last one is what is left, if all of them together are the whole."""
     *others, last = by_label
     shapes = {_shape(reader) for reader in (whole, *by_label.values())}
@@ -57,7 +57,7 @@ def with_remainder(whole: Reader, by_label: Mapping[str, Reader]) -> Mapping[str
     return {**by_label, last: RemainderReader(whole, tuple(by_label[label] for label in others))}
 
 
-def _can_be_taken_away(reader: Reader) -> bool:
+def _can_be_taken_away(reader: MetricReader) -> bool:
     """Whether its cells are sums, and one record says by itself what it counts for and under which label."""
     return not isinstance(reader, FunnelReader) and all(
         measure.kind is Kind.SUM and not any(part.fact.startswith(JOINED) for part in measure.parts)
@@ -65,5 +65,5 @@ def _can_be_taken_away(reader: Reader) -> bool:
     )
 
 
-def _shape(reader: Reader) -> tuple[tuple[object, ...], ...]:
+def _shape(reader: MetricReader) -> tuple[tuple[object, ...], ...]:
     return tuple((measure.form, *sorted({part.fact for part in measure.parts})) for measure in reader.measures)

@@ -15,7 +15,7 @@ from schemas.catalogue.base import (
     UNIT_SIZES,
     Entry,
     Exact,
-    Reader,
+    MetricReader,
     Reading,
     References,
     Result,
@@ -33,7 +33,7 @@ from schemas.catalogue.where import EntryError
 from schemas.instants import parse_duration
 from schemas.panes import Pane
 
-Stat = Annotated[str, *stat_in("due", "answered", "within", "missed", "mean")]
+ResponseStat = Annotated[str, *stat_in("due", "answered", "within", "missed", "mean")]
 
 _START = First(("started_at",))
 _IS_ANSWERED = IsSet(("response",))
@@ -45,14 +45,14 @@ class Response(Entry):
     """`due`, `answered`, the share `within` a time of those as old, those `missed`, or a `mean` or percentile."""
 
     type: Literal["response"]
-    stat: Stat
+    stat: ResponseStat
     within: str = "sla"
     clock: Literal["received", "assigned", "reassigned", "holder"] | None = None
     stop: Literal["attempt", "contact", "qualified"] | None = None
     """Which of a lead's clocks; what is left out is as in `lead_response`."""
     value: str | None = None
 
-    def bind(self, catalogue: References) -> Reader:
+    def bind(self, catalogue: References) -> MetricReader:
         """Raises EntryError."""
         if (self.stat.startswith("p") or self.stat == "mean") and self.unit not in UNIT_SIZES:
             raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a response takes time")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Doubles: TypeAlias = "NDArray[float64]"
-Totals: TypeAlias = "Callable[[int], Mapping[int | None, NDArray[Any]]]"
+TotalsOf: TypeAlias = "Callable[[int], Mapping[int | None, NDArray[Any]]]"
 """Cell -> key -> what everybody has of it."""
 
 _PRECISION = 2.0**-48

@@ -14,7 +14,7 @@ EVER = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class PipelineStages:
     """A pipeline: the stages of deals, by their ids."""
 
     name: str
@@ -59,7 +59,7 @@ class Rules:
     """Of the organisation, whose days versions begin with."""
     calendar: str | None = None
     """The organisation's, as JSON: durations of `clock: business` go by it. None: all time is business time."""
-    pipelines: tuple[Stages, ...] = ()
+    pipelines: tuple[PipelineStages, ...] = ()
     """In the order of the file."""
     aliases: tuple[tuple[str, str], ...] = ()
     """(an id that records have for somebody, the one that is served), in order."""

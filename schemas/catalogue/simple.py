@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import Entry, Reader, Reading, References, ShownReader, Unit, check_dimension, in_unit
+from schemas.catalogue.base import Entry, MetricReader, Reading, References, ShownReader, Unit, check_dimension, in_unit
 from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, listed, value_of
+from schemas.catalogue.counted import (
+    NameOrNames,
+    condition_of,
+    counted_instant,
+    counted_value,
+    credit_of,
+    facts_named,
+    ids_of,
+    listed,
+)
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, PeopleReader, keep_of
 from schemas.catalogue.facts import FACTS, REP_DAYS, is_list
 from schemas.catalogue.plan import Form, Ids, Kind, Measure, Part
-from schemas.catalogue.rough import Rough, Totals, rough_total
+from schemas.catalogue.rough import Rough, TotalsOf, rough_total
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -31,14 +40,14 @@ if TYPE_CHECKING:
 class Counting(Model):
     """What is counted: of which facts, when and for whom."""
 
-    from_: Names = Field(alias="from")
+    from_: NameOrNames = Field(alias="from")
     where: dict[str, Any] = Field(default_factory=dict)
-    at: Names
-    credit: Names = Field(default_factory=list)
+    at: NameOrNames
+    credit: NameOrNames = Field(default_factory=list)
     """Left out: it counts for the organisation alone."""
     agg: Literal["count", "sum", "distinct", "days"]
     value: str | None = None
-    of: Names | None = None
+    of: NameOrNames | None = None
     at_least: str | int | None = None
     keep: str | None = None
     by: list[str] = Field(default_factory=list, max_length=20)
@@ -61,7 +70,7 @@ class Simple(Entry, Counting):
         """Whether the numbers of several teams may be added up: not where one thing may count in two of them."""
         return self.agg in {"count", "sum"}
 
-    def bind(self, catalogue: References) -> Reader:
+    def bind(self, catalogue: References) -> MetricReader:
         """Raises EntryError."""
         return reader_of(self, self.unit, catalogue)
 
@@ -94,7 +103,7 @@ class SimpleReader(ShownReader):
         whole = total(held)
         return in_unit(whole, self.unit) if isinstance(whole, int) and self.form is Form.NUMBER else whole
 
-    def rough(self, totals: Totals, size: int) -> Rough | None:
+    def rough(self, totals: TotalsOf, size: int) -> Rough | None:
         return rough_total(totals(self.cell), size)
 
 
@@ -111,7 +120,7 @@ class SumReader(ShownReader):
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
         return sum((reader.exact(pane, reading) for reader in self.readers), start=0)
 
-    def rough(self, totals: Totals, size: int) -> Rough | None:
+    def rough(self, totals: TotalsOf, size: int) -> Rough | None:
         parts: dict[int | None, NDArray[Any]] = {}
         for reader in self.readers:
             for key, amounts in totals(reader.cell).items():
@@ -119,7 +128,7 @@ class SumReader(ShownReader):
         return rough_total(parts, size)
 
 
-def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> Reader:
+def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> MetricReader:
     """What counts this, and reads it. `name`: of the metric that it is a part of. Raises EntryError."""
     for setting in DISTINCT_KEYS:
         if getattr(counting, setting) is not None and counting.agg != "distinct":
@@ -133,8 +142,8 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
     check_dimension(catalogue.narrowing, counting.by, name or "what stands in place")
     counted: list[Part] = []
     left_out: list[Part] = []
-    for fact in catalogue.narrowing.facts(facts_of(counting.from_)):
-        at = instant_of(fact, counting.from_, counting.at)
+    for fact in catalogue.narrowing.facts(facts_named(counting.from_)):
+        at = counted_instant(fact, counting.from_, counting.at)
         if at is None:
             continue  # of this kind nothing ever happens then
         when = condition_of(fact, counting.from_, counting.where, at, catalogue.rules, catalogue.narrowing)
@@ -166,7 +175,7 @@ def _apart(counting: Counting, catalogue: References) -> list[Counting]:
 
     What counts won and lost deals, shares its cells with what counts either of them. Versions have to count alike.
     """
-    narrowing, facts = catalogue.narrowing, facts_of(counting.from_)
+    narrowing, facts = catalogue.narrowing, facts_named(counting.from_)
     if counting.agg not in {"count", "sum"} or not (narrowing.since is None is narrowing.until):
         return []
     lists = [name for name, value in counting.where.items() if isinstance(value, list) and len(value) > 1]
@@ -221,10 +230,17 @@ def _added(counting: Counting, fact: str, unit: str, at: Register, rules: Rules)
 
 
 def added_value(
-    from_: Names, value: str, fact: str, unit: str, at: Register, rules: Rules, *, rated_at: Register | None = None
+    from_: NameOrNames,
+    value: str,
+    fact: str,
+    unit: str,
+    at: Register,
+    rules: Rules,
+    *,
+    rated_at: Register | None = None,
 ) -> tuple[Form, Any, Condition]:
     """The number that `value` names, in the organisation's currency where it is money; and where there is one."""
-    form, number, where = value_of(fact, from_, value)
+    form, number, where = counted_value(fact, from_, value)
     if unit != "money":
         return form, number, where
     if not isinstance(number, Decimals):

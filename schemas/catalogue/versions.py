@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result, sample_of
+from schemas.catalogue.base import Entry, Exact, JsonText, MetricReader, Reading, References, Result, sample_of
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.ratio import RatioReader
@@ -30,7 +30,7 @@ class Versioned(Entry):
     entries: tuple[Any, ...]
     """Of the type of this one, in the order of their days."""
 
-    def bind(self, catalogue: References) -> Reader:
+    def bind(self, catalogue: References) -> MetricReader:
         """Raises EntryError."""
         if self.type in WITHOUT:
             raise EntryError(("versions",), f"a {self.type} has none: give them to its parts")
@@ -38,7 +38,7 @@ class Versioned(Entry):
         given = [at for at in instants if at is not None]
         if None in instants[1:] or given != sorted(set(given)):
             raise EntryError(("versions",), "must be in the order of their since, which only the first may leave out")
-        readers: list[Reader] = []
+        readers: list[MetricReader] = []
         for place, entry in enumerate(self.entries):
             if entry.unit != self.unit:
                 raise EntryError(("versions", place, "unit"), "must be the same in all versions")
@@ -102,7 +102,7 @@ def day_start(day: date, timezone: str) -> int:
 class VersionsReader:
     """Reads what all versions have counted as the newest one reads it."""
 
-    readers: tuple[Reader, ...]
+    readers: tuple[MetricReader, ...]
 
     @property
     def measures(self) -> Sequence[Measure]:

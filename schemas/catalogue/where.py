@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from schemas.catalogue.amounts import decimal_of, number_of
+from schemas.catalogue.amounts import decimal_text, number_of
 from schemas.catalogue.conditions import (
     AmountAtLeast,
     AtLeast,
@@ -64,7 +64,7 @@ Where = tuple[str | int, ...]
 """Where in the entry something stands."""
 
 
-class Wording:
+class FactConditions:
     """The conditions of one fact, or of one of several that are counted together."""
 
     def __init__(self, fact: str, facts: tuple[str, ...], rules: Rules, at: Register) -> None:
@@ -191,7 +191,7 @@ def _number(limit: Any, path: Where) -> int:
 
 def _amount(limit: Any, path: Where) -> tuple[int, int]:
     try:
-        return number_of(format(decimal_of(str(limit)), "f"))
+        return number_of(format(decimal_text(str(limit)), "f"))
     except ValueError as error:
         raise EntryError(path, str(error)) from None
 

@@ -23,7 +23,7 @@ from schemas.config.whole import Config
 from schemas.config.windows import PERIODS, WINDOW_NAMES
 from schemas.connectors import Connection
 from schemas.documents.errors import ConfigError
-from schemas.documents.values import Currency, Duration, Name, TimeZone
+from schemas.documents.values import Currency, DurationSetting, Name, TimeZone
 
 __all__ = [
     "PERIODS",
@@ -35,7 +35,7 @@ __all__ = [
     "ConfigError",
     "Connection",
     "Currency",
-    "Duration",
+    "DurationSetting",
     "EmailSettings",
     "Fiscal",
     "Goal",

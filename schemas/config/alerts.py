@@ -13,11 +13,11 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 
 from schemas.config.windows import WindowName
 from schemas.connectors.standard_webhooks import SigningSecret
-from schemas.documents.values import Duration, Model, Name, Number, TimeZone
+from schemas.documents.values import DurationSetting, Model, Name, Number, TimeZone
 from schemas.instants import HOUR
-from schemas.naming import Names
+from schemas.naming import NameStyle
 
-Level = Literal["warn", "breach", "escalate"]
+AlertLevel = Literal["warn", "breach", "escalate"]
 
 
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
@@ -30,7 +30,7 @@ class QuietHours(Model):
     """Such as `20:00-07:00`."""
     timezone: TimeZone
     """Of these hours."""
-    let_through: list[Level] = Field(default_factory=list)
+    let_through: list[AlertLevel] = Field(default_factory=list)
     """Levels that do not wait."""
 
     @field_validator("hours")
@@ -50,7 +50,7 @@ class QuietHours(Model):
 
 
 class _ChannelSettings(Model):
-    names: Names | None = None
+    names: NameStyle | None = None
     """What it is told of people, as `privacy.names` of screens. Left out: the strictest of the screens, else `full`."""
 
 
@@ -165,7 +165,7 @@ class AlertRoute(Model):
 
     kinds: list[AlertKind] | None = Field(default=None, min_length=1)
     """Of leads, of metrics, of goals, of connections that miss changes. None: all."""
-    levels: list[Level] | None = Field(default=None, min_length=1)
+    levels: list[AlertLevel] | None = Field(default=None, min_length=1)
     """None: all."""
     teams: list[str] | None = Field(default=None, min_length=1)
     """None: all, and leads of nobody's team and numbers of the organisation too."""
@@ -218,7 +218,7 @@ class Threshold(Model):
 
     Where these are missing too, every day is a working day in the organisation's zone.
     """
-    level: Level = "warn"
+    level: AlertLevel = "warn"
     """How grave it is: for routes, quiet hours and the wallboard."""
 
     @field_validator("window")
@@ -271,7 +271,7 @@ class Alerts(Model):
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
     """Every one that matches holds; none given: everything to all channels."""
     thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
-    quiet_after: Duration = HOUR
+    quiet_after: DurationSetting = HOUR
     """What is first told later than this after its instant sends no message of its own: each channel gets one summary.
 
     It is listed and counted like everything else. What a replay brings, or a changed definition, sends nothing.

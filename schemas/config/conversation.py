@@ -6,14 +6,14 @@ and `schemas/catalogue/derived.py` (meetings).
 
 from typing import Literal
 
-from schemas.documents.values import Duration, Model
+from schemas.documents.values import DurationSetting, Model
 from schemas.instants import MINUTE
 
 
 class Conversation(Model):
     """What is a conversation."""
 
-    min_talk: Duration = MINUTE
+    min_talk: DurationSetting = MINUTE
     """How long must be talked in a call."""
     calls: Literal["both", "outbound", "inbound", "none"] = "both"
     """Of which direction a call must be to be one."""

@@ -82,10 +82,10 @@ def _ascending(values: list[Decimal]) -> list[Decimal]:
 
 
 Amount = Annotated[Number, AfterValidator(_not_negative)]
-Share = Annotated[Amount, Field(le=100)]
+ShareAmount = Annotated[Amount, Field(le=100)]
 Date = Annotated[date, BeforeValidator(_date)]
 YearStarts = Annotated[str, BeforeValidator(_year_starts)]
-Ramp = Annotated[dict[int, Share], BeforeValidator(_ramp)]
+Ramp = Annotated[dict[int, ShareAmount], BeforeValidator(_ramp)]
 
 
 class Fiscal(Model):

@@ -17,7 +17,7 @@ _DAYS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?\Z|last (\d{1,2})\Z", re.ASCII)
 _DAY_MINUTES = 24 * 60
 
 
-def read_span(text: str) -> tuple[int, int]:
+def read_hours(text: str) -> tuple[int, int]:
     """`18:00-08:00` as minutes of the day; a span whose end is not after its start goes over midnight. ValueError."""
     found = _SPAN.match(text)
     if found is None:
@@ -50,7 +50,7 @@ def _checked(read: Callable[[str], object], value: Any) -> Any:
 
 
 def _span(value: Any) -> Any:
-    return _checked(read_span, value)
+    return _checked(read_hours, value)
 
 
 def _span_or_weekdays(value: Any) -> Any:

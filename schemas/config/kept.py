@@ -20,7 +20,7 @@ LONGEST: Mapping[str, int] = {
 _LAST_YEAR: Mapping[str, int] = {"quarter": 460, "year": 735}
 """Of which windows the same dates a year before are kept only if records are for so many days."""
 
-Asked = tuple[str, str, tuple[str, ...]]
+KeptAsked = tuple[str, str, tuple[str, ...]]
 """(the field of the file, the window, metrics)."""
 
 
@@ -51,7 +51,7 @@ def too_long(config: "Config", metric: str, window: str) -> str | None:
     return f"{metric} keeps its ids for {days}d, and a {window} is longer: give it keep: {need}d, or use another window"
 
 
-def _asked(config: "Config") -> Iterator[Asked]:
+def _asked(config: "Config") -> Iterator[KeptAsked]:
     for name, threshold in config.alerts.thresholds.items():
         yield f"alerts.thresholds.{name}.window", threshold.window, ()  # of ids it is refused
     for name, goal in config.goals.items():

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from schemas.documents.values import Duration, DurationText, Model, Real
+from schemas.documents.values import DurationSetting, DurationText, Model, Real
 from schemas.instants import DAY, HOUR, parse_duration
 
 
@@ -35,7 +35,7 @@ class SlaRule(Model):
     """How fast a lead has to be answered."""
 
     when: RuleCondition = RuleCondition()
-    sla: Duration
+    sla: DurationSetting
     """Answered later than this after the clock's start, a lead is breached; at most `366d`."""
     clock: Literal["elapsed", "business"] = "elapsed"
     """`business`: the calendar of the owner's team, else `organisation.calendar`; elapsed where both are missing."""
@@ -69,9 +69,9 @@ class LeadResponse(Model):
     """A touch before the start: an answer in 0 seconds, or none."""
     warn_at: Real = Field(default=0.75, gt=0, lt=1)
     """Of the SLA, on the rule's clock."""
-    escalate_after: Duration = 2 * HOUR
+    escalate_after: DurationSetting = 2 * HOUR
     """After the start, on the rule's clock; never before the lead is due."""
-    missed_after: Duration = 7 * DAY
+    missed_after: DurationSetting = 7 * DAY
     """So long after its start a lead without an answer is missed, whatever comes later."""
     response_bands: list[DurationText] | None = Field(default=None, min_length=1, max_length=50)
     """The dimension `response_band` of the metrics that are shipped: 5m, 15m, 1h unless said."""

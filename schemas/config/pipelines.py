@@ -10,22 +10,22 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from schemas.catalogue.funnel import MAX_STEPS
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.documents.values import Model
 
-Stage = Annotated[str, Field(min_length=1, max_length=256)]
+StageId = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Pipeline(Model):
     """An entry of `pipelines`."""
 
-    steps: list[Stage] = Field(min_length=1, max_length=MAX_STEPS)
+    steps: list[StageId] = Field(min_length=1, max_length=MAX_STEPS)
     """The stages that a deal passes, in their order: the ids that the CRM sends, or names that only one of them has."""
-    won: list[Stage] = Field(default_factory=list, max_length=MAX_STEPS)
+    won: list[StageId] = Field(default_factory=list, max_length=MAX_STEPS)
     """Stages of deals that are won. They stand behind the last step."""
-    lost: list[Stage] = Field(default_factory=list, max_length=MAX_STEPS)
+    lost: list[StageId] = Field(default_factory=list, max_length=MAX_STEPS)
     """Stages of deals that are lost: no steps."""
-    labels: dict[Stage, Stage] = Field(default_factory=dict, max_length=200)
+    labels: dict[StageId, StageId] = Field(default_factory=dict, max_length=200)
     """Id of a stage -> what people call it; left out, as `stages` of a connection names it, else made of the id."""
 
     @model_validator(mode="after")
@@ -39,14 +39,14 @@ class Pipeline(Model):
             raise ValueError(msg)
         return self
 
-    def stages(self, name: str, names: Mapping[str, str]) -> Stages:
+    def stages(self, name: str, names: Mapping[str, str]) -> PipelineStages:
         """As metrics go by it. `names`: stage -> what connections call it."""
         labels = {**names, **self.labels}
-        raw = Stages(name, (), (), tuple(sorted(labels.items())))
+        raw = PipelineStages(name, (), (), tuple(sorted(labels.items())))
         steps, won = (
             tuple(each if each in labels else raw.stage_of(each) for each in held) for held in (self.steps, self.won)
         )
-        return Stages(name, steps, won, raw.labels)
+        return PipelineStages(name, steps, won, raw.labels)
 
     def ambiguous(self, names: Mapping[str, str]) -> list[str]:
         """The names in it that several stages have, so that nobody knows which is meant."""

@@ -14,14 +14,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.catalogue.defined import Defined
-from schemas.catalogue.reading import Read, read_metrics, shipped
+from schemas.catalogue.reading import ReadDefinitions, read_metrics, shipped
 from schemas.config.own_metrics import collisions, unknown_pipelines
-from schemas.config.sound import unknown_names
+from schemas.config.sound import misnamed
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, read_document
-from schemas.documents.text import Path as Place
+from schemas.documents.text import Document, DocumentPath, read_document
 
 METRICS = "metrics.yaml"
 """The file of the user's own metrics, beside the configuration."""
@@ -46,20 +45,20 @@ def parse_config(
     document = read_document(text, source)
     if not isinstance(document.value, dict):
         raise ConfigError([document.problem((), "must be a mapping with organisation and connections")])
-    missing: dict[Place, str] = {}
+    missing: dict[DocumentPath, str] = {}
     data = _filled(document.value, environment, (), missing)
     problems = [(path, f"environment variable {name} is not set") for path, name in missing.items()]
     metrics = None if folder is None else _metrics_of(data.get("metrics"), folder)
     if isinstance(metrics, _Unread):
         problems.append((("metrics",), metrics.problem))
-        metrics = Read(shipped(), [], is_readable=False)
+        metrics = ReadDefinitions(shipped(), [], is_readable=False)
     told_of_metrics = [] if metrics is None else [*metrics.problems, *_pipelines_of(metrics, data)]
     try:
         config = Config.model_validate(data, context=metrics)
     except ValidationError as error:
         refusals = error.errors(include_url=False)
         problems += [found for problem in refusals for found in _found(problem, document) if found[0] not in missing]
-        problems += unknown_names(data, refusals, lambda rest: Config.model_validate(rest, context=metrics))
+        problems += misnamed(data, refusals, lambda rest: Config.model_validate(rest, context=metrics))
     else:
         if not problems and not told_of_metrics:
             if metrics is not None and metrics.document is not None:
@@ -71,7 +70,7 @@ def parse_config(
     raise ConfigError([*told, *told_of_metrics])
 
 
-def _pipelines_of(metrics: Read, data: Mapping[str, Any]) -> Iterator[str]:
+def _pipelines_of(metrics: ReadDefinitions, data: Mapping[str, Any]) -> Iterator[str]:
     """Funnels of pipelines that there are not, whatever else is wrong in either file."""
     pipelines = data.get("pipelines")
     if metrics.document is not None and isinstance(pipelines, dict | None):
@@ -124,16 +123,16 @@ def sound_metrics(path: Path) -> SoundMetrics | None:
     return SoundMetrics(read.sound(), str(organisation.get("currency")), read.document)
 
 
-def _metrics_of(named: Any, folder: Path) -> "Read | _Unread":
+def _metrics_of(named: Any, folder: Path) -> "ReadDefinitions | _Unread":
     """What the user's file defines on top of what is shipped. One that nobody names need not be there."""
     path = folder / (named if isinstance(named, str) and named else METRICS)
     if not isinstance(named, str) and not path.exists():
-        return Read(shipped(), [])
+        return ReadDefinitions(shipped(), [])
     text = _text(path)
     return read_metrics(text, str(path), shipped()) if isinstance(text, str) else text
 
 
-def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: dict[Place, str]) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], path: DocumentPath, missing: dict[DocumentPath, str]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(inner, environment, (*path, key), missing) for key, inner in value.items()}
     if isinstance(value, list):
@@ -150,7 +149,7 @@ def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: di
     return _ENV.sub(fill, value)
 
 
-def _found(problem: ErrorDetails, document: Document) -> list[tuple[Place, str]]:
+def _found(problem: ErrorDetails, document: Document) -> list[tuple[DocumentPath, str]]:
     """Where each problem that pydantic told in one stands, and what it is."""
     if problem["type"] == "references":
         return [(tuple(path), reason) for path, reason in problem["ctx"]["problems"]]

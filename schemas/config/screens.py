@@ -15,10 +15,10 @@ from schemas.config.alerts import time_of_day
 from schemas.config.goals import Amount, Goal
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
 from schemas.config.tiles import MetricName, Tile, WinsTile
-from schemas.documents.values import Duration, Model, Name, Real, Whole
+from schemas.documents.values import DurationSetting, Model, Name, Real, WholeNumber
 from schemas.instants import MINUTE, SECOND
 from schemas.media import is_media_name
-from schemas.naming import Names
+from schemas.naming import NameStyle
 
 LANGUAGES = ("en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de")
 RIGHT_TO_LEFT = frozenset({"fa"})
@@ -58,13 +58,13 @@ MediaFile = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_
 class Privacy(Model):
     """What of people a screen is told. The api applies it, in every answer to that screen."""
 
-    top: Whole | None = Field(default=None, ge=1, le=10_000)
+    top: WholeNumber | None = Field(default=None, ge=1, le=10_000)
     """So many of a ranking; who comes below is not sent."""
-    names: Names = "full"
+    names: NameStyle = "full"
     """What people are called: by their whole name, the first one, a made-up word that stays, or not at all."""
     hide_zero: bool = False
     """Who has nothing yet is not sent."""
-    min_group: Whole = Field(default=1, ge=1, le=10_000)
+    min_group: WholeNumber = Field(default=1, ge=1, le=10_000)
     """Where fewer people are shown there is no ranking, but the sum."""
 
 
@@ -145,7 +145,7 @@ class ScreenConfig(Model):
     privacy: Privacy = Privacy()
     teams: list[Name] = Field(default_factory=list, max_length=100)
     """Whose numbers; left out: everybody's."""
-    rotate: Duration = 20 * SECOND
+    rotate: DurationSetting = 20 * SECOND
     """How long each of several scenes is seen before the next: `10s` to `60s`."""
     scenes: Annotated[list[Scene], Field(min_length=1, max_length=20)]
     celebrate: list[Celebrate] = Field(default_factory=list, max_length=20)

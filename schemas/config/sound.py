@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.documents.text import Path
+from schemas.documents.text import DocumentPath
 
 _TRUE_OF_THE_REST = re.compile(
     r"there is no [a-z]+ '([^']*)'|(\w+) is switched off|is (?:a secret of connection|already an alias of) '([^']*)'"
@@ -34,9 +34,9 @@ _STAND_INS = {
 _MOST_ATTEMPTS = 20
 
 
-def unknown_names(
+def misnamed(
     data: dict[str, Any], wrong: Sequence[ErrorDetails], validate: Callable[[dict[str, Any]], object]
-) -> list[tuple[Path, str]]:
+) -> list[tuple[DocumentPath, str]]:
     """Where the rest names what is not there, and how that is told. `wrong`: what was found to be wrong in `data`."""
     rest = _Rest(deepcopy(data))
     for _ in range(_MOST_ATTEMPTS):
@@ -66,7 +66,7 @@ class _Rest:
         self.data = data
         self.left_out: set[str] = set()
         """Names on the way to what was left out: what names one of them is not wrong for that."""
-        self._gone: list[Path] = []
+        self._gone: list[DocumentPath] = []
         """Places within lists, each as it was when it was left out."""
 
     def mend(self, problems: Sequence[ErrorDetails]) -> None:
@@ -74,13 +74,13 @@ class _Rest:
 
         What was wrong within something that is gone by now is gone with it.
         """
-        gone: set[Path] = set()
+        gone: set[DocumentPath] = set()
         for problem in problems:
             self.left_out |= {part for part in problem["loc"] if isinstance(part, str)}
             self._mend(problem, gone)
 
-    def _mend(self, problem: ErrorDetails, gone: set[Path]) -> None:
-        path: Path = ()
+    def _mend(self, problem: ErrorDetails, gone: set[DocumentPath]) -> None:
+        path: DocumentPath = ()
         holders: list[Any] = [self.data]
         for part in problem["loc"]:  # without the marks that pydantic sets between
             holder = holders[-1]
@@ -99,7 +99,7 @@ class _Rest:
             else:
                 gone.add(path)
 
-    def as_written(self, place: Path) -> Path:
+    def as_written(self, place: DocumentPath) -> DocumentPath:
         """Where something stands in the file that stands here in the rest."""
         for gone in reversed(self._gone):
             *above, number = gone

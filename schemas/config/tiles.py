@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.config.windows import WindowName
-from schemas.documents.values import Model, Name, Whole
+from schemas.documents.values import Model, Name, WholeNumber
 
 MetricName = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -95,7 +95,7 @@ class WinsTile(_Tile):
     """What was won last."""
 
     kind: Literal["wins"]
-    limit: Whole = Field(default=6, ge=1, le=20)
+    limit: WholeNumber = Field(default=6, ge=1, le=20)
     """How many at most."""
 
 

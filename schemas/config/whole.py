@@ -12,7 +12,7 @@ from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
 from schemas.catalogue.checking import business_durations
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
-from schemas.catalogue.reading import Read, shipped
+from schemas.catalogue.reading import ReadDefinitions, shipped
 from schemas.config.alerts import Alerts, Threshold
 from schemas.config.conversation import Conversation
 from schemas.config.currencies import CurrencyRates
@@ -26,15 +26,15 @@ from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import WindowName
 from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
-from schemas.documents.values import Currency, Duration, Model, Name, Whole
+from schemas.documents.values import Currency, DurationSetting, Model, Name, WholeNumber
 from schemas.instants import DAY, HOUR
-from schemas.naming import Names, strictest
+from schemas.naming import NameStyle, strictest
 
 
 class TopReps(Model):
     """The reps who are first on a leaderboard."""
 
-    top: Whole = Field(ge=1, le=1000)
+    top: WholeNumber = Field(ge=1, le=1000)
     """So many, in each window."""
     by: str
     """The metric of the leaderboard."""
@@ -55,9 +55,9 @@ class PrometheusExport(Model):
 class Retention(Model):
     """How long minute panes and records are kept."""
 
-    minutes: Duration = 48 * HOUR
+    minutes: DurationSetting = 48 * HOUR
     """How long there are numbers by the minute, which windows such as `15m` are made of: at least `25h`."""
-    records: Duration = 400 * DAY
+    records: DurationSetting = 400 * DAY
     """How long records, their days and raw deliveries are kept, at least `2d`; what has not ended never expires."""
 
     @field_validator("minutes")
@@ -116,7 +116,7 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _references(self, info: ValidationInfo) -> Self:
-        read: Read | None = info.context
+        read: ReadDefinitions | None = info.context
         if read is not None:
             self._defined = read.defined
         bands = self.lead_response.response_bands
@@ -147,7 +147,7 @@ class Config(Model):
             == (theirs.metrics, theirs.dimensions, theirs.cold_sources, theirs.quiet_after)
         )
 
-    def names_told(self, channel: str) -> Names:
+    def names_told(self, channel: str) -> NameStyle:
         """How a channel may be told of people: as it says itself, else as the strictest of the screens."""
         said = self.alerts.channels[channel].names
         return said if said is not None else strictest(screen.privacy.names for screen in self.screens.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.connectors.aircall import AIRCALL
-from schemas.connectors.asking import Source
+from schemas.connectors.asking import CrmApi
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
@@ -20,12 +20,12 @@ from schemas.connectors.currency import InCurrency
 from schemas.connectors.file import FILE
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
-from schemas.connectors.kinds import Kind
+from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.pipedrive import PIPEDRIVE
 from schemas.connectors.salesforce import SALESFORCE
 from schemas.connectors.zoho import ZOHO
 
-KINDS: Mapping[str, Kind[Any]] = {
+KINDS: Mapping[str, ConnectorKind[Any]] = {
     "aircall": AIRCALL,
     "close": CLOSE,
     "file": FILE,
@@ -55,9 +55,9 @@ def build_connector(connection: Connection) -> Connector:
     return connector if connection.currency is None else InCurrency(connector, connection.currency)
 
 
-def build_source(connection: Connection) -> Source | None:
+def build_source(connection: Connection) -> CrmApi | None:
     """What the API of a connection is asked; None: it has none, or names none."""
-    source: Source | None = KINDS[connection.kind].source(connection)
+    source: CrmApi | None = KINDS[connection.kind].source(connection)
     return source
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.addresses import is_loopback
 from schemas.documents.errors import wrong
-from schemas.documents.values import Duration, Model, Whole
+from schemas.documents.values import DurationSetting, Model, WholeNumber
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 
@@ -37,7 +37,7 @@ def _url(value: str) -> str:
 
 ApiUrl = Annotated[str, Field(max_length=300), AfterValidator(_url)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-DailyLimit = Annotated[Whole | None, Field(ge=1, le=1_000_000_000)]
+DailyLimit = Annotated[WholeNumber | None, Field(ge=1, le=1_000_000_000)]
 
 
 class Api(Model):
@@ -53,13 +53,13 @@ _SHORTEST = 5 * SECOND
 class Reconcile(Model):
     """How often what changed is asked for, and compared with what is known."""
 
-    every: Duration = 15 * MINUTE
+    every: DurationSetting = 15 * MINUTE
     """From the begin of one round to that of the next; 5s or more."""
-    overlap: Duration | None = None
+    overlap: DurationSetting | None = None
     """How far back before the last round each one looks; unless said, as far as the vendor's index may lag."""
-    settle: Duration = HOUR
+    settle: DurationSetting = HOUR
     """What changed is asked for once more after so long."""
-    ids: Duration = 7 * DAY
+    ids: DurationSetting = 7 * DAY
     """How often the ids of all records are compared, for deletions that no list tells."""
 
     @field_validator("every")
@@ -74,7 +74,7 @@ class Reconcile(Model):
 class Lookups(Model):
     """How records are asked for that a webhook only names."""
 
-    wait: Duration = SECOND
+    wait: DurationSetting = SECOND
     """How long ids are gathered before one request, at most 1m."""
 
     @field_validator("wait")

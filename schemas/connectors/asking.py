@@ -1,8 +1,8 @@
 """What a CRM's API is asked and what it answers, as steps without any I/O: what every vendor's client is written in.
 
 A question to a vendor may take several requests, of which each depends on the answers before it. So it is a generator:
-it yields an `Ask`, is sent the `Answer`, and returns what was found. Who drives it (deploy/lookups/client.py) owns the
-connection, the token, the limits and the back-off; tests drive it with answers of their own.
+it yields an `Ask`, is sent the `CrmAnswer`, and returns what was found. Who drives it (deploy/lookups/client.py) owns
+the connection, the token, the limits and the back-off; tests drive it with answers of their own.
 
 What is found becomes the body of a delivery (`Envelope`), which the connector reads like any other.
 """
@@ -26,7 +26,7 @@ class Ask:
 
     method: str
     path: str
-    """Below `Source.address`, or a whole address: some vendors give their tokens elsewhere."""
+    """Below `CrmApi.address`, or a whole address: some vendors give their tokens elsewhere."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     """Sent as JSON; None: nothing is sent."""
@@ -34,13 +34,13 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent beside those that let the request in."""
     pace: str = ""
-    """Further limit that it falls under, by its name in `Source.paces`."""
+    """Further limit that it falls under, by its name in `CrmApi.paces`."""
     expected: frozenset[int] = frozenset()
     """Statuses beside 2xx that are an answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CrmAnswer:
     """What came back, with a status that is an answer."""
 
     status: int
@@ -48,7 +48,7 @@ class Answer:
     """The JSON in it; None: there was none."""
 
 
-Steps = Generator[Ask, Answer, _T]
+Steps = Generator[Ask, CrmAnswer, _T]
 
 
 class BadAnswerError(Exception):
@@ -134,7 +134,7 @@ decode_envelope = msgspec.json.Decoder(Envelope).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ListStretch:
     """Which of the lists of an object, asked for one after the other, a page is of: of one in the order of time."""
 
     number: int = 0
@@ -163,7 +163,7 @@ class Changed:
     """How many there are from this page on, where the vendor tells."""
     records: Sequence[dict[str, Any]] = ()
     """The same, whole, where the list has them so: they need not be read, and are compared in each round."""
-    stretch: Stretch | None = None
+    stretch: ListStretch | None = None
     """For who wants to know how far this is, where no total says it; None: its list has no order in time."""
     is_due: bool = False
     """Whether nobody has changed them, but an instant has passed, which stands in place of their modification."""
@@ -195,7 +195,7 @@ class Learned:
 
 
 def one_by_one(
-    object: str, paths: Mapping[str, str], read: Callable[[Answer], dict[str, Any]], *, unknown: frozenset[int]
+    object: str, paths: Mapping[str, str], read: Callable[[CrmAnswer], dict[str, Any]], *, unknown: frozenset[int]
 ) -> Steps[Envelope]:
     """The records of an API that has no list to ask for some of them. `paths`: id -> where it is.
 
@@ -212,13 +212,13 @@ def one_by_one(
     return Envelope(object=object, records=records, missing=missing)
 
 
-def at_once(value: _T) -> Steps[_T]:
+def without_asking(value: _T) -> Steps[_T]:
     """What is known without asking."""
     return value
     yield  # a generator, as what asks is
 
 
-class Source(ABC):
+class CrmApi(ABC):
     """A vendor's API. Pure: it says what to ask, and makes sense of the answers.
 
     What has a body here is so of vendors who tell nothing of it.
@@ -259,7 +259,7 @@ class Source(ABC):
 
     def words(self) -> Steps[Learned]:
         """What the account's own words mean."""
-        return at_once(Learned())
+        return without_asking(Learned())
 
     @abstractmethod
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -267,7 +267,7 @@ class Source(ABC):
 
     def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """The same, of only what they point to."""
-        return at_once(Envelope(object=object))
+        return without_asking(Envelope(object=object))
 
     @abstractmethod
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
@@ -275,11 +275,11 @@ class Source(ABC):
 
     def count(self, object: str, since: int) -> Steps[int | None]:
         """How many were modified since, where the vendor tells it and pages do not."""
-        return at_once(None)
+        return without_asking(None)
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """A page of those that were deleted since; `until` is now."""
-        return at_once(Page([], None))
+        return without_asking(Page([], None))
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """A page of all that there is: unless a vendor has a shorter way, of what was modified at any time."""
@@ -294,7 +294,7 @@ class Source(ABC):
         return True
 
 
-def member(data: Any, name: str, kind: type[_T]) -> _T:
+def required_member(data: Any, name: str, kind: type[_T]) -> _T:
     """A member that must be there. Raises BadAnswerError."""
     found = data.get(name) if isinstance(data, dict) else None
     if not isinstance(found, kind):
@@ -305,7 +305,7 @@ def member(data: Any, name: str, kind: type[_T]) -> _T:
 
 def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
     """The objects of a list that must be there. Raises BadAnswerError."""
-    for found in member(data, name, list):
+    for found in required_member(data, name, list):
         if not isinstance(found, dict):
             msg = f"{name}: must be a list of objects"
             raise BadAnswerError(msg)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, SecretStr
 
-from schemas.documents.values import Currency, Duration, Model, Name
+from schemas.documents.values import Currency, DurationSetting, Model, Name
 from schemas.windows import Calendar
 
 MIN_SECRET = 8
@@ -20,7 +20,7 @@ class CallMatch(Model):
 
     other: Name = Field(alias="with")
     """The connection whose call counts: the dialler's."""
-    within: Duration
+    within: DurationSetting
     """How far apart the two may have been dialled at most."""
 
 

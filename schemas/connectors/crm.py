@@ -12,7 +12,7 @@ import msgspec
 from schemas.connectors.asking import GONE, Envelope, decode_envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.events import Statement, read_event, read_events
-from schemas.connectors.words import CrmConnection, Words
+from schemas.connectors.words import ConnectionWords, CrmConnection
 from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery
 from schemas.instants import SECOND
 from schemas.records import MAX_PLACE
@@ -27,7 +27,7 @@ class CrmConnector(ABC):
     kinds: Mapping[str, Sequence[str]]
     """The vendor's object -> the kinds of record that one may be."""
 
-    def __init__(self, connection: CrmConnection, words: Words) -> None:
+    def __init__(self, connection: CrmConnection, words: ConnectionWords) -> None:
         self.namespace = connection.namespace
         self._words = words
 

@@ -135,7 +135,7 @@ def _read(statement: Statement, received_at: int, namespace: str) -> ReadChange:
         raise FieldError(statement.source, error.problem) from None
 
 
-def member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def object_member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A member that must be an object. Raises ShapeError."""
     found = event.get(name)
     if not isinstance(found, dict):

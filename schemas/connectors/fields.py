@@ -64,7 +64,7 @@ class ReadChange:
     """Numbers with more digits after the point than are kept."""
 
 
-class Served(str):
+class ServedId(str):
     """An id as it is served, which no namespace goes before: of somebody whom the roster knows under it."""
 
     __slots__ = ()
@@ -338,7 +338,7 @@ def _reference_in(namespace: str) -> _Reader:
 
     def read(value: Any) -> str | None:
         text = _id(value)
-        return before + text if text and type(value) is not Served else text
+        return before + text if text and type(value) is not ServedId else text
 
     return read
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
-from schemas.connectors.events import Statement, instant_member, member, own_id, read_events, text_member
-from schemas.connectors.fields import Served
+from schemas.connectors.events import Statement, instant_member, object_member, own_id, read_events, text_member
+from schemas.connectors.fields import ServedId
 from schemas.connectors.generic import Generic
-from schemas.connectors.kinds import Kind
+from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import Delivery
 from schemas.records import DELETED, FIELDS
@@ -74,7 +74,7 @@ def _statements(event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]
         kind,
         own_id(event.get("id"), "id"),
         instant_member(text_member(event, "changed_at"), "changed_at"),
-        {name: _reference(value) for name, value in member(event, "fields").items()},
+        {name: _reference(value) for name, value in object_member(event, "fields").items()},
         event.get(DELETED),
     )
 
@@ -82,7 +82,7 @@ def _statements(event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]
 def _reference(value: Any) -> Any:
     if isinstance(value, list):
         return [_reference(each) for each in value]
-    return Served(value[SERVED]) if isinstance(value, dict) and value.keys() == {SERVED} else value
+    return ServedId(value[SERVED]) if isinstance(value, dict) and value.keys() == {SERVED} else value
 
 
 def build_file(connection: FileConnection) -> File:
@@ -90,4 +90,4 @@ def build_file(connection: FileConnection) -> File:
     return File(namespace=connection.namespace)
 
 
-FILE = Kind(FileConnection, build_file, takes_webhooks=False)
+FILE = ConnectorKind(FileConnection, build_file, takes_webhooks=False)

@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 from schemas.documents.values import Model, TimeZone
 from schemas.records import FIELDS
 
-Column = Annotated[str, Field(min_length=1, max_length=256)]
-Columns = Annotated[list[Column], Field(min_length=1, max_length=16)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=256)]
+ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=16)]
 FieldName = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 
 
@@ -22,11 +22,11 @@ class FileMapping(Model):
     """The zone of times in files that are written without an offset."""
     rep_by: Literal["id", "email", "name"] | None = None
     """How files name people. [default: id]"""
-    columns: dict[str, dict[FieldName, Column | Columns]] = Field(default_factory=dict, max_length=len(FIELDS))
+    columns: dict[str, dict[FieldName, ColumnName | ColumnNames]] = Field(default_factory=dict, max_length=len(FIELDS))
     """By kind of record and field: a column, or several whose cells are joined by a blank."""
     values: dict[FieldName, dict[str, list[str]]] = Field(default_factory=dict, max_length=100)
     """By field and word of ours: the words of the file that mean it; `*`: every other."""
-    key: dict[str, Columns] = Field(default_factory=dict, max_length=len(FIELDS))
+    key: dict[str, ColumnNames] = Field(default_factory=dict, max_length=len(FIELDS))
     """By kind of record: the columns of which ids are made, where the file has none."""
     formats: dict[FieldName | Literal["*"], str | list[str]] = Field(default_factory=dict, max_length=100)
     """By field: how its instants are written (`DD/MM/YYYY HH:mm`; `*`: those of every other field).

@@ -17,7 +17,7 @@ from schemas.connectors.connection import Connection
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.fields import FieldError, read_change, read_instant
 from schemas.connectors.json_text import Unreadable
-from schemas.connectors.kinds import Kind
+from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.plain import NotPlainError, read_plain
 from schemas.connectors.standard_webhooks import SigningSecret, check_signature, read_key
 from schemas.deliveries import Delivery
@@ -134,4 +134,4 @@ def build_generic(connection: GenericConnection) -> Generic:
     return Generic(keys=keys, namespace=connection.namespace)
 
 
-GENERIC = Kind(GenericConnection, build_generic)
+GENERIC = ConnectorKind(GenericConnection, build_generic)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.connectors.asking import Answer, Ask, BadAnswerError, Changed, Page, Steps
+from schemas.connectors.asking import Ask, BadAnswerError, Changed, CrmAnswer, Page, Steps
 
 ALIKE = 8
 """Pages one after the other that name the same, or nothing. Several lists may be asked for one object, and begin alike.
@@ -17,10 +17,10 @@ ALIKE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadPage:
     """A page that has come."""
 
-    answer: Answer
+    answer: CrmAnswer
     rows: Sequence[dict[str, Any]]
     cursor: str
     """Where it was asked to begin; empty: at the list's begin."""
@@ -30,8 +30,8 @@ class Read:
 
 def walked(
     ask: Callable[[str], Ask],
-    rows: Callable[[Answer], Iterable[dict[str, Any]]],
-    following: Callable[[Read], str | None],
+    rows: Callable[[CrmAnswer], Iterable[dict[str, Any]]],
+    following: Callable[[ReadPage], str | None],
 ) -> Steps[list[dict[str, Any]]]:
     """All rows of one list. `following` says where it goes on, behind a page without rows too; None: nowhere.
 
@@ -51,7 +51,7 @@ def walked(
         before, page = page, [*rows(answer)]
         found += page
         empty = 0 if page else empty + 1
-        after = following(Read(answer, page, cursor, len(found)))
+        after = following(ReadPage(answer, page, cursor, len(found)))
         if after is not None and (page == before != [] or after in asked_at or empty >= ALIKE):
             raise standing_still()
         cursor = after

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from schemas.connection_states import Limits
+from schemas.connection_states import LimitsState
 from schemas.instants import DAY, SECOND
 
 _SALESFORCE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
@@ -23,7 +23,7 @@ _LONGEST_RESET = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DailyQuota:
     """What is left of the requests of a day, or of 24 hours."""
 
     left: int
@@ -31,22 +31,22 @@ class Day:
     """None: the vendor does not tell."""
 
 
-def day_told(headers: Mapping[str, str]) -> Day | None:
+def day_told(headers: Mapping[str, str]) -> DailyQuota | None:
     """By the headers of an answer, in lower case; None: they say nothing of a day."""
     # https://developers.hubspot.com/docs/api/usage-details
     of, left = count_in(headers, "x-hubspot-ratelimit-daily"), count_in(headers, "x-hubspot-ratelimit-daily-remaining")
     if of is not None and left is not None:
-        return Day(left, of)
+        return DailyQuota(left, of)
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm: of 24 hours.
     found = _SALESFORCE.search(headers.get("sforce-limit-info", ""))
     if found is not None:
-        return Day(max(0, int(found[2]) - int(found[1])), int(found[2]))
+        return DailyQuota(max(0, int(found[2]) - int(found[1])), int(found[2]))
     lefts = (count_in(headers, name) for name in _LEFT_OF_A_DAY)
     left = next((left for left in lefts if left is not None), None)
-    return None if left is None else Day(left, None)
+    return None if left is None else DailyQuota(left, None)
 
 
-def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) -> Limits | None:
+def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) -> LimitsState | None:
     """By the headers of an answer, in lower case; None: they say nothing. The limit of a day before that of a moment.
 
     `daily`: how much a day has by the settings, where the vendor only says what is left.
@@ -54,7 +54,7 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
     day = day_told(headers)
     of = None if day is None else day.of or daily
     if day is not None and of is not None:
-        return Limits(max(0, of - day.left), of)
+        return LimitsState(max(0, of - day.left), of)
     # HubSpot's ten seconds; https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting: two seconds.
     for vendor in ("x-hubspot-ratelimit-{}", "x-ratelimit-{}"):
         told = _of_a_moment(headers, vendor.format("max"), vendor.format("remaining")) or _of_a_moment(
@@ -63,17 +63,17 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
         if told is not None:
             reset = count_in(headers, vendor.format("reset"))
             ends = None if reset is None or reset > _LONGEST_RESET else now + reset * SECOND
-            return Limits(*told, ends)
+            return LimitsState(*told, ends)
     # https://developer.aircall.io/api-references/#rate-limiting: of a minute, which ends at an instant (unix seconds).
     told = _of_a_moment(headers, "x-aircallapi-limit", "x-aircallapi-remaining")
     if told is not None:
         reset = count_in(headers, "x-aircallapi-reset")
-        return Limits(*told, None if reset is None else reset * SECOND)
+        return LimitsState(*told, None if reset is None else reset * SECOND)
     # https://developer.close.com/topics/rate-limits/
     found = _CLOSE.search(headers.get("ratelimit", ""))
     if found is not None:
         of_close = int(found[1])
-        return Limits(max(0, of_close - int(found[2])), of_close, now + round(float(found[3]) * SECOND))
+        return LimitsState(max(0, of_close - int(found[2])), of_close, now + round(float(found[3]) * SECOND))
     return None
 
 

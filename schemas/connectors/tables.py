@@ -11,13 +11,13 @@ from typing import Any
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import instant_member
 from schemas.connectors.fields import FieldError, count_of
-from schemas.connectors.words import Meanings, Words
+from schemas.connectors.words import ConnectionWords, Meanings
 from schemas.instants import SECOND, checked, format_instant
 from schemas.records import CHOICES, FIELDS
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReadObject:
     """An object that is being read, with what its rows may need to know."""
 
     record: str
@@ -26,7 +26,7 @@ class Said:
     """The object as it came."""
     at: int
     """The version: when the CRM says that the object is so (microseconds)."""
-    words: Words
+    words: ConnectionWords
     parsed: Parsed
     """Words without a counterpart are counted here."""
     before: Mapping[str, Any] | None = None
@@ -45,17 +45,17 @@ class Said:
         return found
 
 
-Read = Callable[[Any, Said], Mapping[str, Any]]
+ReadMember = Callable[[Any, ReadObject], Mapping[str, Any]]
 """A member of the object -> fields of ours. Raises ValueError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Rule:
     """One member of a CRM's object, and what it sets."""
 
     source: str
     sets: tuple[str, ...]
-    read: Read
+    read: ReadMember
     note: str = ""
     also: tuple[str, ...] = ()
     """Members that are read with it: any of them alone is enough."""
@@ -71,9 +71,9 @@ class Table:
     """Kind of our record."""
     page: str
     """Where the vendor describes it."""
-    rows: tuple[Row, ...]
+    rows: tuple[Rule, ...]
 
-    def read(self, said: Said) -> dict[str, Any]:
+    def read(self, said: ReadObject) -> dict[str, Any]:
         """The raw fields that the object says. Raises FieldError that names the member."""
         known = FIELDS[self.record]
         fields: dict[str, Any] = {}
@@ -88,24 +88,24 @@ class Table:
         return fields
 
 
-def plain(name: str) -> Read:
+def as_it_is(name: str) -> ReadMember:
     """The member as it is."""
     return lambda value, _said: {name: value}
 
 
-def row(source: str, name: str, note: str = "") -> Row:
+def row(source: str, name: str, note: str = "") -> Rule:
     """A member that is a field of ours as it is."""
-    return Row(source, (name,), plain(name), note)
+    return Rule(source, (name,), as_it_is(name), note)
 
 
-def instant_row(source: str, name: str, note: str = "") -> Row:
+def instant_row(source: str, name: str, note: str = "") -> Rule:
     """A member that is an instant."""
-    return Row(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
+    return Rule(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
 
 
-def id_row(source: str, name: str) -> Row:
+def id_row(source: str, name: str) -> Rule:
     """A member that is a pointer: an id, or an object that has one."""
-    return Row(source, (name,), lambda value, _said: {name: id_of(value)})
+    return Rule(source, (name,), lambda value, _said: {name: id_of(value)})
 
 
 def id_of(value: Any) -> Any:
@@ -138,12 +138,12 @@ def instant_text(value: Any) -> str | None:
     return _SHORT_OFFSET.sub(r"\1:\2", text) if "T" in text else text
 
 
-def instant_of(value: Any, name: str) -> int:
+def version_instant(value: Any, name: str) -> int:
     """A version that is written as `instant_text` reads it, in microseconds. Raises ShapeError."""
     return instant_member(instant_text(value) if isinstance(value, str) else None, name)
 
 
-def joined(data: Mapping[str, Any], *names: str) -> str:
+def joined_name(data: Mapping[str, Any], *names: str) -> str:
     """The parts of a name that are there, with a blank between them."""
     return " ".join(part for name in names if isinstance(part := data.get(name), str) and part)
 

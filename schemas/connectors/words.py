@@ -75,7 +75,7 @@ def meanings(*layers: Mapping[str, str]) -> Meanings:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ConnectionWords:
     """What the words of one connection mean."""
 
     stages: Mapping[str, DealStatus] = field(default_factory=dict)
@@ -86,17 +86,17 @@ class Words:
     types: Meanings = Meanings()
 
 
-def words_of(
+def connection_words(
     connection: CrmConnection,
     *,
     calls: Mapping[str, str] | None = None,
     meetings: Mapping[str, str] | None = None,
     statuses: Mapping[str, str] | None = None,
     types: Mapping[str, str] | None = None,
-) -> Words:
+) -> ConnectionWords:
     """The words of a connection; the other arguments are what the vendor's mean by default."""
     said = connection.outcomes
-    return Words(
+    return ConnectionWords(
         stages={stage: entry.status for stage, entry in connection.stages.items() if entry.status is not None},
         calls=meanings(calls or {}, _of(said, _CALL_OUTCOMES)),
         meetings=meanings(meetings or {}, _of(said, _MEETING_OUTCOMES)),

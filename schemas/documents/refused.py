@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from schemas.documents.errors import suggestion
-from schemas.documents.text import Document, Path
+from schemas.documents.text import Document, DocumentPath
 
 _SHAPES = {
     "list_type": "must be a list",
@@ -29,7 +29,9 @@ _TOLD = {
 }
 
 
-def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], place: Path = ()) -> tuple[Path, str]:
+def refused(
+    problem: ErrorDetails, document: Document, root: type[BaseModel], place: DocumentPath = ()
+) -> tuple[DocumentPath, str]:
     """Where a problem stands and what it is. `root` is the model of what stands at `place` of the document."""
     context = problem.get("ctx", {})
     path = _path_of(problem, document, place)
@@ -62,7 +64,7 @@ def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], pl
     return path, message
 
 
-def _path_of(problem: ErrorDetails, document: Document, place: Path) -> Path:
+def _path_of(problem: ErrorDetails, document: Document, place: DocumentPath) -> DocumentPath:
     """Without the marks that pydantic sets between (`[key]`, a kind, a type)."""
     loc = tuple(part for part in problem["loc"] if part != "[key]")
     path = place

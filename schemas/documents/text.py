@@ -24,7 +24,9 @@ MAX_DEPTH = 50
 MAX_VALUES = 1 << 17
 """With all that aliases (`*name`) stand for: a few lines of them can stand for more than there is memory."""
 
-Path = tuple[str | int, ...]
+DocumentPath = tuple[str | int, ...]
+DocumentProblem = tuple[DocumentPath, str]
+"""Where, and what is wrong."""
 _OWN_TAGS = "tag:yaml.org,2002:"
 _NOTHING = f"{_OWN_TAGS}null"
 _PLAIN_TAGS = frozenset(
@@ -42,16 +44,16 @@ class Document:
 
     source: str
     value: Any
-    lines: Mapping[Path, int]
+    lines: Mapping[DocumentPath, int]
     """Where each value begins, and each key of a mapping."""
 
-    def line(self, path: Path) -> int:
+    def line(self, path: DocumentPath) -> int:
         """The line of that place, or of the nearest one around it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def problem(self, path: Path, reason: str) -> str:
+    def problem(self, path: DocumentPath, reason: str) -> str:
         """`file:line: field: reason`."""
         where = ".".join(map(str, path))
         return f"{self.source}:{self.line(path)}: {where}: {reason}" if path else f"{self.source}:1: {reason}"
@@ -85,12 +87,12 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[DocumentPath, int] = {}
         self.problems: list[str] = []
         self._values = 0
         self._told: set[int] = set()
 
-    def read(self, node: yaml.Node, path: Path) -> Any:
+    def read(self, node: yaml.Node, path: DocumentPath) -> Any:
         """The value of a node. What is wrong with one that aliases stand for again is told where it is written."""
         before = len(self.problems)
         value = self._read(node, path)
@@ -99,7 +101,7 @@ class _Reader:
         self._told.add(id(node))
         return value
 
-    def _read(self, node: yaml.Node, path: Path) -> Any:
+    def _read(self, node: yaml.Node, path: DocumentPath) -> Any:
         self._values += 1
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
@@ -115,7 +117,7 @@ class _Reader:
         is_plain = isinstance(node, yaml.ScalarNode) and not node.style
         return None if is_plain and node.tag == _NOTHING else str(node.value)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: DocumentPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: list[yaml.Node] = []
         first: dict[str, int] = {}
@@ -146,5 +148,5 @@ class _Reader:
         return found
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: DocumentPath) -> str:
     return f"{'.'.join(map(str, path))}: " if path else ""

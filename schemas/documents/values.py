@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-from schemas.decimals import decimal_in, is_within
+from schemas.decimals import decimal_in, has_room
 from schemas.documents.errors import nearest, wrong
 from schemas.instants import parse_date, parse_duration, parse_instant
 
@@ -58,7 +58,7 @@ def decimal_of(value: Any) -> Decimal:
     """A number as it is written, not the binary number next to it."""
     is_written = isinstance(value, int | float | str | Decimal) and not isinstance(value, bool)
     number = decimal_in(str(value).strip()) if is_written else None
-    if number is None or not is_within(number, digits=_DIGITS, places=_PLACES):
+    if number is None or not has_room(number, digits=_DIGITS, places=_PLACES):
         msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
         raise wrong(msg)
     return Decimal(format(number, "f"))  # without an exponent: it is written into texts
@@ -127,7 +127,7 @@ def _name(value: str) -> str:
     return value
 
 
-Duration = Annotated[
+DurationSetting = Annotated[
     int, BeforeValidator(_duration), AfterValidator(_positive), WithJsonSchema({"type": "string", "examples": ["14d"]})
 ]
 """Written `30s`, `5m`, `1h`, `2d`; kept in microseconds."""
@@ -135,7 +135,7 @@ DurationText = Annotated[str, BeforeValidator(_duration_text)]
 """The same, kept as it is written."""
 Number = Annotated[Decimal, BeforeValidator(decimal_of)]
 Real = Annotated[float, BeforeValidator(decimal_of)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Name = Annotated[str, AfterValidator(_name)]
 Currency = Annotated[str, AfterValidator(_currency)]

@@ -35,7 +35,7 @@ class Attained(NamedTuple):
     is_reached: bool
 
 
-class People(NamedTuple):
+class PeopleAtGoal(NamedTuple):
     """How many of a team, or of all, are at their goal."""
 
     share_at_goal: Fraction | None
@@ -162,15 +162,15 @@ class GoalBook:
         """Since when there is something of what was reached in days that begin earlier; None: it is all there."""
         return self._floor.not_kept(self._to_date(days, self._floor.calendar.day_of(now)), now, self.goals[name].metric)
 
-    def people(self, name: str, scope: Scope, days: Days, now: int) -> People:
+    def people(self, name: str, scope: Scope, days: Days, now: int) -> PeopleAtGoal:
         """How many people of a team or of the organisation are at their goal; of a rep nothing is said."""
         if scope.kind == "rep":
-            return People(None, None)
+            return PeopleAtGoal(None, None)
         today = self._floor.calendar.day_of(now)
         if self.not_kept(name, days, now) is not None:
-            return People(None, None)
+            return PeopleAtGoal(None, None)
         share = self._share_at_goal(name, scope.id, days, today, now)
-        return People(share, fit_of(share, self.goals[name].fit) if days.last < today else None)
+        return PeopleAtGoal(share, fit_of(share, self.goals[name].fit) if days.last < today else None)
 
     def needed(self, name: str, scope: Scope, found: Standing, now: int) -> Needed:
         """The deals and leads that are missing for a goal of money, by the last 90 days; None for others."""

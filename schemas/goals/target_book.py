@@ -23,14 +23,14 @@ from schemas.records import Version
 from schemas.windows import Day
 
 _NOBODY = Employment("")
-Parts = Mapping[str | None, Target]
+TargetParts = Mapping[str | None, Target]
 """What a person is to reach, by team."""
 
 
 class Shared(NamedTuple):
     """What people are to reach for whom all is the same."""
 
-    parts: Parts
+    parts: TargetParts
     whole: Fraction
     teams: frozenset[str | None]
     """Those in which there is something to reach, and None, for the organisation."""

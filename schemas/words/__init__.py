@@ -22,7 +22,7 @@ from schemas.instants import SECOND, to_datetime
 _FOLDER = Path(__file__).parent
 _RIGHT_TO_LEFT = frozenset({"fa"})
 
-Number = int | float | Decimal
+SpokenNumber = int | float | Decimal
 
 
 class Words:
@@ -57,7 +57,7 @@ class Words:
         text = f"window.{'today' if name == 'day' else name}"
         return self.within(text) if text in self.texts else name
 
-    def number(self, value: Number) -> str:
+    def number(self, value: SpokenNumber) -> str:
         """With the separators and digits of the language."""
         return self._formats.number(str(value))
 

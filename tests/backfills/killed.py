@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from deploy.lookups.backfill import Mark
+from deploy.lookups.backfill import BackfillMark
 from deploy.verification.differences import differences
 from deploy.verification.recount import recount
 from deploy.verification.verify import expected_rows, fetch
@@ -79,7 +79,7 @@ class Killed:
 
     def _is_half_way(self, path: Path) -> bool:
         try:
-            mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+            mark = msgspec.json.decode(path.read_bytes(), type=BackfillMark)
         except OSError:
             return False
         return len(mark.done) * 2 >= len(mark.objects) - 1

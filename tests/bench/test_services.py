@@ -5,14 +5,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from math import isfinite
+from types import ModuleType
 
 import pytest
 
 from bench import __main__ as benchmark
-from bench import processes, replay
+from bench import freshness, glass, processes, replay
 from bench.measuring import alternating, figures
 from bench.population import Population
 from bench.results import Bar, Result, Section
+from bench.stack import Stack, running_stack
 from deploy.local.broker import LocalBroker
 from schemas.instants import DAY
 
@@ -26,13 +28,31 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
         yield broker
 
 
+@pytest.fixture(scope="module")
+def stack(broker: LocalBroker) -> Iterator[Stack]:
+    """One `floorcast up`, on that Kafka."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOORCAST_BROKER", broker.bootstrap)
+        patch.setenv("FLOORCAST_PREFIX", f"t{uuid.uuid4().hex[:8]}.")
+        with running_stack() as stack:
+            yield stack
+
+
+ON_A_STACK: dict[str, ModuleType] = {"freshness": freshness, "glass": glass}
+"""Each posts for people of its own."""
 # Curves are made of what `recovery` and `workers` do: their short form takes a minute and tries nothing else.
-@pytest.mark.parametrize("name", [name for name in benchmark.OWN if name != "curves"])
-def test_short_form_runs_and_is_right(name: str, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+ALONE = [name for name in benchmark.OWN if name not in {"curves", *ON_A_STACK}]
+
+
+@pytest.mark.parametrize("name", [*ALONE, *ON_A_STACK])
+def test_short_form_runs_and_is_right(
+    name: str, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     for bench in (processes, replay):
         monkeypatch.setattr(bench, "LocalBroker", lambda *_, **__: nullcontext(broker))
-    monkeypatch.setenv("FLOORCAST_BROKER", broker.bootstrap)  # for `floorcast up`
-    monkeypatch.setenv("FLOORCAST_PREFIX", f"t{uuid.uuid4().hex[:8]}.")
+    if name in ON_A_STACK:
+        stack = request.getfixturevalue("stack")
+        monkeypatch.setattr(ON_A_STACK[name], "running_stack", lambda: nullcontext(stack))
     section = benchmark.OWN[name](short=True, runs=1)
 
     assert section.slug == name

@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from api.read.exposition import Picture, ResponseHistogram, WaitingSeries, render
 from api.read.goal_rows import ExportedGoals
 from api.read.latency import Latency
-from api.read.view import Scope, Values, View
+from api.read.view import Scope, ScopeValues, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue.reading import shipped
-from schemas.connection_states import ConnectionState, Limits, Subscription
+from schemas.connection_states import ConnectionState, LimitsState, SubscriptionState
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress
 from schemas.records import RecordChange
@@ -38,8 +38,8 @@ WINDOWS = ("today", "24h")
 
 
 STATE = ConnectionState(
-    at=0, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100), subscription=Subscription("active"),
-    problem="forbidden",
+    at=0, missed_day={"deal": 2}, changed_day=500, limits=LimitsState(12, 100),
+    subscription=SubscriptionState("active"), problem="forbidden",
 )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ class ExportedFloor:
         )
 
 
-def _values(view: View, window: str, now: int) -> dict[Scope, Values]:
+def _values(view: View, window: str, now: int) -> dict[Scope, ScopeValues]:
     span = span_of(window, now, view.calendar)
     return {scope: view.values(scope, span, now) for scope in view.scopes()}
 

@@ -1,7 +1,7 @@
 """How `floorcast connections` shows what is known."""
 
 from deploy.connections import list_lines, show_lines
-from schemas.connection_states import Backfill, ConnectionState, Limits, Subscription
+from schemas.connection_states import BackfillState, ConnectionState, LimitsState, SubscriptionState
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.connectors import read_connection
 from schemas.instants import parse_instant
@@ -54,8 +54,8 @@ def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> Non
 
 def test_what_is_asked_of_a_crm_is_shown_beside_it() -> None:
     state = ConnectionState(
-        at=AT, reconciled_at=AT, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100, AT),
-        subscription=Subscription("active"), backfill=Backfill(40, None, 0, AT), problem="limit",
+        at=AT, reconciled_at=AT, missed_day={"deal": 2}, changed_day=500, limits=LimitsState(12, 100, AT),
+        subscription=SubscriptionState("active"), backfill=BackfillState(40, None, 0, AT), problem="limit",
         detail="asked too much",
     )  # fmt: skip
 

@@ -161,7 +161,7 @@ metrics:
 
 
 def test_metrics_of_ones_own_are_on_the_dashboards_of_their_tags() -> None:
-    made = generate.files(make_config(defines=OWN).catalogue)
+    made = generate.dashboard_files(make_config(defines=OWN).catalogue)
 
     boards = [json.loads(content) for content in made.values()]
     assert len({board["uid"] for board in boards}) == len(boards) == len(made)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.digests import ROOT, NoDigestError, ask_a_registry, files, images, main, pinned
+from deploy.digests import ROOT, NoDigestError, ask_a_registry, files_with_images, images, main, pinned
 
 ONE, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 FORMS = """FROM python:3.11-slim-bookworm AS build
@@ -22,7 +22,7 @@ FROM registry.example:5000/base/debian:12
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of all that names an image."""
-    for path in files(ROOT):
+    for path in files_with_images(ROOT):
         to = tmp_path / path.relative_to(ROOT)
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
@@ -57,7 +57,7 @@ def test_a_digest_stands_beside_the_version_and_a_newer_one_in_its_place() -> No
 def test_every_image_that_we_start_from_is_among_them_and_the_check_says_so(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = {image for path in files(tree) for image, _ in images(path.read_text())}
+    named = {image for path in files_with_images(tree) for image, _ in images(path.read_text())}
 
     assert {name.partition(":")[0] for name in named} == {
         "apache/kafka", "grafana/grafana", "prom/alertmanager", "prom/prometheus", "python",
@@ -73,7 +73,7 @@ def test_every_image_that_we_start_from_is_among_them_and_the_check_says_so(
 
 
 def test_where_one_digest_is_not_known_no_file_is_changed(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.read_text() for path in files(tree)}
+    before = {path: path.read_text() for path in files_with_images(tree)}
 
     def ask(image: str) -> str:
         if image.startswith("python"):
@@ -81,7 +81,7 @@ def test_where_one_digest_is_not_known_no_file_is_changed(tree: Path, capsys: py
         return ONE
 
     assert main([], root=tree, ask=ask) == 3
-    assert {path: path.read_text() for path in files(tree)} == before
+    assert {path: path.read_text() for path in files_with_images(tree)} == before
     assert "no registry answers; nothing was changed" in capsys.readouterr().err
 
 
@@ -104,7 +104,7 @@ def test_a_tool_is_asked_for_the_whole_name_and_what_is_no_digest_is_refused(
 def test_each_image_of_others_has_a_version_a_digest_and_the_same_everywhere() -> None:
     versions: dict[str, set[str]] = {}
     digests: dict[str, set[str]] = {}
-    for path in files(ROOT):
+    for path in files_with_images(ROOT):
         for image, digest in re.findall(r"([\w./:-]+)@(sha256:\w+)", path.read_text()):
             digests.setdefault(image, set()).add(digest)
         for image, _ in images(path.read_text()):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.simulator.floor import Floor
+from deploy.simulator.floor import SimulatedFloor
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector, read_connection
 from schemas.connectors.base import Parsed
@@ -27,7 +27,7 @@ KIND = {"content-type": "application/json"}
 
 def day() -> list[dict[str, Any]]:
     """Six hours of a floor, with what follows from them."""
-    floor = Floor(7, mix=_MIX)
+    floor = SimulatedFloor(7, mix=_MIX)
     return [floor.next(START + number * 10 * SECOND) for number in range(2000)]
 
 

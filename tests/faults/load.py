@@ -16,13 +16,13 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from deploy.simulator.floor import Floor, Mix
-from deploy.simulator.posting import Answer, HttpSender, Post, Poster, Summary, posts
+from deploy.simulator.floor import Mix, SimulatedFloor
+from deploy.simulator.posting import DeliveryPoster, HttpSender, Post, ServerAnswer, Summary, posts
 from schemas.config import load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import HOUR
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 from tests.faults.stack import CONNECTION
 
 RATE = 25.0
@@ -57,7 +57,7 @@ class Load:
         self._connector = build_connector(config.connections[CONNECTION])
         self._key = read_key(config.connections[CONNECTION].secrets[0].get_secret_value(), "secret")
         self._sender = HttpSender(f"{url}/webhooks/{CONNECTION}")
-        self._floor = Floor(seed, 12, MIX, ("USD", "EUR"))
+        self._floor = SimulatedFloor(seed, 12, MIX, ("USD", "EUR"))
         self._rate = rate
         self._summaries: list[Summary] = []
         self._steady: asyncio.Task[None] | None = None
@@ -122,7 +122,7 @@ class Load:
         return [
             change
             for post in self.taken.values()
-            for change in in_order(self._connector.parse(post.as_received(CONNECTION, at)).changes)
+            for change in with_places(self._connector.parse(post.as_received(CONNECTION, at)).changes)
         ]
 
     def _until_ending(self, flow: Iterator[Post]) -> Iterator[Post]:
@@ -134,7 +134,7 @@ class Load:
     async def _post(self, deliveries: Iterable[Post], at_once: int) -> None:
         summary = Summary()
         self._summaries.append(summary)
-        poster = Poster(
+        poster = DeliveryPoster(
             self._send,
             self._key,
             patience_seconds=_PATIENCE_SECONDS,
@@ -143,9 +143,9 @@ class Load:
         )
         await poster.post_all(deliveries, summary, keep=True)
 
-    async def _send(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _send(self, headers: Mapping[str, str], body: bytes) -> ServerAnswer:
         began = time.monotonic()
-        answer: Answer | None = None
+        answer: ServerAnswer | None = None
         try:
             answer = await self._sender(headers, body)
             if answer.status == 401 and began - self._turned_at < _TURNING_SECONDS:

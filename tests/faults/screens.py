@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 import psutil
 
-from deploy.simulator.posting import Form, Post, write
+from deploy.simulator.posting import PayloadForm, Post, write_delivery
 from schemas.instants import format_instant
 from tests.faults.running import Scene
 from tests.faults.stack import until
@@ -161,5 +161,5 @@ def _call(number: int) -> Post:
         "changed_at": at,
         "fields": {"rep": _REP, "direction": "outbound", "dialed_at": at},
     }
-    headers, body = write([event], Form.PLAIN, f"watched-{number}")
+    headers, body = write_delivery([event], PayloadForm.PLAIN, f"watched-{number}")
     return Post(0, f"watched-{number}", headers, body, 1)

@@ -26,7 +26,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import Door
-from deploy.local.supervisor import Backoff, Program
+from deploy.local.supervisor import Backoff, ChildProgram
 from deploy.local.up import make_topics
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
@@ -157,7 +157,7 @@ class Member:
         self.ends: list[int] = []
         """The exit codes of its lives so far; negative: the signal."""
         self.wanted = False
-        self._program = Program(
+        self._program = ChildProgram(
             name=name, command=command, log=log, environment=environment, max_log_bytes=_UNLIMITED_LOG
         )
         self._keeper: asyncio.Task[None] | None = None

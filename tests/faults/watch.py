@@ -16,7 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from api.read.topics import STAGE_INPUTS
-from processor.transport.ends import Ends
+from processor.transport.ends import LogEnds
 from tests.faults.load import Load
 from tests.faults.stack import PARTITIONS, Member, Stack, until
 
@@ -223,7 +223,7 @@ class Watch:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _follow_ends(self) -> None:
-        ends = Ends(self._stack.kafka.address)
+        ends = LogEnds(self._stack.kafka.address)
         try:
             while True:
                 asked_at = time.monotonic()

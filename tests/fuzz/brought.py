@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from deploy.streaming.events import Received, Schemas, deliveries_of
+from deploy.streaming.events import Received, Schemas, event_deliveries
 from processor.core.normalise import parse_delivery
 from schemas.alerts import decode_acknowledgement, decode_action, decode_alert, decode_frame, decode_outgoing
 from schemas.catalogue.reading import read_metrics, shipped
@@ -168,7 +168,7 @@ _SCHEMAS.add("s-1", json.dumps(_SCHEMA))
 
 def an_event_is_stored_and_gives_changes_or_a_dead_letter(data: bytes) -> None:
     events = [Received(b"m-1", "s-1", data)]
-    (delivery,) = deliveries_of(events, _SCHEMAS, connection="sf", channel=CHANNEL, received_at=NOW)
+    (delivery,) = event_deliveries(events, _SCHEMAS, connection="sf", channel=CHANNEL, received_at=NOW)
     parsed = CONNECTOR.parse(delivery)
     assert parsed.changes or parsed.problems or parsed.ignored
 

@@ -13,7 +13,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from processor.core.batch import Batch, ChangeBatch, Changes, new_batch
+from processor.core.batch import ChangeBatch, Changes, ChangesReceived, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
 from processor.transport.unpacking import Unpack, parse, unpack
@@ -39,7 +39,7 @@ _CHANGES = [
 ]
 
 
-def _outcome(data: bytes, make: Callable[[], Batch]) -> Any:
+def _outcome(data: bytes, make: Callable[[], ChangesReceived]) -> Any:
     batch = make()
     try:
         batch.add(data)

@@ -4,10 +4,8 @@ Owns the life of that subprocess and of its children: start until `ready`, kill 
 the proof that nothing is left. Knows nothing of numbers.
 """
 
-import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -19,12 +17,12 @@ import yaml
 from deploy.local.login import read_login
 from deploy.local.target import Running, find_running
 from schemas.kafka import PLAIN, Kafka
+from tests.integration.commands import COMMAND, run_command, without_settings
+from tests.integration.waiting import pauses
 from tests.ports import held_port
 
 READY_SECONDS = 600.0
 STOP_SECONDS = 120.0
-_BETWEEN_LOOKS_SECONDS = 0.1
-_COMMAND = Path(sys.executable).with_name("floorcast")
 _NAMES = {
     "worker": "floorcast worker ",
     "api": "floorcast api ",
@@ -35,10 +33,10 @@ _NAMES = {
 
 def until(done: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
     """Look until it is so."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, pauses()
     while not done():
         assert time.monotonic() < deadline, f"after {seconds:g} s: not {what}"
-        time.sleep(_BETWEEN_LOOKS_SECONDS)
+        time.sleep(next(pause))
 
 
 class FloorProcess:
@@ -110,7 +108,7 @@ class FloorProcess:
         """Start it."""
         self._starts += 1
         command: list[str | Path] = [
-            _COMMAND,
+            COMMAND,
             "up",
             "--config",
             self.config_file,
@@ -126,7 +124,7 @@ class FloorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=_environment() | self._settings,
+                env=without_settings() | self._settings,
             )
 
     def stop(self) -> None:
@@ -180,20 +178,12 @@ class FloorProcess:
 
     def verify(self, seconds: float = READY_SECONDS) -> tuple[int, str]:
         """Run `floorcast verify`; its exit code and what it printed."""
-        return self.run("verify", seconds)
+        return self.run("verify", seconds=seconds)
 
-    def run(self, command: str, seconds: float = READY_SECONDS) -> tuple[int, str]:
-        """Run a command on its folder; the exit code and what it printed."""
-        ended = subprocess.run(
-            [_COMMAND, command, "--data", self.data],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-            env=_environment(),
-        )
-        return ended.returncode, ended.stdout + ended.stderr
+    def run(self, *words: str, seconds: float = READY_SECONDS) -> tuple[int, str]:
+        """Run a command, with its flags, on its folder; the exit code and what it printed."""
+        words = (*words, "--data", str(self.data))
+        return run_command(*words, folder=self.folder, environment=without_settings(), seconds=seconds)
 
     def words(self) -> str:
         """What it and its children said, for the message of a failed test."""
@@ -223,10 +213,6 @@ class FloorProcess:
         """The descendants of `up`: also Kafka, whose command line does not name the folder."""
         assert self._up is not None
         return psutil.Process(self._up.pid).children(recursive=True)
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.instants import DAY, HOUR, MINUTE, format_instant, to_datetime
 from schemas.records import CHOICES, FIELDS, FieldType
 
@@ -23,7 +23,7 @@ _TEXTS = {
 }  # fmt: skip
 
 
-def hard_events(seed: int, count: int, now: int, zone: ZoneInfo) -> list[Event]:
+def hard_events(seed: int, count: int, now: int, zone: ZoneInfo) -> list[CrmEvent]:
     """So many events of the last forty days, most of them of the last two.
 
     Some deals that were closed lately were made within hours of the last change of the clock in `zone`.
@@ -78,12 +78,12 @@ class _Named:
         return self._pointers.get(name, _REPS)
 
 
-def _event(chance: random.Random, kind: str, now: int, named: _Named) -> Event:
+def _event(chance: random.Random, kind: str, now: int, named: _Named) -> CrmEvent:
     types = FIELDS[kind]
     names = sorted(types) if chance.random() < 0.6 else chance.sample(sorted(types), chance.randint(1, len(types)))
     changed_at = now - chance.choice([chance.randrange(2 * DAY), chance.randrange(2 * DAY), chance.randrange(40 * DAY)])
     fields = {name: _drawn(chance, kind, name, types[name], changed_at, named) for name in names if "#" not in name}
-    event: Event = {"record": kind, "id": chance.choice(named.ids(kind)), "changed_at": format_instant(changed_at)}
+    event: CrmEvent = {"record": kind, "id": chance.choice(named.ids(kind)), "changed_at": format_instant(changed_at)}
     return event | ({"deleted": chance.random() < 0.6} if chance.random() < 0.05 else {}) | {"fields": fields}
 
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from deploy.simulator.floor import Floor, Mix, delivery_size
-from deploy.simulator.known import Event
-from deploy.simulator.posting import Form, HttpSender, Post, Poster, Summary, write
+from deploy.simulator.floor import Mix, SimulatedFloor, delivery_size
+from deploy.simulator.known import CrmEvent
+from deploy.simulator.posting import DeliveryPoster, HttpSender, PayloadForm, Post, Summary, write_delivery
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import DAY, HOUR
-from schemas.records import RecordChange, in_order
+from schemas.records import RecordChange, with_places
 from tests.oracle import Books, recount
 
 HOSTILE = Mix(duplicates=0.20, late=0.10, edits=0.10, deletions=0.05)
@@ -52,8 +52,8 @@ def hostile_deliveries(*, seed: int, events: int, now: int, connections: Sequenc
     return deliveries
 
 
-def _happened(seed: int, random: Random, events: int, now: int) -> list[Event]:
-    floor = Floor(seed, 12, HOSTILE, ("USD", "EUR", "JPY"))
+def _happened(seed: int, random: Random, events: int, now: int) -> list[CrmEvent]:
+    floor = SimulatedFloor(seed, 12, HOSTILE, ("USD", "EUR", "JPY"))
     old, recent = events // 4, events // 4
     instants = sorted(
         [now - random.randrange(2 * DAY, 80 * DAY) for _ in range(old)]
@@ -63,14 +63,18 @@ def _happened(seed: int, random: Random, events: int, now: int) -> list[Event]:
     return [floor.next(instant) for instant in instants]
 
 
-def post_of(events: Sequence[Event], delivery_id: str, random: Random | None = None) -> Post:
+def post_of(events: Sequence[CrmEvent], delivery_id: str, random: Random | None = None) -> Post:
     """A delivery of these events, in one of the forms they can have; in the plain one without `random`."""
-    forms = (Form.PLAIN, Form.STRUCTURED, Form.BINARY) if len(events) == 1 else (Form.ARRAY, Form.BATCHED)
-    headers, body = write(events, forms[0] if random is None else random.choice(forms), delivery_id)
+    forms = (
+        (PayloadForm.PLAIN, PayloadForm.STRUCTURED, PayloadForm.BINARY)
+        if len(events) == 1
+        else (PayloadForm.ARRAY, PayloadForm.BATCHED)
+    )
+    headers, body = write_delivery(events, forms[0] if random is None else random.choice(forms), delivery_id)
     return Post(0, delivery_id, headers, body, len(events))
 
 
-async def post(url: str, config_file: Path, *events: Event) -> None:
+async def post(url: str, config_file: Path, *events: CrmEvent) -> None:
     """Post these events as one delivery of the connection `feed`."""
     await Posted(url, config_file).post([("feed", post_of(events, f"d-{clock()}"))])
 
@@ -109,7 +113,7 @@ class Posted:
         summary = Summary()
         self._summaries.append((connection, summary, clock()))
         async with HttpSender(f"{self._url}/webhooks/{connection}") as send:
-            await Poster(send, read_key(secret, "secret"), at_once=at_once).post_all(posts, summary, keep=True)
+            await DeliveryPoster(send, read_key(secret, "secret"), at_once=at_once).post_all(posts, summary, keep=True)
 
     def books(self) -> Books:
         """The recount of all that was acknowledged, under the configuration of now."""
@@ -125,5 +129,5 @@ class Posted:
             change
             for connection, summary, at in self._summaries
             for post in summary.taken
-            for change in in_order(connectors[connection].parse(post.as_received(connection, at)).changes)
+            for change in with_places(connectors[connection].parse(post.as_received(connection, at)).changes)
         ]

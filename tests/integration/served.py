@@ -22,6 +22,7 @@ from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
 from schemas.kafka import Address
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from tests.integration.waiting import pauses
 from tests.oracle import METRICS, Books, LeadClock, RecountedRows, Row, Rows, differences
 
 Json = dict[str, Any]
@@ -83,15 +84,16 @@ class Reader:
 async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until all that was acknowledged has passed every stage and is in the view."""
     state: Json = {}
+    pause = pauses()
 
-    async with asyncio.timeout(seconds), Follower(broker, DELIVERIES.full_name(prefix, 1)) as follower:
+    async with asyncio.timeout(seconds), Follower(broker, DELIVERIES.full_name(prefix)) as follower:
 
         async def look() -> None:
             state.update(await reader.get("/v1/freshness"))
 
         async def ends(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
             await look()
-            return [await follower.ends(topic.full_name(prefix, 1)) for topic in topics]
+            return [await follower.ends(topic.full_name(prefix, state["generation"])) for topic in topics]
 
         def done(stage: str) -> Mapping[int, int]:
             return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}
@@ -100,7 +102,7 @@ async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = 
             return {int(partition): offset for partition, offset in state["applied"].get(topic.name, {}).items()}
 
         async for _ in CatchUp(ends, done, applied).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(next(pause))
             await look()
 
 

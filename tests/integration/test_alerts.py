@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.collector import PATH, spans_of
@@ -23,7 +23,6 @@ from tests.sinks import HttpSink, Received
 pytestmark = [pytest.mark.kafka]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
-SEEN_SECONDS = 30.0
 LEADS = 3_000
 ENVIRONMENT = {"FLOORCAST_TRACES": "{sink}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
@@ -54,7 +53,7 @@ def configuration(sink: str) -> Json:
     }
 
 
-def lead(name: str, at: int, **fields: Any) -> Event:
+def lead(name: str, at: int, **fields: Any) -> CrmEvent:
     return {
         "record": "lead",
         "id": name,
@@ -63,7 +62,7 @@ def lead(name: str, at: int, **fields: Any) -> Event:
     }
 
 
-def answer(name: str, at: int) -> Event:
+def answer(name: str, at: int) -> CrmEvent:
     return {
         "record": "call",
         "id": f"c-{name}",

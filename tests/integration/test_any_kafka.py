@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -19,12 +17,13 @@ import pytest
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.transport.administration import add_partitions
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
+from tests.integration.commands import COMMAND, run_command, without_settings
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
 from tests.integration.secured import PASSWORD, SecuredKafka, give, secured_kafka
@@ -38,7 +37,6 @@ CONFIGURATION = {
     "organisation": {"name": "Acme", "timezone": "UTC", "currency": "EUR"},
     "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}},
 }
-FLOORCAST = str(Path(sys.executable).with_name("floorcast"))
 PREFIX = "sales."
 
 
@@ -57,21 +55,17 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 def environment_of(kafka: SecuredKafka, folder: Path, listener: str, prefix: str) -> dict[str, str]:
     """Of a process that goes in there, with a `floorcast.yaml` in its folder."""
     (folder / "floorcast.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
-    return clean | kafka.environment(listener) | {"FLOORCAST_PREFIX": prefix, "FLOORCAST_PARTITIONS": "1"}
+    return without_settings() | kafka.environment(listener) | {"FLOORCAST_PREFIX": prefix, "FLOORCAST_PARTITIONS": "1"}
 
 
 def run(
     kafka: SecuredKafka, folder: Path, listener: str, *command: str, prefix: str = PREFIX, **more: str
 ) -> tuple[int, str]:
     """The exit code of a command, and what it said."""
-    done = subprocess.run(
-        [FLOORCAST, *command], env=environment_of(kafka, folder, listener, prefix) | more,
-        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    said = done.stdout + done.stderr
+    environment = environment_of(kafka, folder, listener, prefix) | more
+    code, said = run_command(*command, folder=folder, environment=environment)
     assert PASSWORD not in said
-    return done.returncode, said
+    return code, said
 
 
 @pytest.mark.parametrize("listener", ["SCRAM", "MUTUAL", "TOKEN"])
@@ -122,7 +116,7 @@ async def keep_an_hour(kafka: SecuredKafka, log: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
     await admin.start()
     try:
-        assert (await alter(admin, [Difference(log, "retention.ms", None, "3600000")]))[1] == []
+        assert (await alter(admin, [SettingDifference(log, "retention.ms", None, "3600000")]))[1] == []
     finally:
         await admin.close()
 
@@ -141,20 +135,32 @@ class Taken:
     instead: tuple[Right, ...] = ()
     said: str = ""
     """The right that is named, where it is another one that the one taken away implies."""
+    leaves_all: bool = False
+    """Whether its end comes before it has done anything that another case could meet with."""
 
 
 DESCRIBE_CONFIGS = Right("Topic", "DescribeConfigs", "")
 TAKEN = [
-    Taken("Topic Read", "worker", ""),
+    Taken("Topic Read", "worker", "", leaves_all=True),
     Taken("Topic Write", "worker", ""),
     Taken("Topic Create", "topics", "", before=()),
     Taken("Topic Alter", "replay", "dead-letters", change=add_a_partition),
-    Taken("Topic AlterConfigs", "worker", "", said="Topic DescribeConfigs"),
+    Taken("Topic AlterConfigs", "worker", "", said="Topic DescribeConfigs", leaves_all=True),
     Taken("Topic AlterConfigs", "topics --alter", "deliveries", change=keep_an_hour, instead=(DESCRIBE_CONFIGS,)),
     Taken("Topic Delete", "replay", "", before=("topics", "replay")),
-    Taken("Group Read", "worker", "g1.processor"),
+    Taken("Group Read", "worker", "g1.processor", leaves_all=True),
     Taken("TransactionalId Write", "worker", ""),
 ]
+
+
+@pytest.fixture(scope="module")
+def made(kafka: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A prefix under which all topics are there."""
+    prefix = f"{uuid.uuid4().hex[:8]}."
+    asyncio.run(give(kafka, "User:ana", prefix, RIGHTS))
+    code, said = run(kafka, tmp_path_factory.mktemp("made"), "SCRAM", "topics", prefix=prefix)
+    assert code == 0, said
+    return prefix
 
 
 def test_every_documented_right_is_taken_away() -> None:
@@ -163,13 +169,14 @@ def test_every_documented_right_is_taken_away() -> None:
 
 @pytest.mark.parametrize("case", TAKEN, ids=lambda case: f"{case.right}, {case.command}")
 async def test_a_missing_right_ends_a_worker_or_command_and_is_named(
-    kafka: SecuredKafka, tmp_path: Path, case: Taken
+    kafka: SecuredKafka, made: str, tmp_path: Path, case: Taken
 ) -> None:
-    prefix = f"{uuid.uuid4().hex[:8]}."
-    await give(kafka, "User:ana", prefix, RIGHTS)
-    for each in case.before:
-        code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", each, prefix=prefix)
-        assert code == 0, said
+    prefix = made if case.leaves_all else f"{uuid.uuid4().hex[:8]}."
+    if not case.leaves_all:
+        await give(kafka, "User:ana", prefix, RIGHTS)
+        for each in case.before:
+            code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", each, prefix=prefix)
+            assert code == 0, said
     if case.change is not None:
         await case.change(kafka, f"{prefix}deliveries")
     left = [right for right in RIGHTS if f"{right.resource} {right.operation}" != case.right]
@@ -189,15 +196,12 @@ async def test_a_missing_right_ends_a_worker_or_command_and_is_named(
     ],
 )
 async def test_an_api_stays_without_a_right_and_says_which(
-    kafka: SecuredKafka, tmp_path: Path, taken: str, path: str, words: str
+    kafka: SecuredKafka, made: str, tmp_path: Path, taken: str, path: str, words: str
 ) -> None:
-    prefix, port = f"{uuid.uuid4().hex[:8]}.", held_port()
-    await give(kafka, "User:ana", prefix, RIGHTS)
-    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", "topics", prefix=prefix)
-    assert code == 0, said
+    prefix, port = made, held_port()
     await give(kafka, "User:ana", prefix, [right for right in RIGHTS if f"{right.resource} {right.operation}" != taken])
     with subprocess.Popen(
-        [FLOORCAST, "api", "--port", str(port)], env=environment_of(kafka, tmp_path, "SCRAM", prefix), cwd=tmp_path,
+        [COMMAND, "api", "--port", str(port)], env=environment_of(kafka, tmp_path, "SCRAM", prefix), cwd=tmp_path,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as api:  # fmt: skip
         try:
@@ -275,7 +279,7 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
         await asyncio.to_thread(floor.kill_everything)
 
 
-def call(number: int) -> Event:
+def call(number: int) -> CrmEvent:
     at = format_instant(clock())
     fields = {"rep": "ana", "direction": "outbound", "dialed_at": at}
     return {"record": "call", "id": str(number), "changed_at": at, "fields": fields}

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from schemas.config import load_config
 from schemas.instants import HOUR, SECOND, format_instant
 from tests import field_cases
@@ -96,7 +96,7 @@ async def test_alerts_follow_a_due_instant_that_moves_also_over_a_restart(
         async def is_breached() -> Any:
             return {"breach", "escalate"} <= (await open_alerts(reader, "A")).keys()
 
-        await eventually(is_breached, "breached at the true instant", 60)
+        await eventually(is_breached, "breached at the true instant")
         shown = await open_alerts(reader, "A")
         assert {shown["breach"]["due_at"], shown["escalate"]["due_at"]} == {lead["due_at"]}
 
@@ -179,7 +179,7 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
             async def is_answered() -> Any:
                 return (await reader.get("/v1/leads/D"))["state"] == "answered"
 
-            await eventually(is_answered, "answered at its instant", 40)
+            await eventually(is_answered, "answered at its instant")
 
             def pushed() -> list[str]:
                 return [event.payload["state"] for event in screen.events if event.kind == "lead"]
@@ -188,7 +188,7 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
                 return pushed()[-1] == "answered"
 
             # The api looks at its clock in its own time: what is asked may be ahead of what is pushed by a moment.
-            await eventually(is_shown, "pushed as answered", 5)
+            await eventually(is_shown, "pushed as answered")
             assert "answered" not in pushed()[:-1]
         answered = await reader.get("/v1/leads/D")
         assert answered["response_seconds"] == pytest.approx(50 * 60 + 15, abs=0.01)
@@ -203,7 +203,7 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
         await eventually(is_over, "resolved at its instant")
 
         long_ago = format_instant(clock() - 3 * HOUR)
-        events: list[Event] = [
+        events: list[CrmEvent] = [
             {
                 "record": "lead", "id": f"old-{number}", "changed_at": long_ago,
                 "fields": {"rep": "s1", "received_at": long_ago, "status": "new"},
@@ -223,7 +223,7 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
         async def is_summed() -> Any:
             return [message.json for message in sink.received if message.json["type"] == "alert.summary"]
 
-        (summary,) = await eventually(is_summed, "told in a summary", 60)
+        (summary,) = await eventually(is_summed, "told in a summary")
         assert (summary["data"]["leads"], summary["data"]["levels"]["breach"]) == (LATE, LATE)
         assert not [message for message in sink.received if str(message.json["data"]["lead"]).startswith("old-")]
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.recount import recount
@@ -66,11 +66,11 @@ async def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 
 @pytest.fixture(scope="module")
-def events() -> list[Event]:
+def events() -> list[CrmEvent]:
     return hard_events(3, EVENTS, clock(), ZONE)
 
 
-def deliveries(events: list[Event], chance: random.Random, name: str) -> list[Outgoing]:
+def deliveries(events: list[CrmEvent], chance: random.Random, name: str) -> list[Outgoing]:
     """The events in no order, some at once."""
     events = chance.sample(events, len(events))
     found, at = [], 0
@@ -81,7 +81,7 @@ def deliveries(events: list[Event], chance: random.Random, name: str) -> list[Ou
     return found
 
 
-async def test_hard_metrics_equal_the_recount_whatever_happens(floor: FloorProcess, events: list[Event]) -> None:
+async def test_hard_metrics_equal_the_recount_whatever_happens(floor: FloorProcess, events: list[CrmEvent]) -> None:
     chance, posted = random.Random("hard"), Posted(floor.url, floor.config_file)
     half = len(events) // 2
     async with Reader(floor.url) as reader:
@@ -95,7 +95,7 @@ async def test_hard_metrics_equal_the_recount_whatever_happens(floor: FloorProce
     assert code == 0, said
 
 
-async def test_segments_and_comparisons_equal_the_recount(floor: FloorProcess, events: list[Event]) -> None:
+async def test_segments_and_comparisons_equal_the_recount(floor: FloorProcess, events: list[CrmEvent]) -> None:
     posted = Posted(floor.url, floor.config_file)
     async with Reader(floor.url) as reader:
         await posted.post(deliveries(events, random.Random("parts"), "parts"))
@@ -118,7 +118,7 @@ def assert_works_across_a_clock_change(books: Books, definitions: Definitions) -
     assert sum(deal["created_at"] < changed_at <= deal["closed_at"] for deal in deals) > 1
 
 
-async def test_a_change_under_load_derives_only_what_is_changed(floor: FloorProcess, events: list[Event]) -> None:
+async def test_a_change_under_load_derives_only_what_is_changed(floor: FloorProcess, events: list[CrmEvent]) -> None:
     chance, posted = random.Random("again"), Posted(floor.url, floor.config_file)
     again = deliveries(events, chance, "again")
     own = floor.config_file.with_name("metrics.yaml")
@@ -193,5 +193,5 @@ async def sampled(reader: Reader, before: dict[str, Any]) -> list[dict[str, Any]
             if found != seen[-1]:
                 seen.append(found)
                 ends = asyncio.get_running_loop().time() + 3
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.04)
     return seen

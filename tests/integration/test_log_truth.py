@@ -7,18 +7,14 @@ what is said, mends it by the documented command and compares the numbers; so th
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.transport.generations import read_served
 from schemas.generations import Served
 from schemas.instants import MINUTE, format_instant
@@ -30,7 +26,6 @@ from tests.integration.waiting import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
-_COMMAND = Path(sys.executable).with_name("floorcast")
 NOTICED_SECONDS = 180.0
 """Nothing is waited for so long but on a machine that has much else to do: it is noticed within 20 s."""
 MENDED_SECONDS = 240.0
@@ -52,7 +47,7 @@ async def post(floor: FloorProcess, first: int, count: int) -> None:
     )
 
 
-def call(number: int) -> Event:
+def call(number: int) -> CrmEvent:
     at = format_instant(clock() - MINUTE)
     return {
         "record": "call",
@@ -94,14 +89,7 @@ async def until_ready_with(reader: Reader, expected: int) -> None:
 
 
 async def command(floor: FloorProcess, *words: str) -> tuple[int, str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
-    process = await asyncio.create_subprocess_exec(
-        _COMMAND, *words, "--data", floor.data, cwd=floor.folder, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return await asyncio.to_thread(floor.run, *words)
 
 
 async def served(floor: FloorProcess) -> Served:

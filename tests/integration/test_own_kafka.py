@@ -10,9 +10,7 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -22,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.exit_codes import ExitCode
 from schemas.kafka import kafka_options
 from schemas.topics import DELIVERIES
+from tests.integration.commands import COMMAND
 from tests.integration.floor_process import READY_SECONDS, FloorProcess
 from tests.integration.served import Reader
 from tests.integration.test_log_truth import command, configuration, post, readiness, until_ready_with, until_refused
@@ -30,7 +29,6 @@ from tests.ports import held_port
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
-_COMMAND = Path(sys.executable).with_name("floorcast")
 POSTED = 100
 _ENDED = re.compile(r'"code": 70, "why": "floorcast\.deliveries\[\d\] was read up to offset \d+ and')
 
@@ -123,7 +121,7 @@ async def test_partitions_that_were_added_before_a_start_are_taken_in_by_what_it
     assert mended is not None, said
     assert alone is not None, said
     port = str(held_port())
-    with subprocess.Popen([_COMMAND, *alone[1].split(), port], cwd=floor.folder, stdout=subprocess.PIPE) as broker:
+    with subprocess.Popen([COMMAND, *alone[1].split(), port], cwd=floor.folder, stdout=subprocess.PIPE) as broker:
         try:
             assert broker.stdout is not None
             ready = await asyncio.to_thread(broker.stdout.readline)

@@ -102,7 +102,7 @@ async def sampled(reader: Reader, before: int) -> list[int]:
             if row["metrics"]["talks"] != seen[-1]:
                 seen.append(row["metrics"]["talks"])
                 ends = asyncio.get_running_loop().time() + 5
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.04)
     return seen
 
 

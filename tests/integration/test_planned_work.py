@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from deploy.simulator.posting import HttpSender, Poster, PostingError, Summary
+from deploy.simulator.posting import DeliveryPoster, HttpSender, PostingError, Summary
 from schemas.connectors.standard_webhooks import read_key
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, LEDGER
 from tests.docs.pages import DOCS, blocks_of
@@ -116,7 +116,7 @@ async def status_of(floor: FloorProcess, secret: str, number: int) -> int:
     """What a delivery that is signed with this secret is answered."""
     async with HttpSender(f"{floor.url}/webhooks/feed") as send:
         try:
-            await Poster(send, read_key(secret, "secret")).post_all(
+            await DeliveryPoster(send, read_key(secret, "secret")).post_all(
                 [post_of([call(number)], f"signed-{number}", Random(number))], Summary(), keep=True
             )
         except PostingError as error:

@@ -5,13 +5,10 @@ with the recount of all of it; so the order of the tests does not matter.
 """
 
 import asyncio
-import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +19,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulator.known import Event
+from deploy.simulator.known import CrmEvent
 from processor.replay.handover import pointer_owner
 from processor.transport.administration import find_generations
 from processor.transport.generations import read_served
@@ -30,18 +27,18 @@ from schemas.deliveries import Delivery, encode_delivery
 from schemas.generations import Served
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.topics import DELIVERIES
+from tests.integration.commands import COMMAND
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
-from tests.integration.served import Reader, all_differences
-from tests.integration.waiting import until_true
+from tests.integration.served import Reader, all_differences, settle
+from tests.integration.waiting import until_seen, until_true
 from tests.sinks import HttpSink
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 PATIENCE_SECONDS = 240.0
-_COMMAND = Path(sys.executable).with_name("floorcast")
 Json = dict[str, Any]
 
 
@@ -61,21 +58,13 @@ def configuration(sink: str) -> Json:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def posted(floor: FloorProcess) -> Posted:
     found = Posted(floor.url, floor.config_file)
-    await found.post(hostile_deliveries(seed=21, events=3000, now=clock() - HOUR, connections=("feed",)))
+    await found.post(hostile_deliveries(seed=21, events=1500, now=clock() - HOUR, connections=("feed",)))
     return found
 
 
 async def replay(floor: FloorProcess, *flags: str) -> tuple[int, str]:
     """Run the command; its exit code and what it printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
-    process = await asyncio.create_subprocess_exec(
-        _COMMAND, "replay", "--data", floor.data, *flags,
-        cwd=floor.folder, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return await asyncio.to_thread(floor.run, "replay", *flags)
 
 
 async def served_by_kafka(floor: FloorProcess) -> Served:
@@ -97,7 +86,7 @@ async def verified(floor: FloorProcess) -> None:
 async def start_replay(floor: FloorProcess) -> asyncio.subprocess.Process:
     """Begin one that is to be killed."""
     return await asyncio.create_subprocess_exec(
-        _COMMAND, "replay", "--data", floor.data, cwd=floor.folder, stdin=subprocess.DEVNULL,
+        COMMAND, "replay", "--data", floor.data, cwd=floor.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -112,12 +101,12 @@ def dial(number: int, rep: str, connection: str = "feed") -> tuple[str, bytes]:
     return connection, orjson.dumps(event)
 
 
-def lead(name: str, at: int) -> Event:
+def lead(name: str, at: int) -> CrmEvent:
     fields = {"rep": "r-1", "source": "web", "received_at": format_instant(at), "status": "new"}
     return {"record": "lead", "id": name, "changed_at": format_instant(at), "fields": fields}
 
 
-def answer(name: str, at: int) -> Event:
+def answer(name: str, at: int) -> CrmEvent:
     """A conversation: an answer by any definition."""
     fields = {
         "rep": "r-1", "lead": name, "direction": "outbound", "dialed_at": format_instant(at),
@@ -158,9 +147,9 @@ async def test_another_number_of_partitions_and_back(floor: FloorProcess, posted
 
         served = await served_by_kafka(floor)
         assert (served.partitions, served.log_partitions) == (partitions, 4)
-        assert await all_differences(reader, posted.books(), posted.config) == []
         await posted.post(hostile_deliveries(seed=partitions, events=300, now=clock(), connections=("feed",)))
-        await verified(floor)
+        await settle(reader, floor.kafka, floor.prefix)
+        assert await all_differences(reader, posted.books(), posted.config) == []
 
 
 async def test_what_is_fixed_and_redefined_comes_into_force_and_no_screen_sees_a_wrong_value(
@@ -269,35 +258,50 @@ async def _so(is_so: bool) -> bool:
     return is_so
 
 
-@pytest.mark.parametrize("point", ["reading", "made", "standing still"])
-async def test_a_replay_that_is_killed_changes_nothing(
-    floor: FloorProcess, posted: Posted, reader: Reader, point: str
-) -> None:
+async def test_a_replay_that_is_killed_changes_nothing(floor: FloorProcess, posted: Posted, reader: Reader) -> None:
     before = await served_by_kafka(floor)
+    for point in ("reading", "made", "standing still"):
+        hands = await kill_a_replay(floor, point)
+
+        served = await served_by_kafka(floor)
+        assert (served.generation, served.partitions) == (before.generation, before.partitions), point
+        await posted.post(hostile_deliveries(seed=len(point), events=200, now=clock(), connections=("feed",)))
+        # A mark of somebody who is gone is void after a while.
+        await settle(reader, floor.kafka, floor.prefix, PATIENCE_SECONDS)
+        assert (await reader.get("/v1/freshness"))["generation"] == before.generation, point
+        await until_ended(hands)
+    await verified(floor)
+
+
+async def kill_a_replay(floor: FloorProcess, point: str) -> list[psutil.Process]:
+    """Begin one and kill it there; the processes that it had."""
     running = await start_replay(floor)
     there = psutil.Process(running.pid)
     hands: list[psutil.Process] = []
 
     async def is_there() -> bool:
-        assert running.returncode is None, "it has ended before it could be killed"
+        assert running.returncode is None, f"it has ended before it could be killed while {point}"
         hands[:] = there.children(recursive=True)
         if point == "reading":
-            return len(hands) >= 2
+            return has_hands(there)
         if point == "made":
             return len(await find_generations(floor.kafka, prefix=floor.running.prefix)) > 1 and bool(hands)
         served = await served_by_kafka(floor)
         return served.handover is not None
 
-    await until_true(is_there)
+    await until_seen(is_there)
     running.kill()
     await running.wait()
+    return hands
 
-    served = await served_by_kafka(floor)
-    assert (served.generation, served.partitions) == (before.generation, before.partitions)
-    await posted.post(hostile_deliveries(seed=len(point), events=200, now=clock(), connections=("feed",)))
-    await verified(floor)
-    assert (await reader.get("/v1/freshness"))["generation"] == before.generation
-    await until_true(lambda: _so(not any(hand.is_running() and not is_zombie(hand) for hand in hands)))
+
+def has_hands(replaying: psutil.Process) -> bool:
+    """Whether a replay's processes are there: children of what its own children start them by."""
+    return len(replaying.children(recursive=True)) > len(replaying.children())
+
+
+async def until_ended(processes: list[psutil.Process]) -> None:
+    await until_true(lambda: _so(not any(each.is_running() and not is_zombie(each) for each in processes)))
 
 
 def is_zombie(process: psutil.Process) -> bool:
@@ -313,9 +317,9 @@ async def test_a_replay_that_another_has_overtaken_ends_and_changes_nothing(
     first = await start_replay(floor)
 
     async def has_begun() -> bool:
-        return len(psutil.Process(first.pid).children(recursive=True)) >= 2
+        return has_hands(psutil.Process(first.pid))
 
-    await until_true(has_begun)
+    await until_seen(has_begun)
     other = pointer_owner(floor.kafka, floor.running.prefix)
     await other.acquire()  # as the other one does first of all
     await other.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from random import Random
 from typing import Any
 
@@ -22,6 +22,7 @@ from schemas.windows import is_day
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
+from tests.integration.waiting import until_true
 from tests.panes import cell_of
 
 pytestmark = [pytest.mark.kafka]
@@ -65,10 +66,10 @@ async def test_a_floor_is_verified_a_wrong_number_is_told_of_and_nothing_that_is
         assert (await stranger.ask("/v1/freshness"))[0] == 401
 
     # Deliveries come in while it looks: what is under way is no difference.
-    deliveries = hostile_deliveries(seed=21, events=3000, now=clock(), connections=("feed",))
+    deliveries = hostile_deliveries(seed=21, events=1200, now=clock(), connections=("feed",))
     Random(22).shuffle(deliveries)
-    for place in range(0, len(deliveries), 40):
-        await posted.post(deliveries[place : place + 40])
+    for place in range(0, len(deliveries), 16):
+        await posted.post(deliveries[place : place + 16])
         await asyncio.sleep(0.2)
     found = await until_verified(floor, reader, since=clock())
     assert {window["window"] for window in found["windows"]} >= EVERY_ROUND
@@ -179,9 +180,3 @@ async def metrics(floor: FloorProcess) -> dict[str, float]:
     async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{floor.url}/metrics") as answer:
         text = await answer.text()
     return {name: float(value) for name, value in re.findall(r"^(floorcast_verif\w+) (\S+)$", text, re.MULTILINE)}
-
-
-async def until_true(asked: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(150):
-        while not await asked():
-            await asyncio.sleep(0.1)

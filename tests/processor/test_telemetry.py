@@ -15,11 +15,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from processor import telemetry
-from processor.known_keys import take
+from processor.known_keys import take_keys
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.transport.fail_stop import FAILED, Die
-from processor.transport.shards import LiveShards, Place
-from schemas.devices import AccessBook, Key, key_of
+from processor.transport.shards import LiveShards, StagePartition
+from schemas.devices import AccessBook, HashedKey, key_of
 from schemas.keys import ApiScope, KeyStore, create_key, new_key
 from schemas.progress import Progress
 from tests.processor.transport.test_shards import FakeRecord, FakeShard
@@ -48,7 +48,7 @@ class FakeEnds:
         self.end = end
         self.is_closed = False
 
-    async def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
+    async def ask(self, places: Iterable[StagePartition]) -> dict[StagePartition, int] | None:
         return None if self.end is None else dict.fromkeys(places, self.end)
 
     async def close(self) -> None:
@@ -184,16 +184,16 @@ def test_the_metrics_want_a_key_where_only_kafka_knows_one(worker: Worker, tmp_p
     keys, book = KeyStore(tmp_path / "keys.json", loopback=True), AccessBook()
     keys.shared = book
     key, token = new_key(ApiScope.BOARD, now=1)
-    made = Key(key.id, key)
+    made = HashedKey(key.id, key)
 
     with worker.watched(keys=keys) as port:
         assert get(port, "/metrics")[0] == 401, "nobody knows yet whether there is a key"
         book.is_known = True
         assert get(port, "/metrics")[0] == 200
-        take(book, [_Stored(b"key|x", b"{"), _Stored(key_of(made), msgspec.json.encode(made))])
+        take_keys(book, [_Stored(b"key|x", b"{"), _Stored(key_of(made), msgspec.json.encode(made))])
         assert get(port, "/metrics")[0] == 401
         assert get(port, "/metrics", token=token)[0] == 200
-        take(book, [_Stored(key_of(made), msgspec.json.encode(Key(key.id)))])
+        take_keys(book, [_Stored(key_of(made), msgspec.json.encode(HashedKey(key.id)))])
         assert get(port, "/metrics", token=token)[0] == 200, "no key is left, and none is needed"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue.plan import Form, Kind
-from schemas.columns import Block, Column, pack, parts_in
+from schemas.columns import Block, Column, packed_block, parts_in
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope, team_scope
 from schemas.instants import DAY, MINUTE
 from schemas.pane_store import PaneStore
@@ -61,9 +61,9 @@ tables = st.dictionaries(places, panes(), max_size=5)
 @given(tables, st.dictionaries(places, st.none() | panes(), max_size=5))
 def test_a_block_holds_the_panes_and_those_that_came_over_them(first: dict[int, Pane], then: dict[int, Any]) -> None:
     parts = parts_in(PLAN)
-    block = Block(pack({place: encode_pane(pane) for place, pane in first.items()}, parts))
+    block = Block(packed_block({place: encode_pane(pane) for place, pane in first.items()}, parts))
     over = {place: None if pane is None else encode_pane(pane) for place, pane in then.items()}
-    both = Block(memoryview(pack(over, parts, block)))
+    both = Block(memoryview(packed_block(over, parts, block)))
 
     for held, meant in ((block, first), (both, {**first, **then})):
         there = sorted(place for place, pane in meant.items() if pane is not None)
@@ -96,7 +96,7 @@ def test_a_block_holds_the_panes_and_those_that_came_over_them(first: dict[int, 
 def test_a_column_that_most_people_have_is_one_of_everybody(size: int) -> None:
     cell = BY_FORM[Form.COUNT][0]
     value = {place: encode_pane({cell: place - 500 or 1}) for place in range(size) if place % 3}
-    block = Block(pack(value, frozenset()))
+    block = Block(packed_block(value, frozenset()))
 
     assert {place: block.pane(place) for place in block.places()} == {
         place: decode_pane(held) for place, held in value.items()
@@ -107,7 +107,7 @@ def test_a_column_that_most_people_have_is_one_of_everybody(size: int) -> None:
 def test_what_is_no_pane_of_ours_is_not_packed(amount: Any) -> None:
     cell = BY_FORM[Form.DECIMAL][0] if isinstance(amount, dict) else BY_FORM[Form.COUNT][0]
     with pytest.raises(ValueError, match="64 bits"):
-        pack({1: encode_pane({cell: amount})}, parts_in(PLAN))
+        packed_block({1: encode_pane({cell: amount})}, parts_in(PLAN))
 
 
 Step = tuple[str, str | None, Window, Pane]
@@ -531,7 +531,7 @@ def test_a_day_of_which_many_panes_cannot_be_read_is_not_packed_again_for_each(m
     def counting(*given: Any) -> bytes:
         nonlocal tried
         tried += 1
-        return pack(*given)
+        return packed_block(*given)
 
     monkeypatch.setattr("schemas.pane_store.pack", counting)
     for rep in range(40):

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.config import Config, ConfigError, parse_config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 
 BASE = """\
 organisation: {name: Acme, timezone: Europe/Berlin, currency: EUR}
@@ -90,7 +90,7 @@ def test_what_is_left_out_is_the_contracts_default() -> None:
 
 
 def test_goals_change_no_number_that_is_derived() -> None:
-    assert digest_of(parsed(QUOTA)) == digest_of(parsed(""))
+    assert definitions_digest(parsed(QUOTA)) == definitions_digest(parsed(""))
 
 
 @pytest.mark.parametrize(

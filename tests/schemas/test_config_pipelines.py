@@ -9,7 +9,7 @@ from schemas.catalogue.funnel import FunnelReader
 from schemas.catalogue.reading import read_metrics, shipped
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.rules import rules_of
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 
 BASE = """\
 organisation: {name: Acme, timezone: UTC, currency: EUR}
@@ -70,7 +70,9 @@ def test_the_stages_are_the_labels_of_their_dimension(tmp_path: Path) -> None:
 
 
 def test_stages_are_a_definition(tmp_path: Path) -> None:
-    assert digest_of(parsed(tmp_path, SALES)) != digest_of(parsed(tmp_path, SALES.replace("lead,", "lead, talk,")))
+    assert definitions_digest(parsed(tmp_path, SALES)) != definitions_digest(
+        parsed(tmp_path, SALES.replace("lead,", "lead, talk,"))
+    )
 
 
 @pytest.mark.parametrize(

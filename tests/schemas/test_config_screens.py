@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.config import Config, ConfigError, parse_config
-from schemas.config.hours import read_days, read_span
+from schemas.config.hours import read_days, read_hours
 
 BASE = """
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
@@ -133,7 +133,7 @@ def test_scenes_of_one_name_are_refused() -> None:
     ("span", "minutes"), [("08:00-12:00", (480, 720)), ("18:00-08:00", (1080, 480)), ("18:00-24:00", (1080, 1440))]
 )
 def test_a_span_may_go_over_midnight(span: str, minutes: tuple[int, int]) -> None:
-    assert read_span(span) == minutes
+    assert read_hours(span) == minutes
 
 
 @pytest.mark.parametrize(("days", "ends"), [("last 5", (-5, -1)), ("1-5", (1, 5)), ("18", (18, 18))])

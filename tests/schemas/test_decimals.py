@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.catalogue.amounts import decimal_of as of_formula
+from schemas.catalogue.amounts import decimal_text as of_formula
 from schemas.connectors.fields import read_number
-from schemas.decimals import decimal_in, is_within
+from schemas.decimals import decimal_in, has_room
 from schemas.documents.values import decimal_of as of_file
 
 
@@ -35,4 +35,4 @@ def test_a_number_fits_by_its_digits(text: str, fits: bool) -> None:
     number = decimal_in(text)
 
     assert number is not None
-    assert is_within(number, digits=3, places=2) == fits
+    assert has_room(number, digits=3, places=2) == fits

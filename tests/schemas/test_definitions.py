@@ -12,7 +12,7 @@ from schemas.alerts import Acknowledgement, Alert, AlertFrame
 from schemas.catalogue.reading import MetricsFile, shipped
 from schemas.config import Config
 from schemas.deals import DealCard
-from schemas.definitions import FORM, ROWS, digest_of
+from schemas.definitions import FORM, ROWS, definitions_digest
 from schemas.leads import LeadClock
 from schemas.panes import Pane, encode_pane
 from schemas.progress import Progress, encode_progress, progress_key
@@ -41,7 +41,7 @@ _CLOSE = {"kind": "close", "secrets": ["00112233445566778899aabbccddeeff"], "nam
     ids=["time zone", "rate", "sla", "alias", "namespace", "connection"],
 )
 def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None:
-    assert digest_of(make_config(**sections)) != digest_of(make_config())
+    assert definitions_digest(make_config(**sections)) != definitions_digest(make_config())
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_another_definition_has_another_digest(sections: dict[str, Any]) -> None
     ids=["exported windows", "rotated secret", "cors", "what holds anyway"],
 )
 def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> None:
-    assert digest_of(make_config(**sections)) == digest_of(make_config())
+    assert definitions_digest(make_config(**sections)) == definitions_digest(make_config())
 
 
 def test_how_a_crm_is_asked_is_no_definition_and_whether_it_is_asked_is_one() -> None:
     def digest(**of_close: Any) -> str:
-        return digest_of(make_config(connections={"feed": _FEED, "crm": _CLOSE | of_close}))
+        return definitions_digest(make_config(connections={"feed": _FEED, "crm": _CLOSE | of_close}))
 
     assert digest(api={"key": "api_old"}) == digest(
         api={"key": "api_new"}, reconcile={"every": "5m"}, lookups={"wait": "2s"}
@@ -73,10 +73,10 @@ def test_a_name_is_no_definition() -> None:
     teams = {"north": {"name": "North"}}
     married = {"r-1": {"name": "Ana Gray", "email": "gray@example.com", "team": "north"}, "r-2": {"name": "New"}}
 
-    assert digest_of(make_config(reps=reps, teams=teams)) == digest_of(
+    assert definitions_digest(make_config(reps=reps, teams=teams)) == definitions_digest(
         make_config(reps=married, teams={"north": {"name": "Northern lights"}})
     )
-    assert digest_of(make_config(reps=reps, teams=teams)) != digest_of(
+    assert definitions_digest(make_config(reps=reps, teams=teams)) != definitions_digest(
         make_config(reps={"r-1": {"team": "south"}}, teams={"north": {}, "south": {}})
     )
 
@@ -84,7 +84,7 @@ def test_a_name_is_no_definition() -> None:
 def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     config = make_config(currency_rates={"EUR": "1.25"})
     view = View(config)
-    old, new = (Progress(offset=9, definitions=digest_of(made_by)) for made_by in (make_config(), config))
+    old, new = (Progress(offset=9, definitions=definitions_digest(made_by)) for made_by in (make_config(), config))
 
     view.apply(PROGRESS.name, progress_key("ledger", 0), encode_progress(old))
     view.apply(PROGRESS.name, progress_key("ledger", 1), encode_progress(new))
@@ -92,7 +92,7 @@ def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     assert {place: progress.offset for place, progress in view.progress.items()} == {("ledger", 1): 9}
 
 
-WRITTEN = {2: "3364ea83c26faab4"}
+WRITTEN = {2: "ae57e7f59e107303"}
 """Form -> digest of what is written in it."""
 MESSAGES: tuple[type[msgspec.Struct], ...] = (Acknowledgement, Alert, AlertFrame, DealCard, LeadClock, Progress)
 
@@ -125,10 +125,10 @@ def test_what_rows_may_hold_has_a_number() -> None:
 
 
 def test_another_form_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = digest_of(make_config())
+    before = definitions_digest(make_config())
     monkeypatch.setattr("schemas.definitions.FORM", FORM + 1)
 
-    assert digest_of(make_config()) != before
+    assert definitions_digest(make_config()) != before
 
 
 def defaults_of(model: type[BaseModel], known: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.metadata import MetadataRequest, MetadataResponse_v5
 
 from schemas.kafka_facts import KafkaFacts
-from schemas.log_marks import UNTOLD, Described, EpochEnd, TopicFacts
+from schemas.log_marks import UNTOLD, ClusterFacts, EpochEnd, TopicFacts
 
 
 @pytest.mark.kafka
@@ -63,5 +63,7 @@ async def test_a_kafka_that_tells_neither_ids_nor_epochs_is_asked_the_old_way(mo
 
     monkeypatch.setattr(asking, "_ask", ask)
 
-    assert await asking.topics(["there", "gone"]) == Described({"there": TopicFacts(b"", {0: UNTOLD, 1: UNTOLD}, 1)}, 2)
+    assert await asking.topics(["there", "gone"]) == ClusterFacts(
+        {"there": TopicFacts(b"", {0: UNTOLD, 1: UNTOLD}, 1)}, 2
+    )
     assert await asking.ends({(("there", 0), 3)}) == {}

@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.log_marks import (
-    Asked,
-    Described,
+    ClusterFacts,
+    EpochAsked,
     EpochEnd,
+    LogMark,
     Loss,
-    Mark,
     TopicFacts,
     advanced,
     asked_of,
     beyond_end,
     lasting,
     loss_at,
-    said,
+    loss_lines,
     shape_losses,
 )
 
@@ -43,11 +43,11 @@ class Log:
         if keeps is not None:
             del self.records[keeps:]
 
-    def facts(self, *, stale_epoch: int | None = None) -> Described:
+    def facts(self, *, stale_epoch: int | None = None) -> ClusterFacts:
         """As a broker says; it may say of the leader's epoch what was so a moment ago."""
-        return Described({NAME: TopicFacts(self.id, {0: self.epoch if stale_epoch is None else stale_epoch})})
+        return ClusterFacts({NAME: TopicFacts(self.id, {0: self.epoch if stale_epoch is None else stale_epoch})})
 
-    def ends(self, asked: set[Asked], facts: Described) -> dict[Asked, EpochEnd]:
+    def ends(self, asked: set[EpochAsked], facts: ClusterFacts) -> dict[EpochAsked, EpochEnd]:
         """A leader that is asked as one of another epoch refuses to answer."""
         is_led = facts.topics[NAME].epochs[0] == self.epoch
         return {each: self.end(each[1]) for each in asked} if is_led else {}
@@ -59,7 +59,7 @@ class Log:
         return EpochEnd(epoch, len(self.records) if epoch == self.epoch else len(known))
 
 
-def look(log: Log, mark: Mark, offset: int, facts: Described | None = None) -> tuple[Loss | None, Mark]:
+def look(log: Log, mark: LogMark, offset: int, facts: ClusterFacts | None = None) -> tuple[Loss | None, LogMark]:
     facts = facts or log.facts()
     ends = log.ends(asked_of({PLACE: mark}, facts), facts)
     loss = loss_at(PLACE, mark, facts, ends) or beyond_end(PLACE, offset, facts, ends)
@@ -69,7 +69,7 @@ def look(log: Log, mark: Mark, offset: int, facts: Described | None = None) -> t
 def test_a_tail_that_was_cut_off_is_seen_also_when_more_was_written_since() -> None:
     log = Log()
     log.append(100)
-    _, mark = look(log, Mark(), 100)
+    _, mark = look(log, LogMark(), 100)
 
     log.elect(keeps=34)
     log.append(500)
@@ -85,7 +85,7 @@ def test_a_topic_that_was_made_anew_is_seen_by_its_id() -> None:
     log, other = Log(), Log(b"two")
     log.append(3)
     other.append(300)
-    _, mark = look(log, Mark(), 3)
+    _, mark = look(log, LogMark(), 3)
 
     loss, _ = look(other, mark, 3)
 
@@ -98,7 +98,7 @@ def test_an_epoch_that_went_back_is_seen() -> None:
     log.elect()
     log.elect()
     log.append(5)
-    _, mark = look(log, Mark(), 5)
+    _, mark = look(log, LogMark(), 5)
     log.epoch, log.records = 1, [0] * 9
 
     loss, _ = look(log, mark, 5)
@@ -111,7 +111,7 @@ def test_what_was_read_and_never_marked_is_compared_with_the_end() -> None:
     log = Log()
     log.append(10)
 
-    loss, _ = look(log, Mark(), 11)
+    loss, _ = look(log, LogMark(), 11)
 
     assert loss is not None
     assert "up to offset 11 and ends at 10" in loss.text
@@ -129,7 +129,7 @@ def test_what_was_read_and_never_marked_is_compared_with_the_end() -> None:
 )
 def test_a_log_that_only_grew_is_never_accused(steps: Sequence[tuple[str, int]]) -> None:
     """Also where brokers say of each other's partitions what was so at the last election."""
-    log, mark = Log(), Mark()
+    log, mark = Log(), LogMark()
     for what, number in steps:
         if what == "append":
             log.append(number)
@@ -145,7 +145,7 @@ def test_a_log_that_only_grew_is_never_accused(steps: Sequence[tuple[str, int]])
 def test_every_cut_below_a_mark_is_seen(read: int, keeps: int, since: int) -> None:
     log = Log()
     log.append(read)
-    _, mark = look(log, Mark(), read)
+    _, mark = look(log, LogMark(), read)
     log.elect(keeps=min(keeps, read - 1))
     log.append(since)
 
@@ -155,8 +155,8 @@ def test_every_cut_below_a_mark_is_seen(read: int, keeps: int, since: int) -> No
 
 
 def test_a_partition_that_does_not_answer_is_not_judged() -> None:
-    mark = Mark(b"one", 3, 100)
-    facts = Described({NAME: TopicFacts(b"one", {0: 4})})
+    mark = LogMark(b"one", 3, 100)
+    facts = ClusterFacts({NAME: TopicFacts(b"one", {0: 4})})
 
     assert loss_at(PLACE, mark, facts, {}) is None
     assert beyond_end(PLACE, 100, facts, {}) is None
@@ -164,11 +164,11 @@ def test_a_partition_that_does_not_answer_is_not_judged() -> None:
 
 
 def test_topics_that_are_missing_or_have_other_partitions_are_named_with_what_mends_them() -> None:
-    facts = Described({NAME: TopicFacts(b"one", {0: 0, 1: 0, 2: 0}), "t.g1.panes": TopicFacts(b"two", {0: 0})})
+    facts = ClusterFacts({NAME: TopicFacts(b"one", {0: 0, 1: 0, 2: 0}), "t.g1.panes": TopicFacts(b"two", {0: 0})})
 
     found = shape_losses(facts, {NAME: 2, "t.g1.panes": 1, "t.g1.ledger": 2})
 
-    assert said(found) == [
+    assert loss_lines(found) == [
         "topic t.deliveries has 3 partitions and not 2: floorcast replay --partitions 3 takes them in",
         "topic t.g1.ledger is missing: floorcast topics creates it",
     ]
@@ -187,4 +187,4 @@ def test_only_what_lasts_over_two_looks_is_told() -> None:
 def test_a_loss_is_told_with_what_mends_it(kind: str) -> None:
     loss = Loss(NAME, kind, "it is gone")  # type: ignore[arg-type]
 
-    assert said([loss, loss]) == ["it is gone: floorcast replay makes all numbers anew"]
+    assert loss_lines([loss, loss]) == ["it is gone: floorcast replay makes all numbers anew"]

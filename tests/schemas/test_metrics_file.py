@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue.defined import bound_under
-from schemas.catalogue.reading import MAX_OWN, Read, read_metrics, shipped
+from schemas.catalogue.reading import MAX_OWN, ReadDefinitions, read_metrics, shipped
 from schemas.catalogue.rules import Rules
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.rules import rules_of
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.instants import DAY
 
 CONFIG = """\
@@ -41,7 +41,7 @@ metrics:
 """
 
 
-def read(text: str) -> Read:
+def read(text: str) -> ReadDefinitions:
     return read_metrics(text, "metrics.yaml", shipped())
 
 
@@ -110,11 +110,14 @@ class TestOnTopOfTheShippedOne:
 
 class TestDigest:
     def test_a_metric_changes_it(self, tmp_path: Path) -> None:
-        without = digest_of(loaded(tmp_path, None))
-        with_one = digest_of(loaded(tmp_path))
+        without = definitions_digest(loaded(tmp_path, None))
+        with_one = definitions_digest(loaded(tmp_path))
 
         assert without != with_one
-        assert digest_of(loaded(tmp_path, DEMOS.replace("kind: demo", "kind: call"))) not in {without, with_one}
+        assert definitions_digest(loaded(tmp_path, DEMOS.replace("kind: demo", "kind: call"))) not in {
+            without,
+            with_one,
+        }
 
     @pytest.mark.parametrize(
         ("words", "others"),
@@ -126,14 +129,14 @@ class TestDigest:
         ],
     )
     def test_words_do_not(self, tmp_path: Path, words: str, others: str) -> None:
-        before = digest_of(loaded(tmp_path))
+        before = definitions_digest(loaded(tmp_path))
 
-        assert digest_of(loaded(tmp_path, DEMOS.replace(words, others))) == before
+        assert definitions_digest(loaded(tmp_path, DEMOS.replace(words, others))) == before
 
     def test_the_name_of_the_file_does_not(self, tmp_path: Path) -> None:
-        before = digest_of(loaded(tmp_path))
+        before = definitions_digest(loaded(tmp_path))
 
-        assert digest_of(loaded(tmp_path, config=CONFIG + "metrics: ours.yaml\n", name="ours.yaml")) == before
+        assert definitions_digest(loaded(tmp_path, config=CONFIG + "metrics: ours.yaml\n", name="ours.yaml")) == before
 
 
 FAULTS = {

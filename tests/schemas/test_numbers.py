@@ -6,11 +6,11 @@ import pytest
 from msgspec import msgpack
 
 from schemas.config import Config
-from schemas.numbers import HASH_DIGITS, NONE_KEPT, Numbers, compared, hash_of, hide, teller_of
-from schemas.records import MAX_PLACE, in_order, make_change
+from schemas.numbers import HASH_DIGITS, NONE_KEPT, PhoneNumbers, compared, hash_of, hide, teller_of
+from schemas.records import MAX_PLACE, make_change, with_places
 from tests.builders import make_config
 
-NUMBERS = Numbers(b"k" * 32, frozenset({"crm", "air"}))
+NUMBERS = PhoneNumbers(b"k" * 32, frozenset({"crm", "air"}))
 
 
 def call(**fields: Any) -> Any:
@@ -29,7 +29,7 @@ def test_only_a_keyed_hash_and_the_teller_are_kept() -> None:
 
 
 def test_the_digest_says_nothing_of_the_number_and_the_place_stays() -> None:
-    said = in_order([call(number="4930111", rep="r1"), call(number="4930222", rep="r1")])
+    said = with_places([call(number="4930111", rep="r1"), call(number="4930222", rep="r1")])
 
     first, second = NUMBERS.hidden("crm", said)
 
@@ -41,7 +41,7 @@ def test_the_digest_says_nothing_of_the_number_and_the_place_stays() -> None:
 
 
 @pytest.mark.parametrize(("numbers", "connection"), [(NONE_KEPT, "crm"), (NUMBERS, "feed")])
-def test_a_number_that_nobody_compares_is_left_out(numbers: Numbers, connection: str) -> None:
+def test_a_number_that_nobody_compares_is_left_out(numbers: PhoneNumbers, connection: str) -> None:
     said = [call(number="4930111", rep="r1"), call(number="4930111"), call(rep="r2")]
 
     assert [change.fields for change in numbers.hidden(connection, said)] == [{"rep": "r1"}, {"rep": "r2"}]

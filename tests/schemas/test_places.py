@@ -11,7 +11,7 @@ from processor.core.normalise import normalise
 from schemas.connectors.generic import Generic
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.progress import Progress
-from schemas.records import HASH_MASK, MAX_PLACE, RecordChange, fold_all, in_order
+from schemas.records import HASH_MASK, MAX_PLACE, RecordChange, fold_all, with_places
 from tests.builders import change
 from tests.strategies import NOW, logs
 
@@ -22,10 +22,12 @@ def places(changes: list[RecordChange]) -> list[int]:
 
 def test_the_later_of_one_delivery_wins() -> None:
     for lead in map("t{}".format, range(40)):
-        delivery = in_order([change("lead", lead, NOW, rep="r-1", status="new"), change("lead", lead, NOW, rep="r-2")])
+        delivery = with_places(
+            [change("lead", lead, NOW, rep="r-1", status="new"), change("lead", lead, NOW, rep="r-2")]
+        )
         for order in (delivery, delivery[::-1]):
             assert fold_all("lead", order).get("rep") == "r-2"
-        back = in_order([*delivery, change("lead", lead, NOW, rep="r-1", status="new")])
+        back = with_places([*delivery, change("lead", lead, NOW, rep="r-1", status="new")])
         assert fold_all("lead", back).get("rep") == "r-1"
 
 
@@ -39,7 +41,7 @@ def test_a_place_is_how_often_something_else_was_said_of_the_record_and_instant(
         said = [*before, each.digest]
         expected.append(sum(one != other for one, other in pairwise(said)))
 
-    found = in_order(log)
+    found = with_places(log)
 
     assert places(found) == expected
     assert [each.digest & HASH_MASK for each in found] == [each.digest for each in log]
@@ -52,7 +54,7 @@ def test_deliveries_may_come_in_any_order_and_again(deliveries: list[list[Record
     chance.shuffle(again)
 
     def state(log: list[list[RecordChange]]) -> dict[str, bytes]:
-        said = [each for delivery in log for each in in_order(delivery)]
+        said = [each for delivery in log for each in with_places(delivery)]
         return {id: fold_all("lead", [c for c in said if c.id == id]).encode() for id in {c.id for c in said}}
 
     assert state(again) == state(deliveries)
@@ -61,7 +63,7 @@ def test_deliveries_may_come_in_any_order_and_again(deliveries: list[list[Record
 def test_where_there_are_more_changes_than_places_the_first_share_one_and_the_last_wins() -> None:
     told = [change("lead", "l", NOW, rep=f"r-{number}") for number in range(300)]
 
-    found = in_order(told)
+    found = with_places(told)
 
     assert places(found) == [max(0, number - 300 + 1 + MAX_PLACE) for number in range(300)]
     assert fold_all("lead", found[::-1]).get("rep") == "r-299"

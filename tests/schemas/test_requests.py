@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from schemas.frames import Engagement, change_frames, changed_records, engaged_records, engagement_frames
-from schemas.requests import MOST_IN_A_FRAME, REQUESTS, Remembered, request_headers, requests_in
+from schemas.requests import MOST_IN_A_FRAME, REQUESTS, LatestByLead, request_headers, requests_in
 from tests.builders import change
 
 
@@ -60,7 +60,7 @@ def test_whose_changes_and_engagements_a_frame_holds_is_read_without_what_they_s
 
 
 def test_the_newest_are_remembered() -> None:
-    told = Remembered(most=2)
+    told = LatestByLead(most=2)
     told.note("a", "1")
     told.note("b", "2")
     told.note("a", "3")

@@ -1,7 +1,7 @@
 """The outcome of a round, as it is published."""
 
 from schemas.instants import MINUTE
-from schemas.verifications import Compared, Difference, Verification, decode_verification, encode_verification
+from schemas.verifications import Difference, Verification, WindowComparison, decode_verification, encode_verification
 
 FOUND = Verification(
     verified_at=100 * MINUTE,
@@ -11,9 +11,9 @@ FOUND = Verification(
     deliveries=10,
     changes=12,
     windows=(
-        Compared("today", 100 * MINUTE, 2, 1),
-        Compared("year", 40 * MINUTE, 1, 0),
-        Compared("leads", 100 * MINUTE),
+        WindowComparison("today", 100 * MINUTE, 2, 1),
+        WindowComparison("year", 40 * MINUTE, 1, 0),
+        WindowComparison("leads", 100 * MINUTE),
     ),
     compared=("leads", "today"),
     left_out=("quarter",),

@@ -12,10 +12,10 @@ from api.http.models.digest import DigestAnswer
 from api.http.parameters import ReadRequest, organisation_allowed, read_router, shown_name
 from api.read.won import wins_between
 from schemas.config import Config
-from schemas.digest import digest_of
+from schemas.digest import digest_so_far
 from schemas.digest_words import digest_notice
 from schemas.instants import format_instant
-from schemas.naming import Names, strictest
+from schemas.naming import NameStyle, strictest
 from schemas.notices import notice_lines
 from schemas.words import words_of
 
@@ -36,7 +36,7 @@ async def digest(
     view, now = request.view, request.now
     day = view.calendar.day_of(now)
     wins = wins_between(view, view.calendar.day_start(day), now + 1, now)
-    found = digest_of(view, view.goals, wins, view.waiting.values(), now)
+    found = digest_so_far(view, view.goals, wins, view.waiting.values(), now)
     notice = digest_notice(found, view, words_of(view.config.channel_language), _names(view.config, channel))
     said = {
         "title": notice.title,
@@ -48,7 +48,7 @@ async def digest(
     return tagged_answer(request, said | {"as_of": format_instant(now)})
 
 
-def _names(config: Config, channel: str | None) -> Names:
+def _names(config: Config, channel: str | None) -> NameStyle:
     if channel is None and config.digest is not None:
         channel = config.digest.to[0]
     if channel is None:

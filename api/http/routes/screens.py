@@ -39,9 +39,9 @@ from api.http.served import config_of
 from api.write.access_log import AccessLog
 from schemas.devices import (
     AccessBook,
+    AccessEntry,
     Command,
     Device,
-    Entry,
     Heartbeat,
     key_of,
     new_code,
@@ -94,14 +94,14 @@ class Screens:
     heard_here: set[str] = field(default_factory=set)
     """Devices that have said something to this api: their streams come here too, and it knows whether one is open."""
 
-    async def put(self, entry: Entry) -> None:
+    async def put(self, entry: AccessEntry) -> None:
         """Tell every api; this one knows it at once."""
         key, value = key_of(entry), msgspec.json.encode(entry)
         await self.log.put(key, value)
         if not isinstance(entry, Command):
             self.book.apply(key, value)
 
-    async def forget(self, entry: Entry) -> None:
+    async def forget(self, entry: AccessEntry) -> None:
         """Take it away everywhere."""
         await self.log.put(key_of(entry), None)
         self.book.apply(key_of(entry), None)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import idempotency_key
-from processor.agents.channels.http import Poster
+from processor.agents.channels.http import AlertPoster
 from processor.agents.channels.wording import Wording, one_line
 from schemas.alerts import CONNECTION, DIGEST, GOAL, LEVELS, Alert
 from schemas.config import AlertmanagerSettings
@@ -39,7 +39,7 @@ class AlertmanagerChannel:
             {} if settings.secret is None else {"authorization": f"Bearer {settings.secret.get_secret_value()}"}
         )
         url = settings.url.get_secret_value().rstrip("/")
-        self._poster = Poster(f"{url}/api/v2/alerts", allow_private=settings.allow_private, parallel=self.parallel)
+        self._poster = AlertPoster(f"{url}/api/v2/alerts", allow_private=settings.allow_private, parallel=self.parallel)
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post them as they are now."""

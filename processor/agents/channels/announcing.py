@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from processor.agents.channels.wording import plain
+from processor.agents.channels.wording import plain_name
 from schemas.alerts import Alert
 from schemas.notices import Notice
 from schemas.words import words_of
@@ -21,7 +21,7 @@ def notices_of(told: Sequence[Alert]) -> list[Notice]:
     return [_plain(alert.notice) for alert in told if alert.notice is not None]
 
 
-def joined(told: Sequence[Alert]) -> Notice:
+def joined_message(told: Sequence[Alert]) -> Notice:
     """One message for all of them."""
     first, *others = notices = notices_of(told)
     if not others:
@@ -43,7 +43,7 @@ def paragraphs(lines: Sequence[str]) -> list[str]:
 def _plain(notice: Notice) -> Notice:
     return replace(
         notice,
-        title=plain(notice.title),
-        table=tuple(tuple(map(plain, row)) for row in notice.table),
-        lines=tuple(map(plain, notice.lines)),
+        title=plain_name(notice.title),
+        table=tuple(tuple(map(plain_name, row)) for row in notice.table),
+        lines=tuple(map(plain_name, notice.lines)),
     )

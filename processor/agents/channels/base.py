@@ -19,7 +19,7 @@ class ChannelError(Exception):
         self.reason = reason
 
 
-class UnavailableError(ChannelError):
+class ChannelUnavailableError(ChannelError):
     """The receiver takes nothing at the moment; `retry_after` in seconds, if it said so."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:

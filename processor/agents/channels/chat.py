@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processor.agents.channels.announcing import joined
-from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import Told, Wording, for_people
+from processor.agents.channels.announcing import joined_message
+from processor.agents.channels.http import AlertPoster
+from processor.agents.channels.wording import AlertMessage, Wording, for_people
 from schemas.alerts import Alert
 from schemas.config import SlackSettings, TeamsSettings
 from schemas.notices import Notice
@@ -23,7 +23,7 @@ class ChatChannel(ABC):
 
     def __init__(self, name: str, settings: SlackSettings | TeamsSettings, wording: Wording) -> None:
         self._wording = wording
-        self._poster = Poster(
+        self._poster = AlertPoster(
             settings.url.get_secret_value(), allow_private=settings.allow_private, parallel=self.parallel
         )
 
@@ -39,7 +39,7 @@ class ChatChannel(ABC):
 
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Post one message for all of them."""
-        await self._post(joined(told), now)
+        await self._post(joined_message(told), now)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message that counts them."""
@@ -49,7 +49,7 @@ class ChatChannel(ABC):
         """Let go of connections."""
         await self._poster.close()
 
-    def _notice(self, told: Told) -> Notice:
+    def _notice(self, told: AlertMessage) -> Notice:
         is_right_to_left = self._wording.is_right_to_left
         return Notice("alerts", told.headline, lines=tuple(told.lines), is_right_to_left=is_right_to_left)
 

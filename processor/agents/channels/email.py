@@ -16,10 +16,10 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from processor.agents.channels.announcing import joined
-from processor.agents.channels.base import RefusedError, UnavailableError, idempotency_key
+from processor.agents.channels.announcing import joined_message
+from processor.agents.channels.base import ChannelUnavailableError, RefusedError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
-from processor.agents.channels.wording import Told, Wording, for_people
+from processor.agents.channels.wording import AlertMessage, Wording, for_people
 from schemas.alerts import Alert
 from schemas.config import EmailSettings
 from schemas.instants import to_datetime
@@ -56,8 +56,8 @@ class EmailChannel:
 
     async def announce(self, told: Sequence[Alert], now: int) -> None:
         """Send one mail for all of them, with a table where there is one."""
-        notice = joined(told)
-        message = self._message(told, Told(notice.title, notice_lines(notice)), now)
+        notice = joined_message(told)
+        message = self._message(told, AlertMessage(notice.title, notice_lines(notice)), now)
         message.add_alternative(_html(notice), subtype="html")
         await self._send(message, notice.language)
 
@@ -68,7 +68,7 @@ class EmailChannel:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _mail(self, alerts: Sequence[Alert], told: Told, now: int) -> None:
+    async def _mail(self, alerts: Sequence[Alert], told: AlertMessage, now: int) -> None:
         await self._send(self._message(alerts, told, now), self._wording.language)
 
     async def _send(self, message: EmailMessage, language: str) -> None:
@@ -76,7 +76,7 @@ class EmailChannel:
         message["Content-Language"] = language
         await asyncio.to_thread(self._deliver, message)
 
-    def _message(self, alerts: Sequence[Alert], told: Told, now: int) -> EmailMessage:
+    def _message(self, alerts: Sequence[Alert], told: AlertMessage, now: int) -> EmailMessage:
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
@@ -100,7 +100,7 @@ class EmailChannel:
                         server.starttls(context=context)
                     elif settings.username is not None:
                         msg = "the server offers no TLS, and the password is not sent in the clear"
-                        raise UnavailableError(msg)
+                        raise ChannelUnavailableError(msg)
                 if settings.username is not None and settings.secret is not None:
                     server.login(settings.username, settings.secret.get_secret_value())
                 server.send_message(message, settings.sender, settings.recipients)
@@ -111,11 +111,11 @@ class EmailChannel:
         except (smtplib.SMTPException, OSError) as error:
             # Only its kind: the server's words may name people.
             msg = f"no mail sent ({type(error).__name__})"
-            raise UnavailableError(msg) from None
+            raise ChannelUnavailableError(msg) from None
 
     def _judge(self, code: int) -> None:
         msg = f"answered {code}"
-        raise (RefusedError if code >= 500 else UnavailableError)(msg) from None
+        raise (RefusedError if code >= 500 else ChannelUnavailableError)(msg) from None
 
     def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
         if self._is_tls:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from processor.agents.channels.base import RefusedError, UnavailableError
+from processor.agents.channels.base import ChannelUnavailableError, RefusedError
 from processor.agents.channels.guard import guarded_socket
 from schemas.instants import SECOND, from_datetime
 
@@ -19,7 +19,7 @@ _PASSING = frozenset({408, 425, 429})
 _LONGEST_WAIT_SECONDS = 3600.0
 
 
-class Poster:
+class AlertPoster:
     """Posts to one address."""
 
     def __init__(self, url: str, *, allow_private: bool, parallel: int) -> None:
@@ -45,16 +45,16 @@ class Poster:
             raise RefusedError(msg) from None
         except TimeoutError:
             msg = f"no answer within {TIMEOUT_SECONDS:g} s"
-            raise UnavailableError(msg) from None
+            raise ChannelUnavailableError(msg) from None
         except (aiohttp.ClientError, OSError) as error:
             # Only its kind: the text may hold the address, which is a credential for some services.
             msg = f"no connection ({type(error).__name__})"
-            raise UnavailableError(msg) from None
+            raise ChannelUnavailableError(msg) from None
         if 200 <= status < 300:
             return
         if status >= 500 or status in _PASSING:
             msg = f"answered {status}"
-            raise UnavailableError(msg, _seconds(wait, now))
+            raise ChannelUnavailableError(msg, _seconds(wait, now))
         msg = f"answered {status}"
         raise RefusedError(msg)
 

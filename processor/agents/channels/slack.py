@@ -19,7 +19,7 @@ class SlackChannel(ChatChannel):
 
     def body(self, notice: Notice) -> dict[str, object]:
         """Blocks, and a text for where they are not shown; a table as text that keeps its columns, without markup."""
-        title = escape(notice.title)
+        title = escape_mrkdwn(notice.title)
         blocks = [_section(f"*{title}*")]
         if notice.table:
             text = {"type": "text", "text": "\n".join(table_lines(notice.table))[:_SECTION]}
@@ -35,7 +35,7 @@ class SlackChannel(ChatChannel):
 def _sections(lines: Sequence[str]) -> list[dict[str, object]]:
     blocks: list[str] = []
     for line in lines:
-        text = _cut(escape(line))
+        text = _cut(escape_mrkdwn(line))
         if blocks and len(blocks[-1]) + 1 + len(text) <= _SECTION:
             blocks[-1] += f"\n{text}"
         else:
@@ -46,7 +46,7 @@ def _sections(lines: Sequence[str]) -> list[dict[str, object]]:
 _CALLS = re.compile(r"@(?=channel|everyone|here|group|subteam)", re.IGNORECASE)
 
 
-def escape(text: str) -> str:
+def escape_mrkdwn(text: str) -> str:
     """So that an id cannot become a link or mention somebody: Slack's three control characters, and who is called.
 
     https://docs.slack.dev/messaging/formatting-message-text

@@ -19,7 +19,7 @@ class TeamsChannel(ChatChannel):
 
     def body(self, notice: Notice) -> dict[str, object]:
         """A card, in the envelope that a workflow takes; with a table, where there is one."""
-        title = escape(notice.title)
+        title = escape_markdown(notice.title)
         lines = [_text(line) for line in paragraphs(notice.lines)]
         card: dict[str, object] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -53,10 +53,10 @@ def _cell(text: str) -> dict[str, object]:
 
 
 def _text(text: str) -> dict[str, object]:
-    return {"type": "TextBlock", "text": escape(text), "wrap": True}
+    return {"type": "TextBlock", "text": escape_markdown(text), "wrap": True}
 
 
-def escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """So that an id cannot become a link or a mention: a text block is Markdown.
 
     https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features

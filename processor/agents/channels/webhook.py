@@ -11,7 +11,7 @@ import msgspec
 
 from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import idempotency_key
-from processor.agents.channels.http import Poster
+from processor.agents.channels.http import AlertPoster
 from processor.agents.channels.wording import LISTED
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert, crossing_fields
 from schemas.config import WebhookSettings
@@ -31,7 +31,7 @@ class WebhookChannel:
     def __init__(self, name: str, settings: WebhookSettings) -> None:
         self._name = name
         self._key = None if settings.secret is None else read_key(settings.secret.get_secret_value(), "secret")
-        self._poster = Poster(
+        self._poster = AlertPoster(
             settings.url.get_secret_value(), allow_private=settings.allow_private, parallel=self.parallel
         )
 

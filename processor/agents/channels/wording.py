@@ -40,7 +40,7 @@ def one_line(text: str | None) -> str:
     return "".join(map(_shown, text))
 
 
-def plain(text: str | None) -> str:
+def plain_name(text: str | None) -> str:
     """An id or name from outside for people: one line, and not longer than a message bears."""
     text = one_line(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
@@ -58,7 +58,7 @@ def for_people(alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.crossing is None or alert.is_open or not alert.crossing.is_over]
 
 
-class Told(NamedTuple):
+class AlertMessage(NamedTuple):
     """A message about alerts."""
 
     headline: str
@@ -74,13 +74,13 @@ class Wording:
         self._say = self._words.say
         self.language, self.is_right_to_left = self._words.language, self._words.direction == "rtl"
 
-    def told(self, alerts: Sequence[Alert]) -> Told:
+    def told(self, alerts: Sequence[Alert]) -> AlertMessage:
         """A headline for all of them, and a line for each of the first."""
         if len(alerts) == 1:
-            return Told(self._one(alerts[0]), self._lines(alerts))
-        return Told(self._counted(alerts), self._lines(alerts))
+            return AlertMessage(self._one(alerts[0]), self._lines(alerts))
+        return AlertMessage(self._counted(alerts), self._lines(alerts))
 
-    def summary(self, alerts: Sequence[Alert]) -> Told:
+    def summary(self, alerts: Sequence[Alert]) -> AlertMessage:
         """The same of alerts that were first told long after their instants: each lead by its gravest level."""
         gravest: dict[str, Alert] = {}
         for alert in sorted(alerts, key=lambda alert: (_LEVELS.index(alert.level), alert.id)):
@@ -92,7 +92,7 @@ class Wording:
             if first == last
             else self._say("alert.due_between", first=first, last=last)
         )
-        return Told(self._say("alert.late", counted=self._counted(alerts)), [due, *self._lines(found)])
+        return AlertMessage(self._say("alert.late", counted=self._counted(alerts)), [due, *self._lines(found)])
 
     def _counted(self, alerts: Sequence[Alert]) -> str:
         """How many leads there are, and how many numbers of metrics, by their states."""
@@ -165,12 +165,12 @@ class Wording:
     def _rep(self, alert: Alert) -> str:
         """Whose it is; nothing, where the channel may not know."""
         name = alert.rep if alert.called is None else alert.called.rep
-        return "" if name is None else self._say("alert.rep", name=plain(name))
+        return "" if name is None else self._say("alert.rep", name=plain_name(name))
 
     def _team(self, alert: Alert) -> str:
         called = alert.called
         name = alert.team if called is None or called.team is None else called.team
-        return "" if name is None else self._say("alert.team", name=plain(name))
+        return "" if name is None else self._say("alert.team", name=plain_name(name))
 
     # ---------------------------------------------------------------- what a metric did
 
@@ -188,12 +188,12 @@ class Wording:
 
     def _label(self, alert: Alert, crossing: Crossing) -> str:
         if alert.kind == GOAL:
-            return self._say("alert.goal", name=plain(crossing.threshold))
+            return self._say("alert.goal", name=plain_name(crossing.threshold))
         if alert.kind == CONNECTION:
-            return self._say("alert.missed", connection=plain(crossing.threshold))
+            return self._say("alert.missed", connection=plain_name(crossing.threshold))
         if crossing.metric in self._config.catalogue:
-            return plain(metric_label(crossing.metric, self._words, self._config))
-        return plain(crossing.label or crossing.metric)
+            return plain_name(metric_label(crossing.metric, self._words, self._config))
+        return plain_name(crossing.label or crossing.metric)
 
     def _value(self, crossing: Crossing, value: int | float | str | None) -> str:
         """A value as people write it, so exactly that it is on the side of its limit on which it is."""
@@ -221,4 +221,4 @@ def _state(alert: Alert) -> str:
 
 def _lead(alert: Alert) -> str:
     called = alert.called
-    return plain(alert.lead if called is None or called.lead is None else called.lead)
+    return plain_name(alert.lead if called is None or called.lead is None else called.lead)

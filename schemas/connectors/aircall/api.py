@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Pace,
-    Source,
     Steps,
-    at_once,
-    member,
     objects_in,
     one_by_one,
+    required_member,
+    without_asking,
 )
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import count_in, instant_of_date
@@ -38,7 +38,7 @@ _UNKNOWN = frozenset({404})
 _LONGEST = 300.0
 
 
-class AircallSource(Source):
+class AircallSource(CrmApi):
     """Aircall's API, for one connection."""
 
     people = USERS
@@ -57,7 +57,7 @@ class AircallSource(Source):
 
     def login(self) -> Steps[Mapping[str, str]]:
         """Id and token of the API: they do not expire."""
-        return at_once({"authorization": f"Basic {self._credentials}"})
+        return without_asking({"authorization": f"Basic {self._credentials}"})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Of the minute."""
@@ -75,7 +75,9 @@ class AircallSource(Source):
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there."""
         paths = {id: f"/v1/calls/{id}" for id in ids}
-        return one_by_one(object, paths, lambda answer: _row(member(answer.data, "call", dict)), unknown=_UNKNOWN)
+        return one_by_one(
+            object, paths, lambda answer: _row(required_member(answer.data, "call", dict)), unknown=_UNKNOWN
+        )
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """All calls that were made since then, whole, the oldest first: what is made meanwhile comes at the end."""
@@ -119,17 +121,17 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _meta(answer: Answer) -> Mapping[str, Any]:
+def _meta(answer: CrmAnswer) -> Mapping[str, Any]:
     found = answer.data.get("meta") if isinstance(answer.data, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
+def _rows(answer: CrmAnswer, name: str) -> Iterator[dict[str, Any]]:
     return map(_row, objects_in(answer.data, name))
 
 
 def _second(record: Mapping[str, Any]) -> int:
-    return member(record, "started_at", int)
+    return required_member(record, "started_at", int)
 
 
 def _last(record: Mapping[str, Any]) -> int:

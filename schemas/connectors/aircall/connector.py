@@ -14,11 +14,19 @@ from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector
-from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement, member, own_id, text_member, whole_number
-from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, row
+from schemas.connectors.events import (
+    UNKNOWN_TYPE,
+    LeftOutError,
+    Statement,
+    object_member,
+    own_id,
+    text_member,
+    whole_number,
+)
+from schemas.connectors.kinds import ConnectorKind
+from schemas.connectors.tables import ReadObject, Rule, Table, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
-from schemas.connectors.words import CrmConnection, words_of
+from schemas.connectors.words import CrmConnection, connection_words
 
 _LIFE = (
     "created", "ringing_on_agent", "agent_declined", "answered", "transferred", "external_transferred",
@@ -53,21 +61,21 @@ class AircallConnection(CrmConnection):
 
 
 def _instant(name: str) -> Any:
-    def read(value: Any, _said: Said) -> Mapping[str, Any]:
+    def read(value: Any, _said: ReadObject) -> Mapping[str, Any]:
         found = epoch_text(value, per_second=1)
         return {} if found is None else {name: found}
 
     return read
 
 
-def _rep(value: Any, said: Said) -> Mapping[str, Any]:
+def _rep(value: Any, said: ReadObject) -> Mapping[str, Any]:
     transferred = id_of(said.data.get("transferred_to"))
     if transferred is not None and said.data.get("answered_at"):
         return {"rep": transferred}
     return {"rep": id_of(value)}
 
 
-def _direction(value: Any, said: Said) -> Mapping[str, Any]:
+def _direction(value: Any, said: ReadObject) -> Mapping[str, Any]:
     if value in ("outbound", "inbound"):
         return {"direction": value}
     if value is not None:
@@ -75,7 +83,7 @@ def _direction(value: Any, said: Said) -> Mapping[str, Any]:
     return {"direction": None}
 
 
-def _outcome(value: Any, said: Said) -> Mapping[str, Any]:
+def _outcome(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """By a tag that is one of `outcomes`, else by whether somebody answered; unknown while the call goes on."""
     tagged = _tagged(said)
     if tagged is not None:
@@ -87,7 +95,7 @@ def _outcome(value: Any, said: Said) -> Mapping[str, Any]:
     return {"outcome": "voicemail" if said.data.get("voicemail") else "no_answer"}
 
 
-def _tagged(said: Said) -> str | None:
+def _tagged(said: ReadObject) -> str | None:
     """Tags say many things besides: one without a counterpart is no word that somebody has forgotten to map."""
     tags = said.data.get("tags")
     for tag in tags if isinstance(tags, list) else ():
@@ -98,7 +106,7 @@ def _tagged(said: Said) -> str | None:
     return None
 
 
-def _internal(value: Any, _said: Said) -> Mapping[str, Any]:
+def _internal(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     people = [each.get("type") for each in value if isinstance(each, dict)] if isinstance(value, list) else []
     return {"internal": bool(people) and all(each == "user" for each in people)}
 
@@ -106,14 +114,14 @@ def _internal(value: Any, _said: Said) -> Mapping[str, Any]:
 CALL = Table(
     "call", "call", "https://developer.aircall.io/api-references/#call",
     (
-        Row("user", ("rep",), _rep, "`transferred_to` if the call was answered and transferred"),
-        Row("direction", ("direction",), _direction),
-        Row("started_at", ("dialed_at",), _instant("dialed_at")),
-        Row("answered_at", ("answered_at",), _instant("answered_at")),
-        Row("ended_at", ("ended_at",), _instant("ended_at")),
-        Row("status", ("outcome",), _outcome, "with `tags`, `answered_at`, `voicemail`"),
+        Rule("user", ("rep",), _rep, "`transferred_to` if the call was answered and transferred"),
+        Rule("direction", ("direction",), _direction),
+        Rule("started_at", ("dialed_at",), _instant("dialed_at")),
+        Rule("answered_at", ("answered_at",), _instant("answered_at")),
+        Rule("ended_at", ("ended_at",), _instant("ended_at")),
+        Rule("status", ("outcome",), _outcome, "with `tags`, `answered_at`, `voicemail`"),
         row("raw_digits", "number"),
-        Row("participants", ("internal",), _internal, "all of them are users"),
+        Rule("participants", ("internal",), _internal, "all of them are users"),
     ),
 )  # fmt: skip
 USER = Table(
@@ -121,7 +129,7 @@ USER = Table(
     (
         row("name", "name"),
         row("email", "email"),
-        Row("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`, or no list names them"),
+        Rule("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`, or no list names them"),
     ),
 )  # fmt: skip
 
@@ -133,7 +141,7 @@ class Aircall(CrmConnector):
     kinds: Mapping[str, Sequence[str]] = {CALLS: ("call",), USERS: ("rep",)}
 
     def __init__(self, connection: AircallConnection) -> None:
-        super().__init__(connection, words_of(connection))
+        super().__init__(connection, connection_words(connection))
         self._tokens = [token_of(secret) for secret in connection.secrets]
 
     def verify(self, request: SignedRequest, now: int) -> None:
@@ -148,7 +156,7 @@ class Aircall(CrmConnector):
         elif subject == "user" and action in _USER_EVENTS:
             yield self._said(USER, event, at, parsed)
         elif subject == "user" and action == "deleted":
-            yield Statement("rep", own_id(member(event, "data").get("id"), "data.id"), at, {"active": False})
+            yield Statement("rep", own_id(object_member(event, "data").get("id"), "data.id"), at, {"active": False})
         else:
             raise LeftOutError(UNKNOWN_TYPE)
 
@@ -157,12 +165,12 @@ class Aircall(CrmConnector):
     ) -> Iterator[Statement]:
         """A call or a user as it was when it was asked for: nothing tells when that was set."""
         table = CALL if envelope.object == CALLS else USER
-        said = Said(table.record, record, asked_at, self._words, parsed)
+        said = ReadObject(table.record, record, asked_at, self._words, parsed)
         yield Statement(table.record, own_id(record.get("id"), "id"), asked_at, table.read(said))
 
     def _said(self, table: Table, event: Mapping[str, Any], at: int, parsed: Parsed) -> Statement:
-        data = member(event, "data")
-        said = Said(table.record, data, at, self._words, parsed)
+        data = object_member(event, "data")
+        said = ReadObject(table.record, data, at, self._words, parsed)
         return Statement(table.record, own_id(data.get("id"), "data.id"), at, table.read(said))
 
 
@@ -174,4 +182,4 @@ def aircall_source(connection: AircallConnection) -> AircallSource | None:
     )
 
 
-AIRCALL = Kind(AircallConnection, Aircall, source=aircall_source, objects=(CALL, USER))
+AIRCALL = ConnectorKind(AircallConnection, Aircall, source=aircall_source, objects=(CALL, USER))

@@ -18,21 +18,21 @@ from typing import Any
 from schemas.connectors.asking import (
     GONE,
     HISTORY,
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
+    ListStretch,
     Pace,
     Page,
-    Source,
     Steps,
-    Stretch,
-    at_once,
     instant_told,
     objects_in,
+    without_asking,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
 from schemas.connectors.lists import walked
@@ -67,7 +67,7 @@ _MILLISECOND = 1000
 """Instants are written in these: the end of one has all that lies in it."""
 
 
-class CloseSource(Source):
+class CloseSource(CrmApi):
     """Close's API, for one connection."""
 
     people = USERS
@@ -89,7 +89,7 @@ class CloseSource(Source):
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The key is the user, and there is no password. It does not expire."""
-        return at_once({"authorization": "Basic " + base64.b64encode(f"{self._key}:".encode()).decode()})
+        return without_asking({"authorization": "Basic " + base64.b64encode(f"{self._key}:".encode()).decode()})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Groups of addresses have limits of their own: the least of them is kept by all, in the longest stretch."""
@@ -128,7 +128,7 @@ class CloseSource(Source):
     def _list(
         self,
         path: str,
-        rows: Callable[[Answer], Iterable[dict[str, Any]]],
+        rows: Callable[[CrmAnswer], Iterable[dict[str, Any]]],
         query: Mapping[str, str] | None = None,
         expected: frozenset[int] = frozenset(),
     ) -> Steps[list[dict[str, Any]]]:
@@ -173,7 +173,7 @@ class CloseSource(Source):
             found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows)}
             left = actions[actions.index(action) + 1 :]
             after = f"{action} {following}" if following else left[0] if left else _LISTED
-            stretch = Stretch(actions.index(action), len(actions) + 1, is_newest_first=True)
+            stretch = ListStretch(actions.index(action), len(actions) + 1, is_newest_first=True)
             return Changed(list(found.items()), after, stretch=stretch)
         return (yield from self._made(object, since, cursor.removeprefix(_LISTED)))
 
@@ -192,7 +192,7 @@ class CloseSource(Source):
             msg = f"{object}: more of one instant than Close lists ({until}): what lies before it is lacking"
             raise BadAnswerError(msg)
         found = [(row["id"], _at(row, name)) for row in _rows(answer)]
-        stretch = Stretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
+        stretch = ListStretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
         if not _has_more(answer):
             return Changed(found, None, stretch=stretch)
         if not found:  # there may be others behind it
@@ -322,9 +322,9 @@ def _at(row: Mapping[str, Any], name: str) -> int:
     return instant_told(row.get(name) or row.get("date_created"), name)
 
 
-def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
+def _rows(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     return ({**record, "id": str(record.get("id", ""))} for record in objects_in(answer.data, "data"))
 
 
-def _has_more(answer: Answer) -> bool:
+def _has_more(answer: CrmAnswer) -> bool:
     return answer.data.get("has_more") is True if isinstance(answer.data, dict) else False

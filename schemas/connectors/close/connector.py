@@ -30,11 +30,11 @@ from schemas.connectors.close.objects import (
 )
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector, place_within
-from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement, member, own_id, text_member
-from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Said, Table, instant_of, instant_text, joined
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, Statement, object_member, own_id, text_member
+from schemas.connectors.kinds import ConnectorKind
+from schemas.connectors.tables import ReadObject, Table, instant_text, joined_name, version_instant
 from schemas.connectors.tokens import check_secret
-from schemas.connectors.words import CrmConnection, words_of
+from schemas.connectors.words import CrmConnection, connection_words
 from schemas.documents.errors import wrong
 from schemas.instants import SECOND, format_instant
 from schemas.records import MERGED
@@ -76,7 +76,7 @@ class CloseConnection(CrmConnection):
     """Custom field of leads that holds the user who owns one (`cf_…`): a lead of Close has no owner of its own."""
 
 
-def sign(key: bytes, *, timestamp: str, body: bytes) -> str:
+def close_signature(key: bytes, *, timestamp: str, body: bytes) -> str:
     """Value of the `close-sig-hash` header."""
     return hmac.digest(key, timestamp.encode("utf-8", "backslashreplace") + body, sha256).hex()
 
@@ -88,7 +88,7 @@ class Close(CrmConnector):
     kinds: Mapping[str, Sequence[str]] = {**{name: (table.record,) for name, table in OBJECTS.items()}, USERS: ("rep",)}
 
     def __init__(self, connection: CloseConnection) -> None:
-        super().__init__(connection, words_of(connection, calls=DISPOSITIONS, statuses=STATUSES))
+        super().__init__(connection, connection_words(connection, calls=DISPOSITIONS, statuses=STATUSES))
         self._keys = [bytes.fromhex(secret.get_secret_value().strip()) for secret in connection.secrets]
         self._owner_field = connection.owner_field
         self._looks_up = connection.api is not None  # what an outcome is called, it can be asked
@@ -102,12 +102,12 @@ class Close(CrmConnector):
             msg = f"{TIMESTAMP}: is missing or not in whole seconds since 1970"
             raise SignatureError(msg)
         check_near(int(timestamp) * SECOND, now, TIMESTAMP)
-        expected = [sign(key, timestamp=timestamp, body=request.body).encode() for key in self._keys]
+        expected = [close_signature(key, timestamp=timestamp, body=request.body).encode() for key in self._keys]
         check_secret(expected, given.lower(), HASH)
         check_content(request.headers, {JSON})
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
-        event = member(body, "event") if "event" in body or "object_type" not in body else body
+        event = object_member(body, "event") if "event" in body or "object_type" not in body else body
         name, action = text_member(event, "object_type"), text_member(event, "action")
         at = _written_at(event, "date_updated" if event.get("date_updated") else "date_created")
         if name in CHANGES:
@@ -124,9 +124,9 @@ class Close(CrmConnector):
         if action == "deleted":
             yield Statement(table.record, id, at, deleted=True)
             return
-        data = member(event, "data")
+        data = object_member(event, "data")
         before = event.get("previous_data")
-        said = Said(
+        said = ReadObject(
             table.record, data, at, self._words, parsed,
             before=before if isinstance(before, dict) and action != "created" else None,
         )  # fmt: skip
@@ -166,13 +166,13 @@ class Close(CrmConnector):
         table = OBJECTS.get(envelope.object)
         if table is None:
             raise LeftOutError(UNKNOWN_TYPE)
-        fields = table.read(Said(table.record, record, at, self._words, parsed, learned=envelope.words))
+        fields = table.read(ReadObject(table.record, record, at, self._words, parsed, learned=envelope.words))
         if isinstance(record.get(HISTORY), list):
             for field in ("stage", "status"):
                 fields.pop(field, None)
             yield from self._past(table, record, id, parsed)
         if table is LEAD and self._owner_field is not None:
-            owner = _owner(record, self._owner_field, Said("lead", record, at, self._words, parsed))
+            owner = _owner(record, self._owner_field, ReadObject("lead", record, at, self._words, parsed))
             # Nothing tells since when somebody has it: since it was made, unless an event knows better.
             assigned_at = owner.pop("assigned_at", None)
             fields |= owner if assigned_at else owner | {"assigned_at": None} if owner else {}
@@ -190,7 +190,7 @@ class Close(CrmConnector):
         before = changes[0][1] if changes else None
         first = {f"new_{name}": record.get(name) if before is None else before.get(f"old_{name}") for name in names}
         for at, row in [(made, first), *changes]:
-            fields = changed.read(Said(table.record, row, at, self._words, parsed))
+            fields = changed.read(ReadObject(table.record, row, at, self._words, parsed))
             if fields.get("stage") is not None:
                 fields["entered_stage_at"] = format_instant(at)
             yield Statement(table.record, id, at, fields)
@@ -200,19 +200,19 @@ class Close(CrmConnector):
         if action not in ("created", "updated"):
             raise LeftOutError(UNKNOWN_TYPE)
         table, pointer = CHANGES[name]
-        data = member(event, "data")
+        data = object_member(event, "data")
         at = _written_at(data, "date_created") if isinstance(data.get("date_created"), str) else at
-        said = Said(table.record, data, at, self._words, parsed)
+        said = ReadObject(table.record, data, at, self._words, parsed)
         yield Statement(table.record, own_id(data.get(pointer), pointer), at, table.read(said))
 
 
 def _written_at(record: Mapping[str, Any], name: str) -> int:
-    return instant_of(record.get(name), name)
+    return version_instant(record.get(name), name)
 
 
 def _person(record: Mapping[str, Any], id: str, asked_at: int) -> Statement:
     """A user of the organisation."""
-    name = joined(record, "first_name", "last_name")
+    name = joined_name(record, "first_name", "last_name")
     at = _written_at(record, "date_updated") if record.get("date_updated") else asked_at
     fields = {"name": name} if name else {}
     return Statement("rep", id, at, fields | ({"email": record["email"]} if record.get("email") else {}))
@@ -232,7 +232,7 @@ def _merge(table: Table, merged: tuple[str, str], at: int) -> Iterator[Statement
         yield Statement("lead", source, at, {MERGED: destination})
 
 
-def _owner(data: Mapping[str, Any], name: str, said: Said) -> dict[str, Any]:
+def _owner(data: Mapping[str, Any], name: str, said: ReadObject) -> dict[str, Any]:
     """The owner in a custom field, which stands at `custom.cf_…`, or under its name in `custom`."""
     custom = data.get("custom")
     if f"custom.{name}" in data:
@@ -258,6 +258,6 @@ def close_source(connection: CloseConnection) -> CloseSource | None:
     return None if api is None else CloseSource(key=api.key.get_secret_value().strip(), address=api.url)
 
 
-CLOSE = Kind(
+CLOSE = ConnectorKind(
     CloseConnection, Close, source=close_source, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE)
 )

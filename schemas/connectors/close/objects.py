@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from schemas.connectors.fields import read_number
-from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, row
+from schemas.connectors.tables import ReadObject, Rule, Table, instant_row, instant_text, row
 from schemas.connectors.words import Meanings
 from schemas.instants import format_instant
 
@@ -44,14 +44,14 @@ MEETING_STATUSES = {
 }
 
 
-def _outcome(said: Said, words: Meanings) -> str | None:
+def _outcome(said: ReadObject, words: Meanings) -> str | None:
     """By the id of the outcome; what that does not say, its name does, where the API has told it."""
     id = said.data.get("outcome_id")
     name = said.learned.get(id) if isinstance(id, str) and words.get(id) is None else None
     return said.meaning(words, "outcome", id if name is None else name)
 
 
-def _call_outcome(_value: Any, said: Said) -> Mapping[str, Any]:
+def _call_outcome(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     """By its outcome if that means something here, else by its disposition. Neither is there while a call goes on."""
     data = said.data
     outcome = _outcome(said, said.words.calls)
@@ -64,12 +64,12 @@ def _call_outcome(_value: Any, said: Said) -> Mapping[str, Any]:
     return {}
 
 
-def was_changed(said: Said, *names: str) -> bool:
+def was_changed(said: ReadObject, *names: str) -> bool:
     """Whether the event is the change of any of these members."""
     return said.before is not None and any(name in said.before for name in names)
 
 
-def _direction(outbound: str, inbound: str, value: Any, said: Said) -> Mapping[str, Any]:
+def _direction(outbound: str, inbound: str, value: Any, said: ReadObject) -> Mapping[str, Any]:
     words = {outbound: "outbound", inbound: "inbound"}
     found = words.get(value) if isinstance(value, str) else None
     if found is None and value is not None:
@@ -77,7 +77,7 @@ def _direction(outbound: str, inbound: str, value: Any, said: Said) -> Mapping[s
     return {"direction": found}
 
 
-def _mail_status(_value: Any, said: Said) -> Mapping[str, Any]:
+def _mail_status(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A mail counts once it is sent, or came in: drafts, and what is scheduled or could not be sent, do not."""
     data = said.data
     if data.get("direction") == "outgoing" and data.get("status") != "sent":
@@ -88,7 +88,7 @@ def _mail_status(_value: Any, said: Said) -> Mapping[str, Any]:
     }
 
 
-def _is_automated(_value: Any, said: Said) -> Mapping[str, Any]:
+def _is_automated(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {
         "automated": any(
             said.data.get(name) for name in ("sequence_id", "sequence_subscription_id", "bulk_email_action_id")
@@ -96,7 +96,7 @@ def _is_automated(_value: Any, said: Said) -> Mapping[str, Any]:
     }
 
 
-def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
+def _meeting_outcome(value: Any, said: ReadObject) -> Mapping[str, Any]:
     status = MEETING_STATUSES.get(value) if isinstance(value, str) else None
     if status is None and value is not None:
         said.parsed.ignore_unmapped(said.record, "outcome", value)
@@ -105,7 +105,7 @@ def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
     return {"outcome": _outcome(said, said.words.meetings) or status}
 
 
-def _attendees(value: Any, _said: Said) -> Mapping[str, Any]:
+def _attendees(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, list):
         msg = "must be a list"
         raise ValueError(msg)
@@ -113,13 +113,13 @@ def _attendees(value: Any, _said: Said) -> Mapping[str, Any]:
     return {"attendees": [user for user in users if user is not None] or None}
 
 
-def _amount(value: Any, said: Said) -> Mapping[str, Any]:
+def _amount(value: Any, said: ReadObject) -> Mapping[str, Any]:
     if value is None or said.data.get("value_period") not in (None, "one_time"):
         return {"amount": None}
     return {"amount": format(Decimal(read_number(value)) / 100, "f")}
 
 
-def _stage(value: Any, said: Said, *, status_type: str = "status_type") -> Mapping[str, Any]:
+def _stage(value: Any, said: ReadObject, *, status_type: str = "status_type") -> Mapping[str, Any]:
     given = said.data.get(status_type)
     found: str | None = said.words.stages.get(value) if isinstance(value, str) else None
     if found is None and given is not None:
@@ -129,13 +129,13 @@ def _stage(value: Any, said: Said, *, status_type: str = "status_type") -> Mappi
     return {"stage": value, "status": found}
 
 
-def _changed_status(value: Any, said: Said) -> Mapping[str, Any]:
+def _changed_status(value: Any, said: ReadObject) -> Mapping[str, Any]:
     fields = dict(_stage(value, said, status_type="new_status_type"))
     fields["closed_at"] = format_instant(said.at) if fields["status"] in ("won", "lost") else None
     return fields
 
 
-def _lead_status(value: Any, said: Said, *, label: str = "status_label") -> Mapping[str, Any]:
+def _lead_status(value: Any, said: ReadObject, *, label: str = "status_label") -> Mapping[str, Any]:
     """By the id of the status if the connection knows it, else by its label."""
     found = said.words.statuses.get(value) if isinstance(value, str) else None
     if found is None:
@@ -148,11 +148,11 @@ CALL = Table(
     (
         row("user_id", "rep"),
         row("lead_id", "lead"),
-        Row("direction", ("direction",), partial(_direction, "outbound", "inbound")),
-        Row("activity_at", ("dialed_at",), lambda value, said: {
+        Rule("direction", ("direction",), partial(_direction, "outbound", "inbound")),
+        Rule("activity_at", ("dialed_at",), lambda value, said: {
             "dialed_at": instant_text(value) or instant_text(said.data.get("date_created"))
         }),
-        Row(
+        Rule(
             "disposition", ("outcome",), _call_outcome,
             "unless `outcome_id` or its name is in `outcomes`; a call logged by hand without either is not connected",
         ),
@@ -167,10 +167,10 @@ EMAIL = Table(
     (
         row("user_id", "rep"),
         row("lead_id", "lead"),
-        Row("contact_id", ("contacts",), lambda value, _said: {"contacts": None if value is None else [value]}),
+        Rule("contact_id", ("contacts",), lambda value, _said: {"contacts": None if value is None else [value]}),
         row("thread_id", "thread"),
-        Row("status", ("direction", "sent_at"), _mail_status, "with `direction` and `date_sent`; only what was sent"),
-        Row("direction", ("automated",), _is_automated, "`sequence_id` or `bulk_email_action_id` is set"),
+        Rule("status", ("direction", "sent_at"), _mail_status, "with `direction` and `date_sent`; only what was sent"),
+        Rule("direction", ("automated",), _is_automated, "`sequence_id` or `bulk_email_action_id` is set"),
         instant_row("date_created", "logged_at"),
     ),
 )  # fmt: skip
@@ -180,11 +180,11 @@ MEETING = Table(
         row("user_id", "rep"),
         row("created_by", "booked_by"),
         row("lead_id", "lead"),
-        Row("attendees", ("attendees",), _attendees, "those that are users"),
+        Rule("attendees", ("attendees",), _attendees, "those that are users"),
         instant_row("date_created", "booked_at", "a reschedule books nothing anew"),
         instant_row("starts_at", "starts_at"),
         instant_row("ends_at", "ends_at"),
-        Row(
+        Rule(
             "status", ("outcome",), _meeting_outcome,
             "`held` and `no_show` by `outcomes` alone (id or name): `completed` means that the time is over",
         ),
@@ -196,7 +196,7 @@ LEAD = Table(
         row("name", "name"),
         row("display_name", "company"),
         instant_row("date_created", "received_at"),
-        Row("status_id", ("status",), _lead_status, "by `statuses`: id, else label"),
+        Rule("status_id", ("status",), _lead_status, "by `statuses`: id, else label"),
     ),
 )  # fmt: skip
 OPPORTUNITY = Table(
@@ -208,9 +208,9 @@ OPPORTUNITY = Table(
         row("lead_id", "customer"),
         row("lead_name", "name"),
         row("pipeline_id", "pipeline"),
-        Row("status_id", ("stage", "entered_stage_at", "status"), _stage, "status by `stages`, else by `status_type`"),
+        Rule("status_id", ("stage", "entered_stage_at", "status"), _stage, "status by `stages`, else by `status_type`"),
         instant_row("date_created", "created_at"),
-        Row("value", ("amount",), _amount, "cents; not if `value_period` is not one_time"),
+        Rule("value", ("amount",), _amount, "cents; not if `value_period` is not one_time"),
         row("value_currency", "currency"),
     ),
 )  # fmt: skip
@@ -218,14 +218,14 @@ STATUS_CHANGE = Table(
     "activity.opportunity_status_change", "deal",
     "https://developer.close.com/api/resources/activities/opportunity-status-changes.md",
     (
-        Row("new_status_id", ("stage", "entered_stage_at", "status", "closed_at"), _changed_status),
+        Rule("new_status_id", ("stage", "entered_stage_at", "status", "closed_at"), _changed_status),
     ),
 )  # fmt: skip
 LEAD_STATUS_CHANGE = Table(
     "activity.lead_status_change", "lead",
     "https://developer.close.com/api/resources/activities/lead-status-changes.md",
     (
-        Row("new_status_id", ("status",), partial(_lead_status, label="new_status_label"), "by `statuses`, as above"),
+        Rule("new_status_id", ("status",), partial(_lead_status, label="new_status_label"), "by `statuses`, as above"),
     ),
 )  # fmt: skip
 OBJECTS: Mapping[str, Table] = {table.name: table for table in (CALL, EMAIL, MEETING, LEAD, OPPORTUNITY)}

@@ -28,11 +28,11 @@ from schemas.connectors.hubspot.objects import (
     UNSENT,
     WINNING,
 )
-from schemas.connectors.tables import joined
+from schemas.connectors.tables import joined_name
 from schemas.instants import parse_instant
 from schemas.records import FIELDS
 
-Said = tuple[str, Iterable[Statement]]
+ObjectStatements = tuple[str, Iterable[Statement]]
 """(What says it, statements): each is read by itself, so that what cannot be read costs no other."""
 
 _STATUS_PROPERTIES = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
@@ -43,9 +43,9 @@ _PRIMARY = 578
 """Type of the association of a lead with the contact that it is about."""
 
 
-def said_by(
+def hubspot_statements(
     record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed, account: Account
-) -> Iterator[Said]:
+) -> Iterator[ObjectStatements]:
     """Everything that one record of an answer says. Raises ShapeError where it is not one."""
     id = record.get("id")
     if not isinstance(id, str):
@@ -85,7 +85,7 @@ def _properties(
     asked_at: int,
     parsed: Parsed,
     account: Account,
-) -> Iterator[Said]:
+) -> Iterator[ObjectStatements]:
     users = record.get(USERS)
     users = users if isinstance(users, dict) else {}
     modified = modified_at(envelope.object, record) or asked_at
@@ -134,7 +134,7 @@ def _named(target: Object, name: str, value: Any, at: int, words: Mapping[str, s
     return None if facts.unmapped else facts.said
 
 
-def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) -> Iterator[Said]:
+def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) -> Iterator[ObjectStatements]:
     """The other party's number, which the direction tells from ours."""
     for direction, at in told.get("hs_call_direction", [])[-1:]:
         name = OTHER_PARTY.get(str(direction).upper(), "")
@@ -201,12 +201,12 @@ def _is_link(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] != ""
 
 
-def _owner(owner: str, record: Mapping[str, Any], asked_at: int, account: Account) -> Iterator[Said]:
+def _owner(owner: str, record: Mapping[str, Any], asked_at: int, account: Account) -> Iterator[ObjectStatements]:
     """An owner. That one moved to another team does not show in when it was modified."""
     id = account.person(owner, {owner: user_of(record)})
     at = _instant(record.get("updatedAt")) or _instant(record.get("createdAt")) or asked_at
     fields: dict[str, Any] = {"active": record.get("archived") is not True}
-    if name := joined(record, "firstName", "lastName"):
+    if name := joined_name(record, "firstName", "lastName"):
         fields["name"] = name
     if isinstance(record.get("email"), str) and record["email"]:
         fields["email"] = record["email"]

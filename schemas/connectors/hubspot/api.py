@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
-    Answer,
     ApiObject,
     Ask,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
     Pace,
     Page,
-    Source,
     Steps,
-    at_once,
-    member,
     objects_in,
+    required_member,
+    without_asking,
 )
 from schemas.connectors.hubspot.object_types import Object
 from schemas.connectors.hubspot.objects import FURTHER_PROPERTIES, MAKER, OWNER
@@ -62,7 +62,7 @@ MADE_BY, USERS = "$made_by", "$users"
 """Members of a record: the owner who is the user that made it; owner -> user, of all whom it names as owners."""
 
 
-class HubSpotSource(Source):
+class HubSpotSource(CrmApi):
     """HubSpot's API, for one connection."""
 
     people = "owners"
@@ -89,7 +89,7 @@ class HubSpotSource(Source):
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The token of a private app or a service key: it does not expire, and nobody is asked for another."""
-        return at_once({"authorization": f"Bearer {self._token}"})
+        return without_asking({"authorization": f"Bearer {self._token}"})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """The rolling limit, by which plans differ and which no token tells beforehand."""
@@ -109,11 +109,11 @@ class HubSpotSource(Source):
         stages: dict[str, str] = {}
         labels: dict[str, dict[str, str]] = {}
         answer = yield Ask("GET", f"/crm/pipelines/{VERSION}/deals")
-        for pipeline in member(answer.data, "results", list):
+        for pipeline in required_member(answer.data, "results", list):
             own = str(pipeline.get("id", ""))
             held = labels.setdefault(own, {"": str(pipeline.get("label") or own)})
-            for stage in member(pipeline, "stages", list):
-                id = member(stage, "id", str)
+            for stage in required_member(pipeline, "stages", list):
+                id = required_member(stage, "id", str)
                 stages[id] = _status_of(stage.get("metadata"))
                 held[id] = str(stage.get("label") or id)
         # https://developers.hubspot.com/docs/api-reference/legacy/crm/activities/engagements
@@ -167,9 +167,9 @@ class HubSpotSource(Source):
             },
             expected=frozenset({_MULTI}),
         )
-        records: list[dict[str, Any]] = member(answer.data, "results", list)
+        records: list[dict[str, Any]] = required_member(answer.data, "results", list)
         for record in records:
-            member(record, "id", str)
+            required_member(record, "id", str)
             if archived:
                 record["archived"] = True
         # Of an id that was merged away HubSpot may give the record that stays: under the id that it has.
@@ -216,7 +216,7 @@ class HubSpotSource(Source):
             },
             pace=_SEARCH,
         )
-        found = [(str(member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
+        found = [(str(required_member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
         total, further = answer.data.get("total"), _next(answer)
         total = total if isinstance(total, int) else None
         if found:  # a page may have less than it was asked for, and others behind it
@@ -238,7 +238,7 @@ class HubSpotSource(Source):
         answer = yield self._list(object, cursor, archived=False)
         name = _modified(object)
         return Changed(
-            [(member(record, "id", str), _modified_at(record, name)) for record in _results(answer)],
+            [(required_member(record, "id", str), _modified_at(record, name)) for record in _results(answer)],
             _next(answer),
         )
 
@@ -319,23 +319,23 @@ def _instant(value: Any) -> int | None:
         return None
 
 
-def _results(answer: Answer) -> Iterator[dict[str, Any]]:
+def _results(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     return objects_in(answer.data, "results")
 
 
-def _next(answer: Answer) -> str | None:
+def _next(answer: CrmAnswer) -> str | None:
     paging = answer.data.get("paging") if isinstance(answer.data, dict) else None
     after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
     return None if after is None else str(after)
 
 
-def _take_associations(answer: Answer, other: str, by_id: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, str]]:
+def _take_associations(answer: CrmAnswer, other: str, by_id: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, str]]:
     """Put them in; what is left to be asked for of those that have more than a page."""
     for result in _results(answer):
-        id = str(member(member(result, "from", dict), "id", str))
+        id = str(required_member(required_member(result, "from", dict), "id", str))
         if id not in by_id:
             continue
-        for to in member(result, "to", list):
+        for to in required_member(result, "to", list):
             types = to.get("associationTypes") if isinstance(to, dict) else None
             by_id[id]["associations"][other].append(
                 {

@@ -17,14 +17,14 @@ from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector, open_answer, records_in
 from schemas.connectors.events import ShapeError, Statement, Statements, read_event, whole_number
 from schemas.connectors.fields import FieldError
-from schemas.connectors.hubspot.answers import said_by
+from schemas.connectors.hubspot.answers import hubspot_statements
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.events import STATEMENTS, Account, subject_of
 from schemas.connectors.hubspot.object_types import objects_of
-from schemas.connectors.hubspot.signatures import check_signature
-from schemas.connectors.kinds import Kind
+from schemas.connectors.hubspot.signatures import check_request
+from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.tokens import Token
-from schemas.connectors.words import CrmConnection, Words
+from schemas.connectors.words import ConnectionWords, CrmConnection
 from schemas.deliveries import Delivery
 
 
@@ -72,13 +72,13 @@ class HubSpot(CrmConnector):
     clock = "occurredAt"
 
     def __init__(self, connection: HubSpotConnection) -> None:
-        super().__init__(connection, Words())  # its tables hold the words
+        super().__init__(connection, ConnectionWords())  # its tables hold the words
         self._secrets = [secret.get_secret_value().strip().encode() for secret in connection.secrets]
         self._account = _account(connection)
         self._takes_legacy = connection.legacy_signatures
 
     def verify(self, request: SignedRequest, now: int) -> None:
-        check_signature(self._secrets, request, now, takes_legacy=self._takes_legacy)
+        check_request(self._secrets, request, now, takes_legacy=self._takes_legacy)
         check_content(request.headers, {JSON})
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
@@ -92,7 +92,7 @@ class HubSpot(CrmConnector):
             return parsed
         for index, record in enumerate(records_in(*opened)):
             try:
-                said = list(said_by(record, *opened, parsed, self._account))
+                said = list(hubspot_statements(record, *opened, parsed, self._account))
             except (ShapeError, FieldError) as error:
                 parsed.refuse("bad_shape", str(error), index)
                 continue
@@ -126,4 +126,4 @@ def hubspot_source(connection: HubSpotConnection) -> HubSpotSource | None:
     )
 
 
-HUBSPOT = Kind(HubSpotConnection, HubSpot, source=hubspot_source)
+HUBSPOT = ConnectorKind(HubSpotConnection, HubSpot, source=hubspot_source)

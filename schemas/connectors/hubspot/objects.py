@@ -14,7 +14,7 @@ from schemas.records import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class PropertyRule:
     """What one property, or one kind of event, tells of a record."""
 
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Statement:
     """Yields to what other properties say of the same second; where the API is asked, that tells it better."""
 
 
-PropertyReader = Callable[[str | None, int], Statement]
+PropertyReader = Callable[[str | None, int], PropertyRule]
 """Value of the property (None: cleared) and instant of the change -> what it tells. Raises ValueError."""
 
 INFERRED_YIELDS = DAY
@@ -39,16 +39,16 @@ WINNING = 500
 
 
 def _as(name: str) -> PropertyReader:
-    return lambda value, _at: Statement({name: value})
+    return lambda value, _at: PropertyRule({name: value})
 
 
 def _shortened(name: str) -> PropertyReader:
     """Read what people write freely: as much of it as a text may have."""
-    return lambda value, _at: Statement({name: value if value is None else value[:MAX_TEXT]})
+    return lambda value, _at: PropertyRule({name: value if value is None else value[:MAX_TEXT]})
 
 
 def _inferring(name: str) -> PropertyReader:
-    return lambda value, _at: Statement(inferred={name: value})
+    return lambda value, _at: PropertyRule(inferred={name: value})
 
 
 def _failing(name: str) -> PropertyReader:
@@ -57,9 +57,9 @@ def _failing(name: str) -> PropertyReader:
     COMPLETED means that the call is over, not that somebody answered.
     """
 
-    def read(value: str | None, _at: int) -> Statement:
+    def read(value: str | None, _at: int) -> PropertyRule:
         has_failed = value is not None and _word(value) == "FAILED"
-        return Statement(
+        return PropertyRule(
             inferred={name: "failed" if has_failed else None}, unmapped=value is not None and not has_failed
         )
 
@@ -67,15 +67,15 @@ def _failing(name: str) -> PropertyReader:
 
 
 def _instant(name: str) -> PropertyReader:
-    return lambda value, _at: Statement({name: value if value is None else _instant_text(value)})
+    return lambda value, _at: PropertyRule({name: value if value is None else _instant_text(value)})
 
 
 def _deciding(name: str, words: Mapping[str, str]) -> PropertyReader:
     """Read a property that speaks of this field, or has one of its voices: a word of no meaning clears that."""
 
-    def read(value: str | None, _at: int) -> Statement:
+    def read(value: str | None, _at: int) -> PropertyRule:
         found = None if value is None else words.get(_word(value))
-        return Statement({name: found}, unmapped=value is not None and found is None)
+        return PropertyRule({name: found}, unmapped=value is not None and found is None)
 
     return read
 
@@ -119,8 +119,8 @@ _DISPOSITION_LABELS = {
 _OUTCOMES = DISPOSITIONS | _DISPOSITION_LABELS
 
 
-def _call_duration(value: str | None, _at: int) -> Statement:
-    return Statement({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
+def _call_duration(value: str | None, _at: int) -> PropertyRule:
+    return PropertyRule({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
 
 
 CALL: Mapping[str, PropertyReader] = {
@@ -142,21 +142,21 @@ UNSENT = frozenset({"SCHEDULED", "SENDING", "FAILED"})
 SENT = frozenset({"SENT", "BOUNCED"})
 
 
-def _email_status(value: str | None, _at: int) -> Statement:
+def _email_status(value: str | None, _at: int) -> PropertyRule:
     word = None if value is None else _word(value)
     if word in UNSENT:
-        return Statement(wins={"direction": None})
-    return Statement(follows={"direction": "outbound"}) if word in SENT else Statement()
+        return PropertyRule(wins={"direction": None})
+    return PropertyRule(follows={"direction": "outbound"}) if word in SENT else PropertyRule()
 
 
 def _automated(*words: str) -> PropertyReader:
     """Read a property that says that no person sent it: by one of these words; without any, by whatever it says."""
 
-    def read(value: str | None, _at: int) -> Statement:
+    def read(value: str | None, _at: int) -> PropertyRule:
         return (
-            Statement({"automated": True})
+            PropertyRule({"automated": True})
             if value is not None and (not words or _word(value) in words)
-            else Statement()
+            else PropertyRule()
         )
 
     return read
@@ -210,10 +210,10 @@ LIFECYCLE = {
 LEAD_STATUS = {"NEW": "new", "UNQUALIFIED": "disqualified", "OPEN_DEAL": "converted"}
 
 
-def _lead_owner(value: str | None, at: int) -> Statement:
+def _lead_owner(value: str | None, at: int) -> PropertyRule:
     if value is None:  # `hubspot_owner_assigneddate` stays what it was: what it said of an owner is over
-        return Statement({"rep": None, "assigned_at": None, "assigned_at#1": None})
-    return Statement({"rep": value, "assigned_at": format_instant(at)})
+        return PropertyRule({"rep": None, "assigned_at": None, "assigned_at#1": None})
+    return PropertyRule({"rep": value, "assigned_at": format_instant(at)})
 
 
 LEAD: Mapping[str, PropertyReader] = {
@@ -247,18 +247,18 @@ DEAL_KINDS = {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}
 
 
 def _in_stage(stages: Mapping[str, str]) -> PropertyReader:
-    def read(value: str | None, at: int) -> Statement:
+    def read(value: str | None, at: int) -> PropertyRule:
         status = stages.get(value) if value is not None else None
-        return Statement({"stage": value, "status": status}, _closing(status, at))
+        return PropertyRule({"stage": value, "status": status}, _closing(status, at))
 
     return read
 
 
 def _deal_becomes(status: str, *, when: str, voice: str) -> PropertyReader:
-    def read(value: str | None, at: int) -> Statement:
+    def read(value: str | None, at: int) -> PropertyRule:
         if value is None or value.lower() != when:
-            return Statement({voice: None})  # the other two, or the stage, say what it is instead
-        return Statement({voice: status}, _closing(status, at))
+            return PropertyRule({voice: None})  # the other two, or the stage, say what it is instead
+        return PropertyRule({voice: status}, _closing(status, at))
 
     return read
 
@@ -333,7 +333,7 @@ def with_words(
                     "outcome", MEETING_OUTCOMES | _allowed(said, "meeting", "outcome")
                 )
             if kinds:
-                own["hs_activity_type"] = lambda value, _at: Statement(
+                own["hs_activity_type"] = lambda value, _at: PropertyRule(
                     {"kind": None if value is None else kinds.get(_word(value), value)}
                 )
         case "lead" if statuses:
@@ -356,5 +356,5 @@ def _allowed(words: Mapping[str, str], kind: str, field: str) -> dict[str, str]:
     return {word: meaning for word, meaning in words.items() if meaning in CHOICES[kind, field]}
 
 
-def _winning(stated: Statement) -> Statement:
-    return Statement({"stage": stated.said["stage"]}, stated.inferred, wins={"status": stated.said["status"]})
+def _winning(stated: PropertyRule) -> PropertyRule:
+    return PropertyRule({"stage": stated.said["stage"]}, stated.inferred, wins={"status": stated.said["status"]})

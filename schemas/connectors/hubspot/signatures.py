@@ -48,7 +48,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def check_signature(secrets: Sequence[bytes], request: SignedRequest, now: int, *, takes_legacy: bool) -> None:
+def check_request(secrets: Sequence[bytes], request: SignedRequest, now: int, *, takes_legacy: bool) -> None:
     """Raise SignatureError unless the request is signed by one of the secrets, and if by v3, at an instant near `now`.
 
     Whoever sends a v3 header is held to it, and so is whoever sends the timestamp that comes with v3 alone: whoever

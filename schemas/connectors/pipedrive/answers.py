@@ -11,8 +11,8 @@ from schemas.connectors.asking import HISTORY
 from schemas.connectors.base import Parsed
 from schemas.connectors.events import Statement
 from schemas.connectors.pipedrive.objects import STATUSES
-from schemas.connectors.tables import instant_of
-from schemas.connectors.words import Words
+from schemas.connectors.tables import version_instant
+from schemas.connectors.words import ConnectionWords
 from schemas.instants import format_instant
 from schemas.records import MAX_PLACE
 
@@ -20,9 +20,9 @@ PASTS = ("stage", "entered_stage_at", "status", "closed_at", "amount")
 """Fields of a deal that its changelog tells."""
 
 
-def past_of(deal: Mapping[str, Any], id: str, words: Words, parsed: Parsed) -> Iterator[Statement]:
+def past_of(deal: Mapping[str, Any], id: str, words: ConnectionWords, parsed: Parsed) -> Iterator[Statement]:
     """The stages, statuses and amounts that a deal had since it was made, oldest first."""
-    made = instant_of(deal.get("add_time"), "add_time")
+    made = version_instant(deal.get("add_time"), "add_time")
     changes = _changes(deal.get(HISTORY), made)
     now = {name: _first(deal, name, changes) for name in ("stage_id", "status", "value")}
     yield Statement("deal", id, made, _stage(now, made) | _status(now, made, words, parsed) | {"amount": now["value"]})
@@ -41,7 +41,7 @@ def _changes(history: Any, made: int) -> list[tuple[int, str, Any]]:
     """Oldest first: of one instant the change that Pipedrive names first is the later one."""
     found: list[tuple[int, str, Any]] = []
     for change in reversed(_said(history)):
-        at = instant_of(change.get("time"), "time")
+        at = version_instant(change.get("time"), "time")
         if at >= made:  # what is older was another deal's, before this one was made of it
             found.append((at, change["field_key"], change.get("new_value")))
     return sorted(found, key=lambda change: change[0])
@@ -68,7 +68,7 @@ def _stage(now: Mapping[str, Any], at: int) -> dict[str, Any]:
     return {} if stage in (None, "") else {"stage": str(stage), "entered_stage_at": format_instant(at)}
 
 
-def _status(now: Mapping[str, Any], at: int, words: Words, parsed: Parsed) -> dict[str, Any]:
+def _status(now: Mapping[str, Any], at: int, words: ConnectionWords, parsed: Parsed) -> dict[str, Any]:
     """What a deal is once its status or its stage has changed; closed then, if it is closed by that."""
     status = now["status"]
     if status == "deleted":

@@ -15,23 +15,23 @@ from typing import Any
 from schemas.connectors.asking import (
     GONE,
     HISTORY,
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
+    ListStretch,
     Pace,
     Page,
-    Source,
     Steps,
-    Stretch,
-    at_once,
     instant_told,
-    member,
     objects_in,
     one_by_one,
+    required_member,
+    without_asking,
 )
 from schemas.connectors.lists import walked
 from schemas.connectors.pipedrive.objects import RECORDS
@@ -56,7 +56,7 @@ _OVERLAP = 50
 """Rows of a list by places that are read twice: so many may go meanwhile, and each moves up what is behind it."""
 
 
-class PipedriveSource(Source):
+class PipedriveSource(CrmApi):
     """Pipedrive's API, for one connection."""
 
     people = USERS
@@ -77,7 +77,7 @@ class PipedriveSource(Source):
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The token of a user: it does not expire."""
-        return at_once({"x-api-token": self._token})
+        return without_asking({"x-api-token": self._token})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What two seconds may hold, by which plans differ."""
@@ -149,7 +149,7 @@ class PipedriveSource(Source):
         elif not is_archived and object != ACTIVITIES:
             following = _ARCHIVED
         lists = 1 if object == ACTIVITIES else 2
-        return Changed(found, following, stretch=Stretch(int(is_archived), lists, is_newest_first=object == LEADS))
+        return Changed(found, following, stretch=ListStretch(int(is_archived), lists, is_newest_first=object == LEADS))
 
     def _updated(
         self, object: str, suffix: str, since: int, cursor: str
@@ -228,21 +228,21 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
+def _rows(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     """The objects of an answer; an empty list may be null."""
     if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
         return iter(())
     return map(_row, objects_in(answer.data, "data"))
 
 
-def _changes(answer: Answer) -> Iterator[dict[str, Any]]:
+def _changes(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     """Those of a changelog; of a deal that is gone there are none."""
     found = answer.data.get("data") if isinstance(answer.data, dict) else None
     return (change for change in found or () if isinstance(change, dict))
 
 
 def _all(
-    path: str, none: frozenset[int], rows: Callable[[Answer], Iterable[dict[str, Any]]]
+    path: str, none: frozenset[int], rows: Callable[[CrmAnswer], Iterable[dict[str, Any]]]
 ) -> Steps[list[dict[str, Any]]]:
     """All rows of a short list. `none`: the statuses that stand for an empty one."""
     return walked(
@@ -256,11 +256,11 @@ def _from(cursor: str | None) -> dict[str, str]:
     return {"cursor": cursor} if cursor else {}
 
 
-def _alone(answer: Answer) -> dict[str, Any]:
-    return _row(member(answer.data, "data", dict))
+def _alone(answer: CrmAnswer) -> dict[str, Any]:
+    return _row(required_member(answer.data, "data", dict))
 
 
-def _next_cursor(answer: Answer) -> str | None:
+def _next_cursor(answer: CrmAnswer) -> str | None:
     more = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
     cursor = more.get("next_cursor") if isinstance(more, dict) else None
     return None if cursor is None or cursor == "" else str(cursor)

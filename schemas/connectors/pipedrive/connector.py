@@ -17,15 +17,15 @@ from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector, place_within
 from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, own_id
-from schemas.connectors.kinds import Kind
+from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.pipedrive.answers import PASTS, past_of
 from schemas.connectors.pipedrive.api import ACTIVITIES, CONVERTED, DEALS, PipedriveSource, updated_at
 from schemas.connectors.pipedrive.objects import ACTIVITIES as ACTIVITIES_TABLES
 from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TABLES, TYPES, USER
-from schemas.connectors.pipedrive.shapes import Event, read_event
-from schemas.connectors.tables import Said, Table, instant_text
+from schemas.connectors.pipedrive.shapes import ObjectEvent, read_object_event
+from schemas.connectors.tables import ReadObject, Table, instant_text
 from schemas.connectors.tokens import check_secret
-from schemas.connectors.words import CrmConnection, words_of
+from schemas.connectors.words import CrmConnection, connection_words
 from schemas.documents.errors import wrong
 from schemas.instants import HOUR
 from schemas.records import MERGED
@@ -85,7 +85,7 @@ class Pipedrive(CrmConnector):
     }
 
     def __init__(self, connection: PipedriveConnection) -> None:
-        super().__init__(connection, words_of(connection, types=TYPES))
+        super().__init__(connection, connection_words(connection, types=TYPES))
         self._looks_up = connection.api is not None  # which tells when deals entered their stages
         self._secrets = [secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets]
 
@@ -94,7 +94,7 @@ class Pipedrive(CrmConnector):
         check_content(request.headers, {JSON})
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
-        event = read_event(body)
+        event = read_object_event(body)
         if event.action not in ("create", "change", "delete"):
             raise LeftOutError(UNKNOWN_TYPE)
         if event.entity == "activity":
@@ -115,7 +115,7 @@ class Pipedrive(CrmConnector):
         if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
             yield Statement("deal", str(merged), event.at, {MERGED: event.id})
 
-    def _activity(self, event: Event, parsed: Parsed) -> Iterator[Statement]:
+    def _activity(self, event: ObjectEvent, parsed: Parsed) -> Iterator[Statement]:
         """The record that an activity is, and the one that it was: its type may change."""
         before = event.before or {}
         if event.action == "delete":
@@ -157,7 +157,7 @@ class Pipedrive(CrmConnector):
         table = _TABLES.get(envelope.object)
         if table is None:
             raise LeftOutError(UNKNOWN_TYPE)
-        fields = table.read(Said(table.record, record, at, self._words, parsed))
+        fields = table.read(ReadObject(table.record, record, at, self._words, parsed))
         if table is DEAL and HISTORY in record:
             fields = {name: value for name, value in fields.items() if name not in PASTS}
             yield from past_of(record, id, self._words, parsed)
@@ -183,7 +183,7 @@ class Pipedrive(CrmConnector):
             if isinstance(data.get("type"), str):
                 parsed.ignore_unmapped("activity", "type", data["type"])
         else:
-            fields = ACTIVITIES_TABLES[record].read(Said(record, data, at, self._words, parsed))
+            fields = ACTIVITIES_TABLES[record].read(ReadObject(record, data, at, self._words, parsed))
             yield Statement(
                 record, id, at, fields, deleted=True if _is_gone(data) else False if is_edited else None, place=place
             )
@@ -196,10 +196,10 @@ class Pipedrive(CrmConnector):
         found = self._words.types.get(type) if isinstance(type, str) else None
         return found if found is None or found in RECORDS else "meeting"
 
-    def _said(self, table: Table, event: Event, parsed: Parsed) -> Statement:
+    def _said(self, table: Table, event: ObjectEvent, parsed: Parsed) -> Statement:
         data = _whole(event)
         before = event.before if event.action == "change" else None
-        said = Said(table.record, data, event.at, self._words, parsed, before=before)
+        said = ReadObject(table.record, data, event.at, self._words, parsed, before=before)
         fields = table.read(said)
         is_repeated = before is not None and "stage_id" not in before and "entered_stage_at" not in fields
         if table is DEAL and is_repeated and self._looks_up:
@@ -213,7 +213,7 @@ class Pipedrive(CrmConnector):
         )
 
 
-def _whole(event: Event) -> Mapping[str, Any]:
+def _whole(event: ObjectEvent) -> Mapping[str, Any]:
     if event.data is None:
         msg = "data: is missing"
         raise ShapeError(msg)
@@ -236,7 +236,7 @@ def _converted(deal: Mapping[str, Any], at: int) -> Iterator[Statement]:
     yield Statement("lead", lead, at, deleted=False, yields=-_DELETED_WITHIN)
 
 
-def _gone(table: Table, event: Event) -> Statement:
+def _gone(table: Table, event: ObjectEvent) -> Statement:
     if table is USER:
         return Statement("rep", event.id, event.at, {"active": False})
     merged = event.meta.get("merged_to_id")
@@ -266,4 +266,4 @@ def pipedrive_source(connection: PipedriveConnection) -> PipedriveSource | None:
     return PipedriveSource(company=api.company, token=api.token.get_secret_value().strip(), address=api.url)
 
 
-PIPEDRIVE = Kind(PipedriveConnection, Pipedrive, source=pipedrive_source, objects=TABLES)
+PIPEDRIVE = ConnectorKind(PipedriveConnection, Pipedrive, source=pipedrive_source, objects=TABLES)

@@ -7,7 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.connectors.tables import Read, Row, Said, Table, id_of, id_row, instant_row, instant_text, plain_text, row
+from schemas.connectors.tables import (
+    ReadMember,
+    ReadObject,
+    Rule,
+    Table,
+    id_of,
+    id_row,
+    instant_row,
+    instant_text,
+    plain_text,
+    row,
+)
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant
 
 TYPES = {"call": "call", "meeting": "meeting", "email": "email"}
@@ -21,7 +32,7 @@ STATUSES = ("open", "won", "lost")
 # --- Deals ------------------------------------------------------------------------------------------------------------
 
 
-def _stage(value: Any, said: Said) -> Mapping[str, Any]:
+def _stage(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A new deal is in its stage since it was made; repeated later, without an instant, it enters nothing."""
     entered = instant_text(said.data.get("stage_change_time"))
     if entered is None and said.before is None:
@@ -29,7 +40,7 @@ def _stage(value: Any, said: Said) -> Mapping[str, Any]:
     return {"stage": value, **({} if entered is None else {"entered_stage_at": entered})}
 
 
-def _status(value: Any, said: Said) -> Mapping[str, Any]:
+def _status(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """Won and lost are said by the status alone; what a stage is for the connection decides while it is open."""
     if value == "deleted":
         return {}
@@ -52,8 +63,8 @@ DEAL = Table(
         id_row("creator_user_id", "creator"),
         row("title", "name"),
         row("pipeline_id", "pipeline"),
-        Row("stage_id", ("stage", "entered_stage_at"), _stage, "entered at `stage_change_time`, else `add_time`"),
-        Row("status", ("status", "closed_at"), _status, "closed at `won_time` or `lost_time`"),
+        Rule("stage_id", ("stage", "entered_stage_at"), _stage, "entered at `stage_change_time`, else `add_time`"),
+        Rule("status", ("status", "closed_at"), _status, "closed at `won_time` or `lost_time`"),
         instant_row("add_time", "created_at"),
         row("value", "amount"),
         row("currency", "currency"),
@@ -67,7 +78,7 @@ DEAL = Table(
 # --- Leads ------------------------------------------------------------------------------------------------------------
 
 
-def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead_owner(value: Any, said: ReadObject) -> Mapping[str, Any]:
     owner = id_of(value)
     if owner is None:
         return {"rep": None, "assigned_at": None}
@@ -76,7 +87,7 @@ def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
     return {"rep": owner, **({"assigned_at": format_instant(said.at)} if "owner_id" in said.before else {})}
 
 
-def _lead_status(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead_status(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """By the first label that is one of `statuses`; an archived lead by the word `archived`."""
     for label in value if isinstance(value, list) else ():
         found = said.words.statuses.get(label) if isinstance(label, str) else None
@@ -87,8 +98,8 @@ def _lead_status(value: Any, said: Said) -> Mapping[str, Any]:
     return {"status": None}
 
 
-def _of_value(name: str, field: str) -> Read:
-    def read(value: Any, _said: Said) -> Mapping[str, Any]:
+def _of_value(name: str, field: str) -> ReadMember:
+    def read(value: Any, _said: ReadObject) -> Mapping[str, Any]:
         return {field: value.get(name) if isinstance(value, dict) else None}
 
     return read
@@ -97,13 +108,13 @@ def _of_value(name: str, field: str) -> Read:
 LEAD = Table(
     "lead", "lead", "https://developers.pipedrive.com/docs/api/v1/Leads",
     (
-        Row("owner_id", ("rep", "assigned_at"), _lead_owner, "assigned when it changes, at first at `add_time`"),
+        Rule("owner_id", ("rep", "assigned_at"), _lead_owner, "assigned when it changes, at first at `add_time`"),
         row("title", "name"),
         row("source_name", "source"),
         instant_row("add_time", "received_at"),
-        Row("label_ids", ("status",), _lead_status, "by `statuses`: the id of a label, or `archived`"),
-        Row("value", ("value",), _of_value("amount", "value")),
-        Row("value", ("currency",), _of_value("currency", "currency")),
+        Rule("label_ids", ("status",), _lead_status, "by `statuses`: the id of a label, or `archived`"),
+        Rule("value", ("value",), _of_value("amount", "value")),
+        Rule("value", ("currency",), _of_value("currency", "currency")),
         id_row("organization_id", "customer"),
     ),
 )  # fmt: skip
@@ -112,15 +123,15 @@ LEAD = Table(
 # --- Activities -------------------------------------------------------------------------------------------------------
 
 
-def _lead(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """Whom it was a touch of. Of a lead that is converted Pipedrive moves it to the deal: it was one all the same."""
     return {} if value is None and said.data.get("deal_id") is not None else {"lead": value}
 
 
-_LEAD = Row("lead_id", ("lead",), _lead, "moved to a deal it stays a touch of the lead")
+_LEAD = Rule("lead_id", ("lead",), _lead, "moved to a deal it stays a touch of the lead")
 
 
-def _done_at(said: Said) -> str | None:
+def _done_at(said: ReadObject) -> str | None:
     """When a done activity happened: as it was due, unless it has no time or was done on an earlier day.
 
     None: this event does not tell. Webhooks leave `marked_as_done_time` out; then the event by which it was done tells
@@ -159,10 +170,10 @@ def _clock(value: Any) -> tuple[int, int, int] | None:
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
-def _touch(field: str) -> Read:
+def _touch(field: str) -> ReadMember:
     """A call or mail: done it has happened, outbound; planned, or no more done, it has not."""
 
-    def read(value: Any, said: Said) -> Mapping[str, Any]:
+    def read(value: Any, said: ReadObject) -> Mapping[str, Any]:
         if value is not True and value != 1:
             return {"direction": None, field: None}
         happened = _done_at(said)
@@ -171,14 +182,14 @@ def _touch(field: str) -> Read:
     return read
 
 
-def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
+def _meeting_outcome(value: Any, said: ReadObject) -> Mapping[str, Any]:
     if value is not True and value != 1:
         return {"outcome": "scheduled", "starts_at": _due(said.data)}
     happened = _done_at(said)
     return {"outcome": "held", **({} if happened is None else {"starts_at": happened})}
 
 
-def _meeting_end(value: Any, said: Said) -> Mapping[str, Any]:
+def _meeting_end(value: Any, said: ReadObject) -> Mapping[str, Any]:
     starts_at, length = _due(said.data), _clock(value)
     if starts_at is None or length is None:
         return {"ends_at": None}
@@ -186,7 +197,7 @@ def _meeting_end(value: Any, said: Said) -> Mapping[str, Any]:
     return {"ends_at": format_instant(parse_instant(starts_at) + hours * HOUR + minutes * MINUTE + seconds * SECOND)}
 
 
-def _meeting_kind(value: Any, _said: Said) -> Mapping[str, Any]:
+def _meeting_kind(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     return {"kind": None if value == "meeting" else value}
 
 
@@ -198,8 +209,8 @@ CALL = Table(
         id_row("owner_id", "rep"),
         _LEAD,
         row("deal_id", "deal"),
-        Row("done", ("direction", "dialed_at"), _touch("dialed_at"), _DUE),
-        Row(
+        Rule("done", ("direction", "dialed_at"), _touch("dialed_at"), _DUE),
+        Rule(
             "outcome", ("outcome",),
             lambda value, said: {"outcome": said.meaning(said.words.calls, "outcome", value)}, "by `outcomes`",
         ),
@@ -212,7 +223,7 @@ EMAIL = Table(
     (
         id_row("owner_id", "rep"),
         _LEAD,
-        Row("done", ("direction", "sent_at"), _touch("sent_at"), _DUE),
+        Rule("done", ("direction", "sent_at"), _touch("sent_at"), _DUE),
         instant_row("add_time", "logged_at"),
         id_row("creator_user_id", "logged_by"),
     ),
@@ -224,10 +235,10 @@ MEETING = Table(
         id_row("creator_user_id", "booked_by"),
         _LEAD,
         row("deal_id", "deal"),
-        Row("type", ("kind",), _meeting_kind, "if it is another than `meeting`"),
+        Rule("type", ("kind",), _meeting_kind, "if it is another than `meeting`"),
         instant_row("add_time", "booked_at", "a reschedule books nothing anew"),
-        Row("duration", ("ends_at",), _meeting_end),
-        Row("done", ("outcome", "starts_at"), _meeting_outcome, f"held if it is, else scheduled; {_DUE}"),
+        Rule("duration", ("ends_at",), _meeting_end),
+        Rule("done", ("outcome", "starts_at"), _meeting_outcome, f"held if it is, else scheduled; {_DUE}"),
     ),
 )  # fmt: skip
 ACTIVITIES: Mapping[str, Table] = {table.record: table for table in (CALL, EMAIL, MEETING)}

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.connectors.events import ShapeError, member, own_id, text_member, whole_number
-from schemas.connectors.tables import instant_of
+from schemas.connectors.events import ShapeError, object_member, own_id, text_member, whole_number
+from schemas.connectors.tables import version_instant
 
 _ACTIONS = {"added": "create", "updated": "change", "deleted": "delete", "merged": "change"}
 _NAMES: Mapping[str, Mapping[str, str]] = {
@@ -20,7 +20,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ObjectEvent:
     """What happened to which object."""
 
     entity: str
@@ -35,20 +35,20 @@ class Event:
     meta: Mapping[str, Any]
 
 
-def read_event(body: Mapping[str, Any]) -> Event:
+def read_object_event(body: Mapping[str, Any]) -> ObjectEvent:
     """Of either version. Raises ShapeError."""
-    meta = member(body, "meta")
+    meta = object_member(body, "meta")
     return _first(body, meta) if meta.get("v") == 1 or "object" in meta else _second(body, meta)
 
 
-def _second(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
+def _second(body: Mapping[str, Any], meta: Mapping[str, Any]) -> ObjectEvent:
     said_at = meta.get("timestamp")
     at = (  # the guide's table says that it is a number of seconds, its examples and what comes that it is not
         whole_number(said_at, "meta.timestamp", per_second=1)
         if isinstance(said_at, int)
-        else instant_of(said_at, "meta.timestamp")
+        else version_instant(said_at, "meta.timestamp")
     )
-    return Event(
+    return ObjectEvent(
         text_member(meta, "entity"),
         text_member(meta, "action"),
         own_id(meta.get("entity_id"), "meta.entity_id"),
@@ -59,7 +59,7 @@ def _second(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
     )
 
 
-def _first(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
+def _first(body: Mapping[str, Any], meta: Mapping[str, Any]) -> ObjectEvent:
     entity = text_member(meta, "object")
     names = _NAMES.get(entity, {})
     data, before = _renamed(_object(body, "current"), names), _renamed(_object(body, "previous"), names)
@@ -73,7 +73,7 @@ def _first(body: Mapping[str, Any], meta: Mapping[str, Any]) -> Event:
         if micro is None
         else whole_number(micro, "meta.timestamp_micro", per_second=1_000_000)
     )
-    return Event(entity, action, own_id(meta.get("id"), "meta.id"), at, data, before, meta)
+    return ObjectEvent(entity, action, own_id(meta.get("id"), "meta.id"), at, data, before, meta)
 
 
 def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

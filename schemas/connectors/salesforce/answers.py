@@ -26,16 +26,16 @@ from schemas.connectors.salesforce.objects import (
     USER,
     event_end,
     flag,
-    instant,
+    salesforce_instant,
 )
-from schemas.connectors.salesforce.reading import Reader
-from schemas.connectors.tables import Said
+from schemas.connectors.salesforce.reading import SalesforceReader
+from schemas.connectors.tables import ReadObject
 from schemas.instants import SECOND, format_instant
 from schemas.records import MERGED
 
 
-def said_by(
-    reader: Reader, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+def salesforce_statements(
+    reader: SalesforceReader, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
 ) -> Iterator[Statement]:
     """Everything that one record of an answer says. Raises ShapeError, FieldError, LeftOutError."""
     name = envelope.object
@@ -81,9 +81,9 @@ def _held(record: Mapping[str, Any], id: str, at: int, asked_at: int) -> Iterato
         yield Statement("meeting", id, end, {"outcome": "held"})
 
 
-def _mail(reader: Reader, record: Mapping[str, Any], id: str, at: int, parsed: Parsed) -> Statement:
+def _mail(reader: SalesforceReader, record: Mapping[str, Any], id: str, at: int, parsed: Parsed) -> Statement:
     """Whose it is, its Task says; whom it concerns, its relations, else that Task."""
-    fields = EMAIL.read(Said("email", {**record, "Id": id}, at, reader.words, parsed))
+    fields = EMAIL.read(ReadObject("email", {**record, "Id": id}, at, reader.words, parsed))
     task = record.get(TASK_OF)
     task = task if isinstance(task, dict) else {}
     try:
@@ -99,7 +99,7 @@ def _mail(reader: Reader, record: Mapping[str, Any], id: str, at: int, parsed: P
 
 
 def _deal_past(
-    reader: Reader, record: Mapping[str, Any], id: str, envelope: Envelope, parsed: Parsed
+    reader: SalesforceReader, record: Mapping[str, Any], id: str, envelope: Envelope, parsed: Parsed
 ) -> Iterator[Statement]:
     """Stages and amounts. A deal is closed when it last entered a closed stage."""
     before: Mapping[str, Any] = {}
@@ -121,7 +121,7 @@ def _deal_past(
         yield Statement("deal", id, at, fields, yields=1 if is_unclear else 0)
 
 
-def _status_of(reader: Reader, stage: Any, envelope: Envelope, parsed: Parsed) -> str | None:
+def _status_of(reader: SalesforceReader, stage: Any, envelope: Envelope, parsed: Parsed) -> str | None:
     if not isinstance(stage, str):
         return None
     found: str | None = reader.words.stages.get(stage) or envelope.words.get(stage) or STAGES.get(stage)
@@ -131,11 +131,11 @@ def _status_of(reader: Reader, stage: Any, envelope: Envelope, parsed: Parsed) -
 
 
 def _lead_past(
-    reader: Reader, record: Mapping[str, Any], id: str, _envelope: Envelope, parsed: Parsed
+    reader: SalesforceReader, record: Mapping[str, Any], id: str, _envelope: Envelope, parsed: Parsed
 ) -> Iterator[Statement]:
     """Statuses and owners, as far as the organisation tracks them."""
     tracked, rows, made = record.get(TRACKED) or (), list(_history(record)), _instant(record, "CreatedDate")
-    said = Said("lead", {}, made, reader.words, parsed)
+    said = ReadObject("lead", {}, made, reader.words, parsed)
     if "Status" in tracked:
         for value, at in _values(rows, "Status", record.get("Status"), made):
             yield Statement("lead", id, at, {"status": said.meaning(reader.words.statuses, "status", value)})
@@ -176,7 +176,7 @@ def _history(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _instant(record: Mapping[str, Any], name: str) -> int:
     try:
-        return instant_member(instant(record.get(name)), name)
+        return instant_member(salesforce_instant(record.get(name)), name)
     except ValueError as error:
         msg = f"{name}: {error}"
         raise ShapeError(msg) from None

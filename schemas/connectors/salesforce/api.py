@@ -20,20 +20,20 @@ from zoneinfo import ZoneInfo
 from schemas.connectors.asking import (
     GONE,
     HISTORY,
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
     NotLetInError,
     NotSeenError,
     Pace,
     Page,
-    Source,
     Steps,
-    member,
+    required_member,
 )
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import day_told
@@ -48,7 +48,7 @@ from schemas.connectors.salesforce.objects import (
     TASK,
     VOICE_CALL,
 )
-from schemas.connectors.salesforce.rows import instant_in, own_id, row_of, rows_of
+from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of, salesforce_id
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.windows import Calendar
@@ -93,7 +93,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
 
 
-class SalesforceSource(Source):
+class SalesforceSource(CrmApi):
     """Salesforce's API, for one connection."""
 
     people = PERSON.name
@@ -212,11 +212,11 @@ class SalesforceSource(Source):
                 probe = yield self._query(f"SELECT Id FROM {object} LIMIT 1", is_needed=False)
                 self._fields[object] = frozenset(() if probe.status in _BAD else wanted)
             else:
-                fields = member(answer.data, "fields", list)
+                fields = required_member(answer.data, "fields", list)
                 self._fields[object] = frozenset(str(each.get("name")) for each in fields if isinstance(each, dict))
         return [name for name in dict.fromkeys(wanted) if name in self._fields[object]]
 
-    def _without_refused(self, object: str, names: list[str], answer: Answer) -> list[str]:
+    def _without_refused(self, object: str, names: list[str], answer: CrmAnswer) -> list[str]:
         """Without the field that an answer says there is not: the user may not see it. Raises BadAnswerError."""
         errors = answer.data if isinstance(answer.data, list) else []
         said = " ".join(str(error.get("message", "")) for error in errors if isinstance(error, dict))
@@ -331,8 +331,10 @@ class SalesforceSource(Source):
         )
         if answer.status in _REFUSED:
             return Page([], None)
-        told = [each for each in member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
-        return Page([{"id": own_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None)
+        told = [each for each in required_member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
+        return Page(
+            [{"id": salesforce_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None
+        )
 
     def _deleted(self, object: str, condition: str) -> Steps[list[dict[str, Any]]]:
         """Records of the recycle bin. A lead that was merged into another one is in it, whole, and names it."""
@@ -391,13 +393,13 @@ def _at(row: Mapping[str, Any], name: str, calendar: Calendar) -> int:
         raise BadAnswerError(msg) from None
 
 
-def _is_cut(answer: Answer) -> bool:
+def _is_cut(answer: CrmAnswer) -> bool:
     return isinstance(answer.data, dict) and answer.data.get("done") is False
 
 
 def _further(data: Any) -> str:
     """Where a query goes on, at this address: the token goes nowhere else. Raises BadAnswerError."""
-    path = member(data, "nextRecordsUrl", str)
+    path = required_member(data, "nextRecordsUrl", str)
     if not path.startswith("/") or path.startswith("//"):
         msg = "nextRecordsUrl: is no path"
         raise BadAnswerError(msg)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.connectors.events import ShapeError, member, text_member, whole_number
+from schemas.connectors.events import ShapeError, object_member, text_member, whole_number
 from schemas.connectors.salesforce.ids import whole_id
 
 HEADER = "ChangeEventHeader"
@@ -23,7 +23,7 @@ _BITMAP = re.compile(r"(?:([0-9]{1,4})-)?0x([0-9A-Fa-f]{1,256})\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObjectChange:
     """What happened to which records, all of them alike."""
 
     entity: str
@@ -36,10 +36,10 @@ class Change:
     """What it says something of; None clears a field."""
 
 
-def read_change_event(event: Mapping[str, Any]) -> Change:
+def read_change_event(event: Mapping[str, Any]) -> ObjectChange:
     """An event, its payload alone or within the envelope of either API. Raises ShapeError."""
     payload = _payload(event)
-    header = member(payload, HEADER)
+    header = object_member(payload, HEADER)
     for name, members in (("payload", payload), *((name, header.get(name)) for name in _BITMAPS)):
         if isinstance(members, dict | list) and len(members) > MAX_MEMBERS:
             msg = f"{name}: has more than {MAX_MEMBERS} members"
@@ -47,7 +47,7 @@ def read_change_event(event: Mapping[str, Any]) -> Change:
     committed = whole_number(header.get("commitTimestamp"), "commitTimestamp", per_second=1000)
     sequence = header.get("sequenceNumber")
     place = sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else 0
-    return Change(
+    return ObjectChange(
         text_member(header, "entityName"),
         text_member(header, "changeType"),
         _record_ids(header.get("recordIds")),

@@ -18,17 +18,17 @@ from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.content import check_content, media_type
 from schemas.connectors.crm import CrmConnector
 from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, read_event
-from schemas.connectors.kinds import Kind, Receipt
-from schemas.connectors.salesforce.answers import said_by
+from schemas.connectors.kinds import ConnectorKind, Receipt
+from schemas.connectors.salesforce.answers import salesforce_statements
 from schemas.connectors.salesforce.api import SalesforceSource
 from schemas.connectors.salesforce.changes import read_change_event
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.objects import DEAL_TYPES, DISPOSITIONS, LEAD, LEAD_STATUSES, OBJECTS
-from schemas.connectors.salesforce.reading import Reader
+from schemas.connectors.salesforce.reading import SalesforceReader
 from schemas.connectors.salesforce.soap import ACK, Notification, SoapError, read_message
 from schemas.connectors.tables import instant_text
 from schemas.connectors.tokens import Token, check_secret, token_of
-from schemas.connectors.words import CrmConnection, words_of
+from schemas.connectors.words import CrmConnection, connection_words
 from schemas.deliveries import Delivery
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
@@ -123,11 +123,11 @@ class Salesforce(CrmConnector):
     kinds: Mapping[str, Sequence[str]] = {table.name: (table.record,) for table in OBJECTS.values()}
 
     def __init__(self, connection: SalesforceConnection) -> None:
-        words = words_of(connection, calls=DISPOSITIONS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
+        words = connection_words(connection, calls=DISPOSITIONS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
         super().__init__(connection, words)
         self._secrets = [token_of(secret) for secret in connection.secrets]
         self._organization = connection.organization.encode()
-        self._reader = Reader(words, connection.outcomes_field, connection.calendar)
+        self._reader = SalesforceReader(words, connection.outcomes_field, connection.calendar)
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError unless path and organisation are right, then ContentTypeError."""
@@ -146,7 +146,7 @@ class Salesforce(CrmConnector):
     def _answered(
         self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
     ) -> Iterator[Statement]:
-        return said_by(self._reader, record, envelope, asked_at, parsed)
+        return salesforce_statements(self._reader, record, envelope, asked_at, parsed)
 
     def _read_posted(self, delivery: Delivery) -> Parsed:
         """Every notification of a message; of JSON every change event."""
@@ -242,7 +242,7 @@ def salesforce_source(connection: SalesforceConnection) -> SalesforceSource | No
     )
 
 
-SALESFORCE = Kind(
+SALESFORCE = ConnectorKind(
     SalesforceConnection,
     Salesforce,
     source=salesforce_source,

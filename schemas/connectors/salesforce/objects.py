@@ -9,7 +9,17 @@ from typing import Any
 
 from schemas.connectors.fields import count_of, read_number
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
-from schemas.connectors.tables import Read, Row, Said, Table, choice, epoch_text, instant_text, plain_text, row
+from schemas.connectors.tables import (
+    ReadMember,
+    ReadObject,
+    Rule,
+    Table,
+    choice,
+    epoch_text,
+    instant_text,
+    plain_text,
+    row,
+)
 from schemas.instants import MINUTE, SECOND, checked, format_instant, parse_instant
 
 USER, LEAD_PREFIX, DEAL_PREFIX = "005", "00Q", "006"
@@ -58,7 +68,7 @@ OPEN_TASKS = ("Not Started", "In Progress", "Waiting on someone else", "Deferred
 # --- Readings ---------------------------------------------------------------------------------------------------------
 
 
-def instant(value: Any) -> str | None:
+def salesforce_instant(value: Any) -> str | None:
     """Milliseconds in events, text in messages and answers."""
     return instant_text(value) if count_of(value) is None else epoch_text(value, per_second=1000)
 
@@ -79,32 +89,32 @@ def flag(value: Any) -> bool | None:
 
 def micros(value: Any) -> int | None:
     """An instant in microseconds."""
-    text = instant(value)
+    text = salesforce_instant(value)
     return None if text is None else parse_instant(text)
 
 
-def _instant_row(source: str, name: str, note: str = "") -> Row:
-    return Row(source, (name,), lambda value, _said: {name: instant(value)}, note)
+def _instant_row(source: str, name: str, note: str = "") -> Rule:
+    return Rule(source, (name,), lambda value, _said: {name: salesforce_instant(value)}, note)
 
 
-def _pointer(name: str, prefix: str) -> Read:
+def _pointer(name: str, prefix: str) -> ReadMember:
     return lambda value, _said: {name: id_of_kind(value, prefix)}
 
 
-def _owner(source: str, name: str) -> Row:
-    return Row(source, (name,), _pointer(name, USER), "a queue (00G…) is nobody")
+def _owner(source: str, name: str) -> Rule:
+    return Rule(source, (name,), _pointer(name, USER), "a queue (00G…) is nobody")
 
 
 _LEAD_AND_DEAL = (
-    Row("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
-    Row("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)"),
+    Rule("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
+    Rule("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)"),
 )
 
 
 # --- Calls ------------------------------------------------------------------------------------------------------------
 
 
-def _call_type(value: Any, said: Said) -> Mapping[str, Any]:
+def _call_type(value: Any, said: ReadObject) -> Mapping[str, Any]:
     word = plain_text(value).casefold() if value is not None else ""
     if word in ("outbound", "inbound", "internal"):
         return {"direction": None if word == "internal" else word, "internal": word == "internal"}
@@ -113,15 +123,15 @@ def _call_type(value: Any, said: Said) -> Mapping[str, Any]:
     return {"direction": None}
 
 
-def _disposition(value: Any, said: Said) -> Mapping[str, Any]:
+def _disposition(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"outcome": said.meaning(said.words.calls, "outcome", value)}
 
 
-def _seconds(value: Any, _said: Said) -> Mapping[str, Any]:
+def _seconds(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     return {"talk_seconds": value}
 
 
-def _number(_value: Any, said: Said) -> Mapping[str, Any]:
+def _number(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     """The other party's, where the change says which of the two that is."""
     names = {"outbound": "ToPhoneNumber", "inbound": "FromPhoneNumber"}
     name = names.get(str(said.data.get("CallType") or "").casefold())
@@ -153,9 +163,9 @@ TASK = Table(
     (
         _owner("OwnerId", "rep"),
         *_LEAD_AND_DEAL,
-        Row("CallType", ("direction", "internal"), _call_type),
-        Row("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
-        Row("CallDurationInSeconds", ("talk_seconds",), _seconds),
+        Rule("CallType", ("direction", "internal"), _call_type),
+        Rule("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
+        Rule("CallDurationInSeconds", ("talk_seconds",), _seconds),
         _instant_row("CreatedDate", "logged_at"),
         _owner("CreatedById", "logged_by"),
     ),
@@ -166,13 +176,13 @@ VOICE_CALL = Table(
     "salesforce-field-reference-voicecall.html",
     (
         _owner("OwnerId", "rep"),
-        Row("CallType", ("direction", "internal"), _call_type),
-        Row("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
-        Row("ToPhoneNumber", ("number",), _number, "outbound; inbound: `FromPhoneNumber`", ("FromPhoneNumber",)),
+        Rule("CallType", ("direction", "internal"), _call_type),
+        Rule("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
+        Rule("ToPhoneNumber", ("number",), _number, "outbound; inbound: `FromPhoneNumber`", ("FromPhoneNumber",)),
         _instant_row("CallStartDateTime", "dialed_at"),
         _instant_row("CallConnectDateTime", "answered_at"),
         _instant_row("CallEndDateTime", "ended_at"),
-        Row("CallDurationInSeconds", ("talk_seconds",), _seconds),
+        Rule("CallDurationInSeconds", ("talk_seconds",), _seconds),
     ),
 )  # fmt: skip
 
@@ -180,17 +190,17 @@ VOICE_CALL = Table(
 # --- Mails and meetings -----------------------------------------------------------------------------------------------
 
 
-def _mail(value: Any, said: Said) -> Mapping[str, Any]:
+def _mail(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """Status 5 is a draft."""
     if str(said.data.get("Status")) == "5":
         return {"direction": None, "sent_at": None}
     incoming = flag(value)
     direction = None if incoming is None else "inbound" if incoming else "outbound"
-    sent_at = instant(said.data.get("MessageDate")) or instant(said.data.get("CreatedDate"))
+    sent_at = salesforce_instant(said.data.get("MessageDate")) or salesforce_instant(said.data.get("CreatedDate"))
     return {"direction": direction, **({} if sent_at is None else {"sent_at": sent_at})}
 
 
-def _thread(value: Any, said: Said) -> Mapping[str, Any]:
+def _thread(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """What has no thread of its own is in the one of the mail that it answers, else begins one."""
     answered = whole_id(said.data.get("ReplyToEmailMessageId"))
     return {"thread": plain_text(value) if value else answered or said.data.get("Id")}
@@ -201,16 +211,16 @@ EMAIL = Table(
     "https://developer.salesforce.com/docs/atlas.en-us.212.0.object_reference.meta/object_reference/"
     "sforce_api_objects_emailmessage.htm",
     (
-        Row("RelatedToId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
-        Row("Incoming", ("direction", "sent_at"), _mail, "with `MessageDate`; drafts (`Status` 5) do not count"),
-        Row("ThreadIdentifier", ("thread",), _thread, also=("ReplyToEmailMessageId",)),
+        Rule("RelatedToId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
+        Rule("Incoming", ("direction", "sent_at"), _mail, "with `MessageDate`; drafts (`Status` 5) do not count"),
+        Rule("ThreadIdentifier", ("thread",), _thread, also=("ReplyToEmailMessageId",)),
         _instant_row("CreatedDate", "logged_at"),
     ),
 )  # fmt: skip
 
 
-def _starts_at(value: Any, said: Said) -> Mapping[str, Any]:
-    return {"starts_at": instant(value if value is not None else said.data.get("ActivityDateTime"))}
+def _starts_at(value: Any, said: ReadObject) -> Mapping[str, Any]:
+    return {"starts_at": salesforce_instant(value if value is not None else said.data.get("ActivityDateTime"))}
 
 
 def event_begin(data: Mapping[str, Any]) -> int | None:
@@ -227,7 +237,7 @@ def event_end(data: Mapping[str, Any]) -> int | None:
     return checked(begin + int(read_number(length) * MINUTE))
 
 
-def _ends_at(_value: Any, said: Said) -> Mapping[str, Any]:
+def _ends_at(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     end = event_end(said.data)
     return {} if end is None else {"ends_at": format_instant(end)}
 
@@ -238,13 +248,13 @@ EVENT = Table(
         _owner("OwnerId", "rep"),
         _owner("CreatedById", "booked_by"),
         *_LEAD_AND_DEAL,
-        Row("Type", ("kind",), lambda value, said: {"kind": said.words.types.get(value) or value if value else None}),
+        Rule("Type", ("kind",), lambda value, said: {"kind": said.words.types.get(value) or value if value else None}),
         _instant_row("CreatedDate", "booked_at", "a reschedule books nothing anew"),
-        Row(
+        Rule(
             "StartDateTime", ("starts_at",), _starts_at, "of an `IsAllDayEvent`: a day of the organisation",
             ("ActivityDateTime",),
         ),
-        Row("EndDateTime", ("ends_at",), _ends_at, also=("DurationInMinutes",)),
+        Rule("EndDateTime", ("ends_at",), _ends_at, also=("DurationInMinutes",)),
     ),
 )  # fmt: skip
 
@@ -252,11 +262,11 @@ EVENT = Table(
 # --- Leads and opportunities ------------------------------------------------------------------------------------------
 
 
-def _converted(value: Any, _said: Said) -> Mapping[str, Any]:
+def _converted(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     return {"status#1": "converted" if flag(value) else None}
 
 
-def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead_word(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"status": said.meaning(said.words.statuses, "status", value)}
 
 
@@ -268,20 +278,20 @@ LEAD = Table(
         row("Company", "company"),
         row("LeadSource", "source"),
         _instant_row("CreatedDate", "received_at"),
-        Row("Status", ("status",), _lead_word, "by `statuses`"),
-        Row("IsConverted", ("status#1",), _converted, "`status`: converted"),
-        Row("MasterRecordId", ("merged_into",), _pointer("merged_into", LEAD_PREFIX)),
-        Row("ConvertedAccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
+        Rule("Status", ("status",), _lead_word, "by `statuses`"),
+        Rule("IsConverted", ("status#1",), _converted, "`status`: converted"),
+        Rule("MasterRecordId", ("merged_into",), _pointer("merged_into", LEAD_PREFIX)),
+        Rule("ConvertedAccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
     ),
 )  # fmt: skip
 
 
-def _stage(value: Any, said: Said) -> Mapping[str, Any]:
-    entered = instant(said.data.get("LastStageChangeDate"))
+def _stage(value: Any, said: ReadObject) -> Mapping[str, Any]:
+    entered = salesforce_instant(said.data.get("LastStageChangeDate"))
     return {"stage": value, **({} if entered is None else {"entered_stage_at": entered})}
 
 
-def deal_status(data: Mapping[str, Any], said: Said, *, is_whole: bool) -> str | None:
+def deal_status(data: Mapping[str, Any], said: ReadObject, *, is_whole: bool) -> str | None:
     """What a deal is: by `stages`, else by its two claims, else by the stages that every organisation begins with.
 
     None: it is not told. An update names of the claims only the one that changed.
@@ -311,15 +321,15 @@ OPPORTUNITY = Table(
         _owner("OwnerId", "rep"),
         _owner("CreatedById", "creator"),
         row("Name", "name"),
-        Row("RecordTypeId", ("pipeline",), lambda value, _said: {"pipeline": whole_id(value)}),
-        Row("StageName", ("stage", "entered_stage_at"), _stage, "entered at `LastStageChangeDate`"),
+        Rule("RecordTypeId", ("pipeline",), lambda value, _said: {"pipeline": whole_id(value)}),
+        Rule("StageName", ("stage", "entered_stage_at"), _stage, "entered at `LastStageChangeDate`"),
         _instant_row("CreatedDate", "created_at"),
         row("Amount", "amount"),
         row("CurrencyIsoCode", "currency"),
-        Row("Type", ("kind",), lambda value, said: {
+        Rule("Type", ("kind",), lambda value, said: {
             "kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))
         }, "by `types`"),
-        Row("AccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
+        Rule("AccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
     ),
 )  # fmt: skip
 PERSON = Table(
@@ -327,7 +337,7 @@ PERSON = Table(
     (
         row("Name", "name"),
         row("Email", "email"),
-        Row("IsActive", ("active",), lambda value, _said: {"active": flag(value)}),
+        Rule("IsActive", ("active",), lambda value, _said: {"active": flag(value)}),
     ),
 )  # fmt: skip
 OBJECTS: Mapping[str, Table] = {

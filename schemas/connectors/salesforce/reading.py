@@ -26,21 +26,21 @@ from schemas.connectors.salesforce.objects import (
     dialed_at,
     event_end,
     flag,
-    instant,
     is_done_task,
     is_open_task,
+    salesforce_instant,
 )
-from schemas.connectors.tables import Said, Table, joined
-from schemas.connectors.words import Words
+from schemas.connectors.tables import ReadObject, Table, joined_name
+from schemas.connectors.words import ConnectionWords
 from schemas.instants import DAY, format_instant
 from schemas.windows import Calendar
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SalesforceReader:
     """The rules of one connection."""
 
-    words: Words
+    words: ConnectionWords
     outcomes_field: str | None
     calendar: Calendar
 
@@ -54,7 +54,7 @@ class Reader:
         table = OBJECTS.get(name)
         if table is None:
             raise LeftOutError(UNKNOWN_TYPE)
-        said = Said(table.record, {**_with_name(data, name, id, parsed, type), "Id": id}, at, self.words, parsed)
+        said = ReadObject(table.record, {**_with_name(data, name, id, parsed, type), "Id": id}, at, self.words, parsed)
         try:
             yield from _RULES[name](self, table, id, said, type)
         except FieldError:
@@ -78,14 +78,14 @@ def _with_name(data: Mapping[str, Any], object: str, id: str, parsed: Parsed, ty
     if type == "UPDATE" and not (name.get("FirstName") and name.get("LastName")):
         parsed.want(object, id)
         return rest
-    return rest | {"Name": joined(name, *_NAME_PARTS) or None}
+    return rest | {"Name": joined_name(name, *_NAME_PARTS) or None}
 
 
-def _plain(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Iterator[Statement]:
+def _plain(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, _type: str) -> Iterator[Statement]:
     yield Statement(table.record, id, said.at, table.read(said))
 
 
-def _task(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iterator[Statement]:
+def _task(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, type: str) -> Iterator[Statement]:
     """A Task is a call, a mail (which EmailMessage tells of) or neither. An update does not say which."""
     data, is_update = said.data, type == "UPDATE"
     subtype = data.get("TaskSubtype")
@@ -110,7 +110,7 @@ def _task(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
         yield Statement(table.record, id, said.at, {"dialed_at": began}, yields=DAY)
 
 
-def _voice_call(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Iterator[Statement]:
+def _voice_call(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, _type: str) -> Iterator[Statement]:
     """The Task of the same call is the same record: a call counts once."""
     task = whole_id(said.data.get("ActivityId"))
     if task is None and "CallStartDateTime" not in said.data:
@@ -119,7 +119,7 @@ def _voice_call(_reader: Reader, table: Table, id: str, said: Said, _type: str) 
     yield Statement(table.record, task or id, said.at, table.read(said))
 
 
-def _mail(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Iterator[Statement]:
+def _mail(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, _type: str) -> Iterator[Statement]:
     """Whose mail it is, the Task of `ActivityId` says, and to whom, its relations: both are looked up."""
     yield Statement(table.record, id, said.at, table.read(said))
     author = id_of_kind(said.data.get("CreatedById"), USER)
@@ -129,7 +129,7 @@ def _mail(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Ite
         said.parsed.want("EmailMessage", id)
 
 
-def _event(reader: Reader, table: Table, id: str, said: Said, type: str) -> Iterator[Statement]:
+def _event(reader: SalesforceReader, table: Table, id: str, said: ReadObject, type: str) -> Iterator[Statement]:
     """One meeting however many are invited, and none of the series itself."""
     data = said.data
     if flag(data.get("IsChild")) is True or str(data.get("GroupEventType")) == "3":
@@ -150,7 +150,7 @@ def _event(reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
     yield Statement(table.record, id, said.at, fields)
 
 
-def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iterator[Statement]:
+def _lead(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, type: str) -> Iterator[Statement]:
     data = said.data
     fields = table.read(said)
     if "OwnerId" in data:
@@ -162,7 +162,7 @@ def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
         # The organisation has a word of its own for converted leads: it yields, until the lead is none any more.
         yield Statement(table.record, id, said.at, {"status": fields.pop("status")}, yields=1)
     yield Statement(table.record, id, said.at, fields)
-    created = instant(data.get("CreatedDate"))
+    created = salesforce_instant(data.get("CreatedDate"))
     if type != "UPDATE" and fields.get("rep") is not None and created is not None:
         yield Statement(table.record, id, said.at, {"assigned_at": created}, yields=DAY)
     deal = id_of_kind(data.get("ConvertedOpportunityId"), DEAL_PREFIX)
@@ -170,13 +170,13 @@ def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
         yield Statement("deal", deal, said.at, {"lead": id})
 
 
-def _opportunity(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iterator[Statement]:
+def _opportunity(_reader: SalesforceReader, table: Table, id: str, said: ReadObject, type: str) -> Iterator[Statement]:
     data, is_whole = said.data, type != "UPDATE"
     fields = table.read(said)
     status = deal_status(data, said, is_whole=is_whole)
     if status is not None:
         fields["status"] = status
-        entered = instant(data.get("LastStageChangeDate"))
+        entered = salesforce_instant(data.get("LastStageChangeDate"))
         if status == "open":
             fields["closed_at"] = None
         elif entered is not None:
@@ -184,7 +184,7 @@ def _opportunity(_reader: Reader, table: Table, id: str, said: Said, type: str) 
     yield Statement(table.record, id, said.at, fields)
 
 
-_RULES: Mapping[str, Callable[[Reader, Table, str, Said, str], Iterator[Statement]]] = {
+_RULES: Mapping[str, Callable[[SalesforceReader, Table, str, ReadObject, str], Iterator[Statement]]] = {
     TASK.name: _task,
     VOICE_CALL.name: _voice_call,
     EMAIL.name: _mail,

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from schemas.connectors.asking import Answer, BadAnswerError, objects_in
+from schemas.connectors.asking import BadAnswerError, CrmAnswer, objects_in
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.objects import micros
 
 
-def own_id(value: Any) -> str:
+def salesforce_id(value: Any) -> str:
     """An id in 18 characters. Raises BadAnswerError."""
     try:
         found = whole_id(value)
@@ -38,10 +38,10 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """A record with its `id` as others have it, and nothing of its type."""
     record.pop("attributes", None)
     if "Id" in record:
-        record["id"] = own_id(record["Id"])
+        record["id"] = salesforce_id(record["Id"])
     return record
 
 
-def rows_of(answer: Answer) -> Iterator[dict[str, Any]]:
+def rows_of(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     """All of a query's page. Raises BadAnswerError."""
     return map(row_of, objects_in(answer.data, "records"))

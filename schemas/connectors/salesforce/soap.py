@@ -60,14 +60,14 @@ class Notification:
 
 
 @dataclass(slots=True)
-class Message:
+class OutboundMessage:
     """An Outbound Message."""
 
     organization: str = ""
     notifications: list[Notification] = field(default_factory=list)
 
 
-def read_message(body: bytes) -> Message:
+def read_message(body: bytes) -> OutboundMessage:
     """Read a message. Raises SoapError.
 
     Half of a character, or one that XML cannot hold (a control character that somebody pasted into a field), would cost
@@ -82,7 +82,7 @@ def read_message(body: bytes) -> Message:
     return _read(mended)
 
 
-def _read(body: bytes) -> Message:
+def _read(body: bytes) -> OutboundMessage:
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -139,7 +139,7 @@ class _Reader:
     """Follows the elements of one document."""
 
     def __init__(self) -> None:
-        self.message = Message()
+        self.message = OutboundMessage()
         self.is_message = False
         self._path: list[str] = []
         self._text: list[str] = []

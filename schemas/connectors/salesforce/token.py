@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from schemas.connectors.asking import Answer, Ask, BadAnswerError, member
+from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, required_member
 
 PATH = "/services/oauth2/token"
 
@@ -21,11 +21,11 @@ class AccessToken:
     """Where the organisation lives: what comes by gRPC must name it."""
 
 
-def log_in(client_id: str, client_secret: str) -> Generator[Ask, Answer, AccessToken]:
+def log_in(client_id: str, client_secret: str) -> Generator[Ask, CrmAnswer, AccessToken]:
     """Ask for a token by client credentials. Raises BadAnswerError."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     answer = yield Ask("POST", PATH, form=form)
-    token, url = member(answer.data, "access_token", str), member(answer.data, "instance_url", str)
+    token, url = required_member(answer.data, "access_token", str), required_member(answer.data, "instance_url", str)
     if not token or not token.isprintable() or urlsplit(url).scheme not in ("http", "https"):
         msg = "access_token, instance_url: are not what is documented"
         raise BadAnswerError(msg)

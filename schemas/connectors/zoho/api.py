@@ -15,17 +15,17 @@ from typing import Any
 from schemas.connectors.asking import (
     GONE,
     HISTORY,
-    Answer,
     ApiObject,
     Ask,
     BadAnswerError,
     Changed,
+    CrmAnswer,
+    CrmApi,
     Envelope,
     Learned,
     NotLetInError,
     Pace,
     Page,
-    Source,
     Steps,
     instant_told,
     objects_in,
@@ -69,7 +69,7 @@ def _accounts(region: str) -> str:
     return f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
 
 
-class ZohoSource(Source):
+class ZohoSource(CrmApi):
     """Zoho's API, for one connection."""
 
     people = USERS.name
@@ -314,24 +314,24 @@ def _modified(record: Mapping[str, Any]) -> int:
     return instant_told(record.get("Modified_Time"), "Modified_Time")
 
 
-def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
+def _rows(answer: CrmAnswer, name: str) -> Iterator[dict[str, Any]]:
     """The objects of an answer, each with its id; one without a body, or that refuses to tell of them, has none."""
     for row in () if answer.data is None or answer.status in _REFUSED else objects_in(answer.data, name):
         row["id"] = str(row.get("id", ""))
         yield row
 
 
-def _info(answer: Answer) -> Mapping[str, Any]:
+def _info(answer: CrmAnswer) -> Mapping[str, Any]:
     found = answer.data.get("info") if isinstance(answer.data, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def _is_more(answer: Answer) -> bool:
+def _is_more(answer: CrmAnswer) -> bool:
     """Whether there is another page, which there may be behind one that brought nothing."""
     return _info(answer).get("more_records") is True
 
 
-def _beyond(answer: Answer, rows: Sequence[Mapping[str, Any]]) -> str | None:
+def _beyond(answer: CrmAnswer, rows: Sequence[Mapping[str, Any]]) -> str | None:
     """The last id of a page, beyond which the list goes on. Raises BadAnswerError."""
     if not _is_more(answer):
         return None
@@ -340,7 +340,7 @@ def _beyond(answer: Answer, rows: Sequence[Mapping[str, Any]]) -> str | None:
     return str(rows[-1]["id"])
 
 
-def _told(answer: Answer, name: str) -> str | None:
+def _told(answer: CrmAnswer, name: str) -> str | None:
     """Where the list goes on, by what is called so. Raises BadAnswerError."""
     if not _is_more(answer):
         return None

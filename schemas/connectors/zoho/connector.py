@@ -24,10 +24,10 @@ from schemas.connectors.events import (
     text_member,
     whole_number,
 )
-from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Said, Table, instant_of, plain_text
+from schemas.connectors.kinds import ConnectorKind
+from schemas.connectors.tables import ReadObject, Table, plain_text, version_instant
 from schemas.connectors.tokens import Token, check_token, token_of
-from schemas.connectors.words import CrmConnection, words_of
+from schemas.connectors.words import CrmConnection, connection_words
 from schemas.connectors.zoho.api import ZohoSource
 from schemas.connectors.zoho.objects import (
     CALL_RESULTS,
@@ -40,8 +40,8 @@ from schemas.connectors.zoho.objects import (
     LEADS,
     MODULES,
     USERS,
-    is_made,
     status_of,
+    was_made,
 )
 from schemas.instants import SECOND, format_instant
 from schemas.windows import day_from
@@ -86,7 +86,7 @@ class Zoho(CrmConnector):
     kinds: Mapping[str, Sequence[str]] = {table.name: (table.record,) for table in MODULES.values()}
 
     def __init__(self, connection: ZohoConnection) -> None:
-        words = words_of(connection, calls=CALL_RESULTS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
+        words = connection_words(connection, calls=CALL_RESULTS, statuses=LEAD_STATUSES, types=DEAL_TYPES)
         super().__init__(connection, words)
         self._tokens = [token_of(secret) for secret in connection.secrets]
         self._outcomes_field = connection.outcomes_field
@@ -133,14 +133,14 @@ class Zoho(CrmConnector):
             raise LeftOutError(UNKNOWN_TYPE)
         id = own_id(record.get("id"), "id")
         if envelope.object == EMAILS.name:
-            at = instant_of(record.get("time"), "time")  # nobody changes a mail
-            yield Statement("email", id, at, EMAILS.read(Said("email", record, at, self._words, parsed)))
+            at = version_instant(record.get("time"), "time")  # nobody changes a mail
+            yield Statement("email", id, at, EMAILS.read(ReadObject("email", record, at, self._words, parsed)))
             return
         name = next((name for name in ("Modified_Time", "modified_time") if record.get(name)), None)
         if name is None and table is not USERS:
             msg = "Modified_Time: is missing"
             raise ShapeError(msg)
-        at = asked_at if name is None else instant_of(record[name], name)
+        at = asked_at if name is None else version_instant(record[name], name)
         fields = self._fields(table, record, at, parsed, changed=None, stages=envelope.words)
         stages = _stages(record) if table is DEALS else []
         if stages:
@@ -167,7 +167,7 @@ class Zoho(CrmConnector):
 
     def _entry(self, stage: str, entered: int, stages: Mapping[str, str], parsed: Parsed) -> dict[str, Any]:
         """A deal is closed when it enters a closing stage."""
-        said = Said("deal", {}, entered, self._words, parsed)
+        said = ReadObject("deal", {}, entered, self._words, parsed)
         status = status_of(stage, said, stages)
         closed_at = format_instant(entered) if status in ("won", "lost") else None
         return {"stage": stage, "entered_stage_at": format_instant(entered), "status": status, "closed_at": closed_at}
@@ -182,7 +182,7 @@ class Zoho(CrmConnector):
         changed: Mapping[str, Any] | None,
         stages: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        said = Said(table.record, data, at, self._words, parsed, before=changed, learned=stages or {})
+        said = ReadObject(table.record, data, at, self._words, parsed, before=changed, learned=stages or {})
         fields = table.read(said)
         if table is EVENTS:
             named = self._outcomes_field
@@ -195,7 +195,7 @@ class Zoho(CrmConnector):
 
 def _is_told(table: Table, operation: str, changed: Collection[str], said: Mapping[str, Any]) -> bool:
     """Whether a notification says all of a change: an insert does not, an update may name more than it tells."""
-    is_untold = is_made(table, said) or (table is DEALS and "Closing_Date" in said)
+    is_untold = was_made(table, said) or (table is DEALS and "Closing_Date" in said)
     return bool(said) and operation == "update" and said.keys() >= {*changed} and not is_untold
 
 
@@ -208,9 +208,9 @@ def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:
     history, created = record.get(HISTORY), record.get("Created_Time")
     if not isinstance(history, list) or not history or not created:
         return []
-    made = instant_of(created, "Created_Time")
+    made = version_instant(created, "Created_Time")
     rows = dict.fromkeys(  # doubled entries occur
-        (instant_of(row.get("Modified_Time"), "Modified_Time"), place, row.get("Stage"), row.get("Moved_To__s"))
+        (version_instant(row.get("Modified_Time"), "Modified_Time"), place, row.get("Stage"), row.get("Moved_To__s"))
         for place, row in enumerate(history)
         if isinstance(row, dict) and isinstance(row.get("Stage"), str)
     )
@@ -268,4 +268,4 @@ def zoho_source(connection: ZohoConnection) -> ZohoSource:
     )
 
 
-ZOHO = Kind(ZohoConnection, Zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, EMAILS, USERS))
+ZOHO = ConnectorKind(ZohoConnection, Zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, EMAILS, USERS))

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.connectors.tables import (
-    Row,
-    Said,
+    ReadObject,
+    Rule,
     Table,
     choice,
     id_of,
@@ -57,7 +57,7 @@ _LENGTH = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-5][0-9])\Z")
 PLANNED = ("Scheduled", "Overdue", "Cancelled")
 
 
-def _call_type(value: Any, said: Said) -> Mapping[str, Any]:
+def _call_type(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A missed call came in, and nobody answered it. One that is only planned has not happened."""
     if said.data.get("Outgoing_Call_Status") in PLANNED:
         return {"direction": None}
@@ -69,22 +69,22 @@ def _call_type(value: Any, said: Said) -> Mapping[str, Any]:
     return {"direction": word if word in ("outbound", "inbound") else None}
 
 
-def _call_start(value: Any, said: Said) -> Mapping[str, Any]:
+def _call_start(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"dialed_at": None if said.data.get("Outgoing_Call_Status") in PLANNED else instant_text(value)}
 
 
-def _planned(value: Any, _said: Said) -> Mapping[str, Any]:
+def _planned(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     return {"direction": None, "dialed_at": None} if value in PLANNED else {}
 
 
-def _call_result(value: Any, said: Said) -> Mapping[str, Any]:
+def _call_result(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A missed call has no result, and none is needed."""
     if not value and str(said.data.get("Call_Type")).casefold() == "missed":
         return {}
     return {"outcome": said.meaning(said.words.calls, "outcome", value)}
 
 
-def _talk(value: Any, said: Said) -> Mapping[str, Any]:
+def _talk(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """The seconds, else what is written `mm:ss`: whoever edits a call changes that."""
     length = said.data.get("Call_Duration")
     if value is None and isinstance(length, str) and (found := _LENGTH.match(length.strip())) is not None:
@@ -92,7 +92,7 @@ def _talk(value: Any, said: Said) -> Mapping[str, Any]:
     return {"talk_seconds": value}
 
 
-def _number(_value: Any, said: Said) -> Mapping[str, Any]:
+def _number(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     word = str(said.data.get("Call_Type") or "").casefold()
     return {"number": said.data.get("Dialled_Number" if word == "outbound" else "Caller_ID")} if word else {}
 
@@ -100,7 +100,7 @@ def _number(_value: Any, said: Said) -> Mapping[str, Any]:
 def _related(module: str, field: str) -> Any:
     """`What_Id` is of the module that `$se_module` names."""
 
-    def read(value: Any, said: Said) -> Mapping[str, Any]:
+    def read(value: Any, said: ReadObject) -> Mapping[str, Any]:
         named = said.data.get("$se_module")
         return {field: id_of(value)} if named == module else {field: None} if named is not None else {}
 
@@ -111,21 +111,21 @@ CALLS = Table(
     "Calls", "call", "https://www.zoho.com/crm/developer/docs/api/v8/calls-module.html",
     (
         id_row("Owner", "rep"),
-        Row("Call_Type", ("direction", "outcome"), _call_type, "Missed: inbound and no_answer"),
-        Row("Call_Start_Time", ("dialed_at",), _call_start),
-        Row("Outgoing_Call_Status", ("direction", "dialed_at"), _planned, "Scheduled, Overdue, Cancelled: not made"),
-        Row("Call_Duration_in_seconds", ("talk_seconds",), _talk, "else `Call_Duration`", ("Call_Duration",)),
-        Row("Dialled_Number", ("number",), _number, "outbound; else `Caller_ID`", ("Caller_ID",)),
-        Row("Call_Result", ("outcome",), _call_result, "by `outcomes`"),
-        Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
-        Row("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
+        Rule("Call_Type", ("direction", "outcome"), _call_type, "Missed: inbound and no_answer"),
+        Rule("Call_Start_Time", ("dialed_at",), _call_start),
+        Rule("Outgoing_Call_Status", ("direction", "dialed_at"), _planned, "Scheduled, Overdue, Cancelled: not made"),
+        Rule("Call_Duration_in_seconds", ("talk_seconds",), _talk, "else `Call_Duration`", ("Call_Duration",)),
+        Rule("Dialled_Number", ("number",), _number, "outbound; else `Caller_ID`", ("Caller_ID",)),
+        Rule("Call_Result", ("outcome",), _call_result, "by `outcomes`"),
+        Rule("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
+        Rule("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
         instant_row("Created_Time", "logged_at"),
         id_row("Created_By", "logged_by"),
     ),
 )  # fmt: skip
 
 
-def is_made(table: Table, said: Mapping[str, Any]) -> bool:
+def was_made(table: Table, said: Mapping[str, Any]) -> bool:
     """Whether a call was made that may have been planned: then it had no direction, and an update says none again."""
     status = said.get("Outgoing_Call_Status")
     return table is CALLS and bool(status) and status not in PLANNED and "Call_Type" not in said
@@ -139,13 +139,13 @@ EVENTS = Table(
         instant_row("Created_Time", "booked_at", "a reschedule books nothing anew"),
         instant_row("Start_DateTime", "starts_at"),
         instant_row("End_DateTime", "ends_at"),
-        Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
-        Row("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
+        Rule("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
+        Rule("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
     ),
 )  # fmt: skip
 
 
-def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead_owner(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """Of a notification the change of owner is at its instant; of a record nobody knows when it was."""
     owner = id_of(value)
     if owner is None:
@@ -153,15 +153,15 @@ def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
     return {"rep": owner, **({} if said.before is None else {"assigned_at": format_instant(said.at)})}
 
 
-def _is_converted(said: Said) -> bool:
+def _is_converted(said: ReadObject) -> bool:
     return said.data.get("$converted") is True or said.data.get("Converted__s") is True
 
 
-def _converted(_value: Any, said: Said) -> Mapping[str, Any]:
+def _converted(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"status#1": "converted" if _is_converted(said) else None}
 
 
-def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
+def _lead_word(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A converted lead keeps the word that it had, and that says nothing any more."""
     if _is_converted(said):
         return {"status": None}
@@ -171,18 +171,18 @@ def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
 LEADS = Table(
     "Leads", "lead", "https://www.zoho.com/crm/developer/docs/api/v8/get-records.html",
     (
-        Row("Owner", ("rep", "assigned_at"), _lead_owner),
+        Rule("Owner", ("rep", "assigned_at"), _lead_owner),
         row("Full_Name", "name"),
         row("Company", "company"),
         row("Lead_Source", "source"),
         instant_row("Created_Time", "received_at"),
-        Row("Lead_Status", ("status",), _lead_word, "by `statuses`"),
-        Row("$converted", ("status#1",), _converted, "`status`: converted; or `Converted__s`", also=("Converted__s",)),
+        Rule("Lead_Status", ("status",), _lead_word, "by `statuses`"),
+        Rule("$converted", ("status#1",), _converted, "`status`: converted; or `Converted__s`", also=("Converted__s",)),
     ),
 )  # fmt: skip
 
 
-def status_of(stage: Any, said: Said, stages: Mapping[str, str], chance: Any = None) -> str | None:
+def status_of(stage: Any, said: ReadObject, stages: Mapping[str, str], chance: Any = None) -> str | None:
     """By `stages`, else by the account's pipelines, else by the probability, else by the labels it begins with."""
     status: str | None = said.words.stages.get(stage) if isinstance(stage, str) else None
     if status is None and isinstance(stage, str):
@@ -196,14 +196,14 @@ def status_of(stage: Any, said: Said, stages: Mapping[str, str], chance: Any = N
     return status
 
 
-def _stage(value: Any, said: Said) -> Mapping[str, Any]:
+def _stage(value: Any, said: ReadObject) -> Mapping[str, Any]:
     status = status_of(value, said, said.learned, said.data.get("Probability"))
     if status is None and value and said.before is not None:
         return {"stage": value}  # what it was stays, until the look-up says what the stage means
     return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
 
 
-def _deal_type(value: Any, said: Said) -> Mapping[str, Any]:
+def _deal_type(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))}
 
 
@@ -214,19 +214,19 @@ DEALS = Table(
         id_row("Created_By", "creator"),
         row("Deal_Name", "name"),
         row("Pipeline", "pipeline"),
-        Row("Stage", ("stage", "entered_stage_at", "status"), _stage, "the status by `stages`, else by `Probability`"),
-        Row("Closing_Date", ("closed_at",), lambda _value, _said: {}, "as a day, of closed deals without a history"),
+        Rule("Stage", ("stage", "entered_stage_at", "status"), _stage, "the status by `stages`, else by `Probability`"),
+        Rule("Closing_Date", ("closed_at",), lambda _value, _said: {}, "as a day, of closed deals without a history"),
         instant_row("Created_Time", "created_at"),
         row("Amount", "amount"),
         row("Currency", "currency"),
-        Row("Type", ("kind",), _deal_type, "by `types`"),
+        Rule("Type", ("kind",), _deal_type, "by `types`"),
         row("Reason_For_Loss__s", "lost_reason"),
         id_row("Account_Name", "customer"),
     ),
 )  # fmt: skip
 
 
-def _mail_sent(value: Any, _said: Said) -> Mapping[str, Any]:
+def _mail_sent(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     return {"direction": None if not isinstance(value, bool) else "outbound" if value else "inbound"}
 
 
@@ -235,7 +235,7 @@ EMAILS = Table(
     (
         id_row("owner", "rep"),
         row("$lead", "lead", "the lead that it was found at"),
-        Row("sent", ("direction",), _mail_sent),
+        Rule("sent", ("direction",), _mail_sent),
         instant_row("time", "sent_at"),
         row("thread_id", "thread"),
     ),
@@ -245,7 +245,7 @@ USERS = Table(
     (
         row("full_name", "name"),
         row("email", "email"),
-        Row("status", ("active",), lambda value, _said: {"active": value == "active"}),
+        Rule("status", ("active",), lambda value, _said: {"active": value == "active"}),
     ),
 )  # fmt: skip
 MODULES: Mapping[str, Table] = {table.name: table for table in (CALLS, EVENTS, LEADS, DEALS, USERS)} | {

@@ -1,7 +1,7 @@
 """A browser for the tests of this folder, and for each test a scripted api with a screen in front of it.
 
 Of the work of a test most was a browser's: a process for its page, and each of the modules read and compiled. So one
-page serves the tests of a module one after the other, and finds the modules where it has left them.
+page serves the tests of the folder one after the other, and finds the modules where it has left them.
 """
 
 import threading
@@ -48,7 +48,7 @@ def server(serving: FloorServer) -> Iterator[FloorServer]:
     serving.floor.cut()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def seats(browser: Browser) -> Iterator[Seats]:
     seats = Seats(browser)
     yield seats

@@ -264,7 +264,7 @@ class Screen:
 
 
 class Seats:
-    """The page before which the tests of a module sit one after the other; each finds it as if it were new."""
+    """The page before which the tests of the folder sit one after the other; each finds it as if it were new."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser

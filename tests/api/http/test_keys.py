@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas.addresses import is_loopback
-from schemas.devices import AccessBook, Key, key_of
+from schemas.devices import AccessBook, HashedKey, key_of
 from schemas.instants import DAY
 from schemas.keys import (
     ApiScope,
@@ -49,7 +49,7 @@ class TestSharedKeys:
         store.shared = book
         key, token = new_key(ApiScope.READ, now=NOW)
 
-        entry = Key(key.id, key)
+        entry = HashedKey(key.id, key)
         book.apply(key_of(entry), msgspec.json.encode(entry))
 
         assert store.find(token, NOW) == key
@@ -62,12 +62,12 @@ class TestSharedKeys:
         store.shared = book
         assert store.find(token, NOW) is not None
 
-        book.apply(key_of(Key(key.id)), msgspec.json.encode(Key(key.id)))
+        book.apply(key_of(HashedKey(key.id)), msgspec.json.encode(HashedKey(key.id)))
         assert store.find(token, NOW) is None
 
         another = create_key(keys, ApiScope.READ, now=NOW)
         other = list_keys(keys)[-1]
-        book.apply(key_of(Key(other.id, other)), msgspec.json.encode(Key(other.id, other)))
+        book.apply(key_of(HashedKey(other.id, other)), msgspec.json.encode(HashedKey(other.id, other)))
         revoke_key(keys, other.id)
         assert store.find(another, NOW) is None
 
@@ -77,12 +77,12 @@ class TestSharedKeys:
         new, shared, gone = list_keys(keys)
         revoke_key(keys, gone.id)
         book = AccessBook()
-        for entry in (Key(shared.id), Key(gone.id, gone)):
+        for entry in (HashedKey(shared.id), HashedKey(gone.id, gone)):
             book.apply(key_of(entry), msgspec.json.encode(entry))
 
         found = book.missing(*KeyStore(keys, loopback=True).kept())
 
-        assert found == [Key(new.id, new), Key(gone.id)]
+        assert found == [HashedKey(new.id, new), HashedKey(gone.id)]
 
 
 class TestKeyFile:

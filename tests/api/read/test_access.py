@@ -13,7 +13,7 @@ from api.read.access import AccessReader, are_keys_missing
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from deploy.cli import keys as command
-from deploy.local.target import Target
+from deploy.local.target import Instance
 from processor.transport.administration import ensure_topics
 from schemas.devices import AccessBook
 from schemas.instants import DAY
@@ -90,7 +90,7 @@ async def test_a_key_that_was_made_without_kafka_is_known_to_all_once_an_api_run
 
 def test_a_key_that_is_made_where_a_kafka_is_named_lies_there_alone(kafka: str, prefix: str, tmp_path: Path) -> None:
     asyncio.run(ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=DAY))
-    target = Target(kafka, prefix, tmp_path / "floorcast.yaml", None)
+    target = Instance(kafka, prefix, tmp_path / "floorcast.yaml", None)
     path = tmp_path / "keys.json"
     printed: list[str] = []
     said: list[str] = []
@@ -100,7 +100,7 @@ def test_a_key_that_is_made_where_a_kafka_is_named_lies_there_alone(kafka: str, 
     ) == 0  # fmt: skip
     key_id = printed[0].removeprefix("fc_").partition(".")[0]
     listed: list[str] = []
-    assert command.show(path, now=NOW, write=listed.append, say=said.append, target=target) == 0
+    assert command.show_keys(path, now=NOW, write=listed.append, say=said.append, target=target) == 0
     assert listed[1].split()[0] == key_id
     assert command.revoke(path, key_id, say=said.append, target=target) == 0
     assert command.revoke(path, "nothing", say=said.append, target=target) == 2

@@ -1,7 +1,7 @@
 """The series of connections: what hinders asking a CRM, and whether it tells."""
 
 from api.read.connection_exposition import connection_lines
-from schemas.connection_states import ConnectionState, Subscription
+from schemas.connection_states import ConnectionState, SubscriptionState
 
 
 def series(**states: ConnectionState) -> list[str]:
@@ -17,8 +17,8 @@ def test_what_hinders_asking_is_told_by_its_reason_while_it_is_so() -> None:
 
 def test_a_stream_that_nobody_reads_is_not_active_and_what_tells_of_none_has_no_series() -> None:
     found = series(
-        sf=ConnectionState(at=1, subscription=Subscription("silent")),
-        pd=ConnectionState(at=1, subscription=Subscription("active", 60_000_000), is_asked=False),
+        sf=ConnectionState(at=1, subscription=SubscriptionState("silent")),
+        pd=ConnectionState(at=1, subscription=SubscriptionState("active", 60_000_000), is_asked=False),
         hub=ConnectionState(at=1),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.read.discretion import Discretion, Moves, Ranking, ScreenAudience
-from schemas.naming import Names, alias, first_name, id_told
+from schemas.naming import NameStyle, alias, first_name, id_told
 
 CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
 
@@ -87,7 +87,7 @@ def test_where_lower_is_better_the_lowest_comes_first() -> None:
         ("none", "Ana Lim", None),
     ],
 )
-def test_what_people_are_called(names: Names, name: str, told: str | None) -> None:
+def test_what_people_are_called(names: NameStyle, name: str, told: str | None) -> None:
     assert Discretion("floor", names=names).name_of("r-1", name) == told
 
 

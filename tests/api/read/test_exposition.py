@@ -17,14 +17,14 @@ from api.read.exposition import (
     crossed_limits,
     render,
 )
-from api.read.view import Values, rep_scope
+from api.read.view import ScopeValues, rep_scope
 from schemas.alerts import encode_alert
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
-from schemas.verifications import VERIFICATION_KEY, Compared
+from schemas.verifications import VERIFICATION_KEY, WindowComparison
 from tests.alert_builders import make_crossing
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
@@ -72,7 +72,7 @@ def lead(id: str, at: str, rep: str | None = "r1") -> Any:
 async def test_what_the_recount_found_is_exported_and_nothing_where_nobody_recounts(floor: Floor) -> None:
     assert b"verif" not in exposed(floor)
 
-    windows = (Compared("today", floor.now, 2, 1), Compared("year", floor.now, 1))
+    windows = (WindowComparison("today", floor.now, 2, 1), WindowComparison("year", floor.now, 1))
     floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(floor.config, floor.now, windows=windows))
     for is_loaded in (True, False):
         floor.read_side.consumer.is_loaded = is_loaded
@@ -144,7 +144,7 @@ def test_labels_are_escaped_and_never_cut(floor: Floor) -> None:
 def test_reps_beyond_the_limit_are_counted_instead_of_exported() -> None:
     catalogue = shipped().metrics
     reps = {f"r{n:05}": None for n in range(MAX_REPS)}
-    values = Values({"calls_made": 1})
+    values = ScopeValues({"calls_made": 1})
     picture = Picture(
         catalogue=catalogue,
         windows={"today": {rep_scope(f"r{n:05}"): values for n in range(MAX_REPS + 10)}},
@@ -271,7 +271,7 @@ def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
 
 
 def picture_of(reps: int, calls: int) -> Picture:
-    values = {rep_scope(f"r{n}"): Values({"calls_made": calls + n}) for n in range(reps)}
+    values = {rep_scope(f"r{n}"): ScopeValues({"calls_made": calls + n}) for n in range(reps)}
     return Picture(catalogue=shipped().metrics, windows={"today": values}, teams={f"r{n}": None for n in range(reps)})
 
 

@@ -8,7 +8,7 @@ import pytest
 from api.read.log_check import LogCheck, ReadSoFar
 from schemas.generations import first_generation, wanted_of
 from schemas.instants import DAY
-from schemas.log_marks import Asked, Described, EpochEnd, Mark, Place, TopicFacts
+from schemas.log_marks import ClusterFacts, EpochAsked, EpochEnd, LogMark, Place, TopicFacts
 from schemas.progress import Progress
 from schemas.topics import DELIVERIES, LEDGER, PANES, TOPICS
 
@@ -29,8 +29,8 @@ class Cluster:
         self.changed: dict[str, dict[str, str]] = {}
         self.on_ends: Callable[[], object] = lambda: None
 
-    async def topics(self, names: Collection[str]) -> Described:
-        return Described(
+    async def topics(self, names: Collection[str]) -> ClusterFacts:
+        return ClusterFacts(
             {
                 name: TopicFacts(self.ids[name], dict.fromkeys(range(self.partitions[name]), 0))
                 for name in names
@@ -38,7 +38,7 @@ class Cluster:
             }
         )
 
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
+    async def ends(self, asked: Collection[EpochAsked]) -> Mapping[EpochAsked, EpochEnd]:
         self.on_ends()
         return {each: EpochEnd(each[1], self.end.get(each[0], 100)) for each in asked}
 
@@ -87,7 +87,7 @@ async def test_nothing_is_believed_before_the_first_look() -> None:
 
 async def test_a_stage_that_has_read_more_than_there_is_is_named_and_the_doubt_is_dated() -> None:
     bench = Bench()
-    bench.progress["normalise", 0] = Progress(100, marks={"deliveries": Mark(LOG.encode(), 0, 100)})
+    bench.progress["normalise", 0] = Progress(100, marks={"deliveries": LogMark(LOG.encode(), 0, 100)})
     assert await bench.looks() == []
 
     bench.cluster.end[LOG, 0] = 34
@@ -126,18 +126,18 @@ async def test_a_view_that_is_ahead_of_its_topic_is_read_anew() -> None:
 async def test_numbers_are_doubted_until_the_worker_has_published_into_the_new_topic() -> None:
     bench = Bench()
     bench.positions = {}
-    bench.progress["ledger", 0] = Progress(5, marks={"panes": Mark(b"the one that is gone", 0, 7)})
+    bench.progress["ledger", 0] = Progress(5, marks={"panes": LogMark(b"the one that is gone", 0, 7)})
 
     assert await bench.looks(1) == [
         "topic t.g1.panes was deleted and made anew since it was read: its worker publishes it anew"
     ]
-    bench.progress["ledger", 0] = Progress(5, marks={"panes": Mark(VIEWED.encode(), 0, 7)})
+    bench.progress["ledger", 0] = Progress(5, marks={"panes": LogMark(VIEWED.encode(), 0, 7)})
     assert await bench.looks(1) == []
 
 
 async def test_records_that_are_made_anew_need_a_replay() -> None:
     bench = Bench()
-    bench.progress["ledger", 0] = Progress(5, marks={"ledger": Mark(b"the one that is gone", 0, 7)})
+    bench.progress["ledger", 0] = Progress(5, marks={"ledger": LogMark(b"the one that is gone", 0, 7)})
 
     assert LEDGER.full_name(PREFIX) in (found := (await bench.looks(1))[0])
     assert found.endswith("floorcast replay makes all numbers anew")
@@ -191,11 +191,18 @@ async def test_another_generation_is_judged_once_it_is_served(monkeypatch: pytes
     looked = asyncio.Event()
     bench.cluster.on_ends = looked.set
     await bench.check.start()
+    bench.cluster.changed = {LOG: {"cleanup.policy": "compact"}}
     await looked.wait()
+    while not bench.check.problems():
+        await asyncio.sleep(0)
     looked.clear()
 
     bench.check.look_soon()
 
+    assert not bench.check.has_looked
+    assert bench.check.problems() == []  # they were of the one before
     async with asyncio.timeout(_PATIENCE_SECONDS):
         await looked.wait()
+        while not bench.check.problems():
+            await asyncio.sleep(0)
     await bench.check.stop()

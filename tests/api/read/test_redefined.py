@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from api.read.view import ORGANISATION
 from schemas.config import Config
-from schemas.definitions import digest_of
+from schemas.definitions import definitions_digest
 from schemas.fences import encode_fence
 from schemas.generations import first_generation
 from schemas.instants import DAY
@@ -30,7 +30,7 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.floor = Floor(folder)
-        self.ours = digest_of(self.floor.config)
+        self.ours = definitions_digest(self.floor.config)
         self.read_side = self.floor.read_side
         self.consumer = self.read_side.consumer
         self.consumer.served = first_generation(PARTITIONS)
@@ -70,7 +70,9 @@ class Log:
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     log = Log(tmp_path)
-    monkeypatch.setattr(log.read_side, "_begin_to_turn", lambda _, config: log.turned_to.append(digest_of(config)))
+    monkeypatch.setattr(
+        log.read_side, "_begin_to_turn", lambda _, config: log.turned_to.append(definitions_digest(config))
+    )
     return log
 
 
@@ -87,19 +89,19 @@ def test_what_is_served_stays_as_it_was_from_the_first_fence_of_other_definition
     log.count(1, 3)
     assert (log.calls(), log.turned_to) == (8, [])
 
-    log.fence(0, digest_of(OTHERS))
+    log.fence(0, definitions_digest(OTHERS))
     log.count(0, 1)
     log.count(1, 4)  # still by ours
 
     assert log.calls() == 9
-    assert log.turned_to == [digest_of(OTHERS)]
+    assert log.turned_to == [definitions_digest(OTHERS)]
     assert log.consumer.stands_still
 
 
 def test_what_stood_still_is_read_anew_when_workers_go_back(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     the_file_says(log, monkeypatch, log.floor.config)
     log.count(0, 5)
-    log.fence(0, digest_of(OTHERS))
+    log.fence(0, definitions_digest(OTHERS))
     log.count(0, 1)
     assert log.turned_to == []  # the file does not say so here: it would never be whole
 
@@ -112,7 +114,7 @@ def test_what_stood_still_is_read_anew_when_workers_go_back(log: Log, monkeypatc
 
 async def test_a_view_is_whole_once_each_stage_has_said_that_all_is_by_its_definitions(log: Log) -> None:
     log.consumer.is_loaded = False
-    log.fence(0, digest_of(OTHERS))
+    log.fence(0, definitions_digest(OTHERS))
     log.count(0, 1)
     for partition in range(PARTITIONS):
         log.say(partition, log.ours)  # of before

@@ -18,9 +18,9 @@ from api.read.snapshots import Snapshots
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
 from schemas.generations import Served, first_generation
 from schemas.instants import DAY, HOUR, MINUTE
-from schemas.log_marks import UNTOLD, Asked, Described, EpochEnd, Mark, TopicFacts
-from schemas.snapshot_doubts import Source, Wanted
-from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, write_file
+from schemas.log_marks import UNTOLD, ClusterFacts, EpochAsked, EpochEnd, LogMark, TopicFacts
+from schemas.snapshot_doubts import SnapshotSource, WantedSnapshot
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, write_file
 from schemas.snapshots import SnapshotFile
 from schemas.windows import is_day, span_of
 from tests.api.reading import ToldPipeline, floor_config
@@ -31,7 +31,7 @@ TOPIC = "floorcast.g1.panes"
 SERVED = first_generation(2)
 POSITIONS = {0: 40, 1: 7}
 BEGINS = {0: 0, 1: 7}
-SOURCE = Source(Wanted("ours", 1, {TOPIC: 2}), NOW, {TOPIC: {0: Mark(b"id", UNTOLD, 1)}})
+SOURCE = SnapshotSource(WantedSnapshot("ours", 1, {TOPIC: 2}), NOW, {TOPIC: {0: LogMark(b"id", UNTOLD, 1)}})
 METRICS = ["calls_made", "connect_rate", "talk_seconds", "deals_won", "revenue_won", "contacts_touched", "crm_days"]
 
 
@@ -45,12 +45,12 @@ class Cluster:
         self.epoch = 3
         self.tells = True
 
-    async def topics(self, names: Collection[str]) -> Described:
-        return Described(
+    async def topics(self, names: Collection[str]) -> ClusterFacts:
+        return ClusterFacts(
             {name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names}
         )
 
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
+    async def ends(self, asked: Collection[EpochAsked]) -> Mapping[EpochAsked, EpochEnd]:
         return {each: EpochEnd(min(each[1], self.epoch), self.end) for each in asked} if self.tells else {}
 
     async def settings(self, names: Collection[str]) -> Mapping[str, Mapping[str, str | None]]:
@@ -225,7 +225,7 @@ async def test_the_same_is_not_written_twice_before_it_grows_old(folder: Folder)
     assert read_snapshot(folder.path).source.made_at == folder.now
     folder.cluster.end = 1_000
     await folder.keep(view, {0: 1_000, 1: 7})
-    assert read_snapshot(folder.path).source.marks[TOPIC][0] == Mark(folder.cluster.id, 3, 1_000)
+    assert read_snapshot(folder.path).source.marks[TOPIC][0] == LogMark(folder.cluster.id, 3, 1_000)
 
 
 async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> None:
@@ -272,8 +272,8 @@ def test_so_much_of_the_disk_is_left_to_others(folder: Folder, monkeypatch: pyte
 async def test_who_does_not_wait_any_more_stops_the_writing(folder: Folder) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def write(path: Path, source: Source, is_stopped: IsStopped) -> int:
-        def fill(put: Put) -> Source:
+    def write(path: Path, source: SnapshotSource, is_stopped: IsStopped) -> int:
+        def fill(put: PutBytes) -> SnapshotSource:
             begun.set()
             while True:
                 put(b"more and more")

@@ -10,13 +10,13 @@ from api.words.parts import part_name, stage_name
 from api.words.texts import ReaderWords
 from schemas.catalogue.dimensions import Dimension
 from schemas.catalogue.reading import shipped
-from schemas.catalogue.rules import Stages
+from schemas.catalogue.rules import PipelineStages
 from schemas.formats import Formats
 
 SHIPPED = shipped().metrics.dimensions
 PIPELINES = (
-    Stages("sales", ("s1", "s2"), ("s9",), (("s1", "Termin"), ("s2", "Angebot"))),
-    Stages("renewals", ("s1", "first_call"), (), (("s1", "Anruf"),)),
+    PipelineStages("sales", ("s1", "s2"), ("s9",), (("s1", "Termin"), ("s2", "Angebot"))),
+    PipelineStages("renewals", ("s1", "first_call"), (), (("s1", "Anruf"),)),
 )
 
 

@@ -297,7 +297,7 @@ def test_a_running_up_says_where_everything_is(folder: Path) -> None:
 
     found = target.find_target(load_settings(data=folder))
 
-    assert found == target.Target(
+    assert found == target.Instance(
         broker=Kafka("127.0.0.1:9092"),
         prefix="acme.",
         config=Path("/etc/floorcast.yaml"),
@@ -320,7 +320,7 @@ def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
 
     found = target.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
-    assert found == target.Target(
+    assert found == target.Instance(
         broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 
@@ -384,7 +384,7 @@ def test_a_file_that_cannot_be_written_is_not_said_of_kafka(
     error: OSError, code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with refused_port() as port:
-        about = target.Target(f"127.0.0.1:{port}", "floorcast.", Path("floorcast.yaml"), url=None)
+        about = target.Instance(f"127.0.0.1:{port}", "floorcast.", Path("floorcast.yaml"), url=None)
         with pytest.raises(typer.Exit) as ended, common.kafka_of(about):
             raise error
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app
 from deploy.local.ports import UpError
-from deploy.local.up import Plan, Surroundings
+from deploy.local.up import Surroundings, UpPlan
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.topics import DELIVERIES
 from tests.ports import held_port
@@ -293,7 +293,7 @@ def test_up_alters_topics_on_a_kafka_of_its_own_only(floor: Floor, tmp_path: Pat
     said: list[str] = []
 
     def start(config: Path, *, own: bool) -> None:
-        plan = Plan(
+        plan = UpPlan(
             config=config, data=floor.data, host="127.0.0.1", port=0, broker=None if own else floor.broker,
             prefix=floor.prefix, partitions=4, open_access=True,
         )  # fmt: skip

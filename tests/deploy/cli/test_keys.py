@@ -95,7 +95,7 @@ def test_an_expired_key_is_listed_as_such(tmp_path: Path) -> None:
         )  # fmt: skip
     lines: list[str] = []
 
-    keys.show(path, now=NOW + DAY, write=lines.append, say=lines.append)
+    keys.show_keys(path, now=NOW + DAY, write=lines.append, say=lines.append)
 
     assert [line.split()[-1] for line in lines] == ["EXPIRED", "yes", "no"]
     assert "2026-03-" in lines[1]

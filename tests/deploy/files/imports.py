@@ -11,9 +11,9 @@ from typing import Any
 from typer.main import get_command
 
 from deploy.cli.backfill import app, options_of
-from deploy.files.importing import Importer, Outcome, Task
+from deploy.files.importing import Importer, ImportResult, Task
 from deploy.files.problems import UseError
-from deploy.files.stages import Stages
+from deploy.files.stages import FileStages
 from processor.core.normalise import normalise
 from schemas.config import Config
 from schemas.connectors import build_connector
@@ -109,7 +109,7 @@ class Imports:
         self.folder = folder
         self.log = Log()
         self.terminal = Terminal()
-        self.stages = Stages()
+        self.stages = FileStages()
         """As the connection's API says."""
 
     def people(self) -> Sequence[Person]:
@@ -130,7 +130,7 @@ class Imports:
         )  # fmt: skip
         return Importer(task, self.terminal)
 
-    def run(self, command: Sequence[str], folder: Path) -> Outcome | None:
+    def run(self, command: Sequence[str], folder: Path) -> ImportResult | None:
         """One import; None: wrong use, which `terminal` says."""
         try:
             importer = self.importer(command, folder)

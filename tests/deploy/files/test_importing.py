@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.files.cells import read_amount
-from deploy.files.stages import Stages
+from deploy.files.stages import FileStages
 from tests.builders import instant
 from tests.deploy.files.imports import AS_OF, CONFIG, Imports, Log, calls, folded, write
 
@@ -33,7 +33,7 @@ def test_what_no_object_of_a_file_has_is_no_column_and_clears_nothing(imports: I
     assert said["call", "2"]["outcome"] is None
 
 
-LEARNED = Stages(
+LEARNED = FileStages(
     labels={
         "default": {"": "Sales Pipeline", "contractsent": "Contract Sent", "closedwon": "Closed Won", "71": "On hold"},
         "9": {"": "Partners", "81": "Signed", "82": "On hold"},
@@ -79,7 +79,7 @@ def test_an_export_that_names_stages_and_pipelines_speaks_of_those_of_the_webhoo
 def test_a_label_of_stages_that_are_the_same_in_all_pipelines_is_known_too(imports: Imports, tmp_path: Path) -> None:
     labels = {"": {"Prospecting": "Erstkontakt", "Closed Won": "Closed Won"}}
     statuses = {"Prospecting": "open", "Erstkontakt": "open", "Closed Won": "won"}
-    imports.stages = Stages(labels=labels, statuses=statuses)
+    imports.stages = FileStages(labels=labels, statuses=statuses)
     lines = "id,stage,pipeline,closed_at\n1,erstkontakt,0125,\n2,Erstkontakt,,\n3,Closed Won,0125,2026-03-18\n"
 
     imports.run(["crm", write(tmp_path, lines), "--record", "deal", *AS_OF], tmp_path)

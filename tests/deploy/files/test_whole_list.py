@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.files.complete import Known, Whole
+from deploy.files.complete import KnownRecords, WholeSpan
 from schemas.connectors import build_connector
 from schemas.records import Record
 from tests.builders import instant
@@ -190,7 +190,7 @@ def test_of_what_is_known_only_what_is_asked_is_held(imports: Imports, tmp_path:
     name = write(tmp_path, "\n".join(map(json.dumps, deals)), "deals.ndjson")
     imports.run(["files", name, "--record", "deal", *AS_OF], tmp_path)
     assert len(imports.changes()) == len(deals)
-    known = Known("files", build_connector(imports.config.connections["files"]), "deal", "created_at")
+    known = KnownRecords("files", build_connector(imports.config.connections["files"]), "deal", "created_at")
 
     tracemalloc.start()
     known.take(imports.log.messages)
@@ -198,6 +198,6 @@ def test_of_what_is_known_only_what_is_asked_is_held(imports: Imports, tmp_path:
     tracemalloc.stop()
 
     assert held < len(deals) * 4000  # bytes
-    whole = Whole("created_at", instant("2026-03-18T00:00Z"), instant("2026-03-19T00:00Z"))
+    whole = WholeSpan("created_at", instant("2026-03-18T00:00Z"), instant("2026-03-19T00:00Z"))
     assert len(known.lacking(whole, [], "", instant("2026-03-21T00:00Z"))) == len(deals)
     assert known.lacking(whole, [], "", instant("2026-03-19T00:00Z")) == []

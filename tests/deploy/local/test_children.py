@@ -5,15 +5,15 @@ from pathlib import Path
 import yaml
 
 from deploy.cli.up import streaming_connections
-from deploy.local.supervisor import Program
-from deploy.local.up import Plan, Surroundings
+from deploy.local.supervisor import ChildProgram
+from deploy.local.up import Surroundings, UpPlan
 from tests.deploy.streaming.payloads import settings
 
 API = {"url": "https://acme.my.salesforce.com", "client_id": "x", "client_secret": "y"}
 
 
-def _plan(folder: Path, streams: list[str]) -> Plan:
-    return Plan(
+def _plan(folder: Path, streams: list[str]) -> UpPlan:
+    return UpPlan(
         config=folder / "floorcast.yaml", data=folder, host="127.0.0.1", port=8080, broker=None, prefix="floorcast.",
         partitions=4, open_access=True, streams=streams,
     )  # fmt: skip
@@ -35,7 +35,7 @@ def test_connections_with_a_stream_have_one(tmp_path: Path) -> None:
 
 def test_a_stream_is_a_process_of_its_own_with_its_own_log(tmp_path: Path) -> None:
     child = Surroundings().stream(_plan(tmp_path, ["sf"]), "127.0.0.1:9092", "sf")
-    assert isinstance(child, Program)
+    assert isinstance(child, ChildProgram)
     line = " ".join(child.command)
     assert " stream sf --config " in line
     assert "floorcast" in line.partition(" stream ")[0]

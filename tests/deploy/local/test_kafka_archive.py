@@ -11,7 +11,7 @@ from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jars import cache_folder
 from deploy.local.kafka_jvm import archive_path
-from deploy.local.up import Plan, Surroundings
+from deploy.local.up import Surroundings, UpPlan
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_nothing_that_hinders_it_ends_who_begins_it(archive: Path, monkeyp
 
     monkeypatch.setattr("asyncio.create_subprocess_exec", no_room)
     data = archive.parent / "data"
-    plan = Plan(
+    plan = UpPlan(
         config=data / "floorcast.yaml", data=data, host="127.0.0.1", port=0, broker=None, prefix="floorcast.",
         partitions=4, open_access=True,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.login import make_login, read_login
 from deploy.local.private import SharedFolderError, make_private, write_private
-from deploy.local.supervisor import Program
+from deploy.local.supervisor import ChildProgram
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ async def test_a_new_folder_and_what_a_child_makes_in_it_later(tmp_path: Path) -
     data = tmp_path / "a" / "data"
     make_private(data)
     script = "import os, pathlib; os.mkdir('kept'); pathlib.Path('kept/it').write_text('x')"
-    child = Program(
+    child = ChildProgram(
         name="child", command=[sys.executable, "-c", f"import os; os.chdir({str(data)!r}); {script}"],
         log=data / "logs" / "child.log",
     )  # fmt: skip

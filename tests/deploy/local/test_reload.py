@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.supervisor import Program
+from deploy.local.supervisor import ChildProgram
 from deploy.local.up import Reload
 
 RIGHT = """\
@@ -14,7 +14,7 @@ connections:
 """
 
 
-class Heard(Program):
+class Heard(ChildProgram):
     """A child that only counts how often it was told."""
 
     times = 0
@@ -60,4 +60,4 @@ def test_a_file_with_an_error_is_named_and_changes_nothing(reload: Reload, said:
 
 
 def test_a_child_that_never_started_is_none_to_tell(tmp_path: Path) -> None:
-    Program("worker", ["true"], tmp_path / "log").hang_up()
+    ChildProgram("worker", ["true"], tmp_path / "log").hang_up()

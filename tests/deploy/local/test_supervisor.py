@@ -16,7 +16,7 @@ import pytest
 from api.read import read_side
 from api.settings import Settings as ApiSettings
 from deploy.local import ports, target, up
-from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
+from deploy.local.supervisor import Backoff, Child, ChildError, ChildProgram, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
 from processor.transport.shards import LAST_SECONDS
@@ -45,11 +45,13 @@ time.sleep(600)
 """
 
 
-def program(tmp_path: Path, name: str, code: str, *arguments: str, stop_seconds: float = 5.0) -> Program:
-    return Program(name, [sys.executable, "-c", code, *arguments], tmp_path / f"{name}.log", stop_seconds=stop_seconds)
+def program(tmp_path: Path, name: str, code: str, *arguments: str, stop_seconds: float = 5.0) -> ChildProgram:
+    return ChildProgram(
+        name, [sys.executable, "-c", code, *arguments], tmp_path / f"{name}.log", stop_seconds=stop_seconds
+    )
 
 
-def obedient(tmp_path: Path, name: str) -> Program:
+def obedient(tmp_path: Path, name: str) -> ChildProgram:
     return program(tmp_path, name, OBEDIENT, name, str(tmp_path / "notes"))
 
 
@@ -260,7 +262,7 @@ async def test_last_words_are_of_this_life_and_leave_the_routine_out(tmp_path: P
 async def test_a_log_that_grew_too_large_is_moved_aside_at_the_start(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     log.write_text("old " * 1000)
-    child = Program("worker", [sys.executable, "-c", "print('new')"], log, max_log_bytes=1000)
+    child = ChildProgram("worker", [sys.executable, "-c", "print('new')"], log, max_log_bytes=1000)
     await child.start()
     await child.wait()
 
@@ -269,7 +271,7 @@ async def test_a_log_that_grew_too_large_is_moved_aside_at_the_start(tmp_path: P
 
 async def test_a_log_that_grows_too_large_while_its_child_runs_is_cut_and_one_older_is_kept(tmp_path: Path) -> None:
     talkative = "import time\nwhile True:\n    print('word ' * 200, flush=True)\n    time.sleep(0.001)"
-    child = Program(
+    child = ChildProgram(
         "api", [sys.executable, "-c", talkative], tmp_path / "api.log", max_log_bytes=50_000, log_check_seconds=0.02
     )
     older = tmp_path / "api.log.1"
@@ -289,7 +291,7 @@ async def test_a_log_that_cannot_be_moved_aside_ends_nothing(tmp_path: Path) -> 
     log = tmp_path / "api.log"
     log.write_text("old " * 1000)
     (tmp_path / "api.log.1").mkdir()
-    child = Program("api", [sys.executable, "-c", "print('new')"], log, max_log_bytes=1000)
+    child = ChildProgram("api", [sys.executable, "-c", "print('new')"], log, max_log_bytes=1000)
     await child.start()
 
     assert await child.wait() == 0
@@ -330,7 +332,7 @@ class FakeKafka:
 
     kafka = Kafka("127.0.0.1:9092", Security("SASL_PLAINTEXT", "PLAIN", "floorcast", SECRET))
 
-    def __init__(self, child: Program) -> None:
+    def __init__(self, child: ChildProgram) -> None:
         self._child = child
         self.name = "kafka"
         self.stop_seconds = 5.0
@@ -353,29 +355,29 @@ class FakeSurroundings(up.Surroundings):
     async def reach(self, broker: Address) -> None:
         return
 
-    async def make_topics(self, broker: Address, plan: up.Plan, say: Callable[[str], None]) -> None:
+    async def make_topics(self, broker: Address, plan: up.UpPlan, say: Callable[[str], None]) -> None:
         return
 
     async def is_ready(self, url: str) -> bool:
         return len(notes(self._folder)) >= 3
 
-    def programs(self, plan: up.Plan, broker: Address, worker_id: str) -> list[Child]:
+    def programs(self, plan: up.UpPlan, broker: Address, worker_id: str) -> list[Child]:
         words = ("api", str(self._folder / "notes"))
         api = program(self._folder, "api", self._api, *words, stop_seconds=self.api_stop_seconds)
         return [obedient(self._folder, "worker"), api]
 
     undisturbed_seconds = 0.0
 
-    async def hasten_next_start(self, plan: up.Plan) -> None:
+    async def hasten_next_start(self, plan: up.UpPlan) -> None:
         return
 
-    def verifier(self, plan: up.Plan, broker: Address, url: str, every: int) -> Child:
+    def verifier(self, plan: up.UpPlan, broker: Address, url: str, every: int) -> Child:
         assert plan.data.joinpath("announced").exists()
         return obedient(self._folder, "verifier")
 
 
-def make_plan(data: Path) -> up.Plan:
-    return up.Plan(
+def make_plan(data: Path) -> up.UpPlan:
+    return up.UpPlan(
         config=data / "floorcast.yaml", data=data, host="127.0.0.1", port=18080, broker=None, prefix="floorcast.",
         partitions=4, open_access=True,
     )  # fmt: skip
@@ -384,7 +386,7 @@ def make_plan(data: Path) -> up.Plan:
 async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: Path) -> None:
     announced: list[str] = []
     running = asyncio.create_task(
-        up.run(
+        up.run_all(
             make_plan(tmp_path),
             announce=announced.append,
             say=lambda _line: None,
@@ -409,7 +411,9 @@ async def test_a_hangup_of_the_terminal_ends_nobody(tmp_path: Path) -> None:
     announced: list[str] = []
     said: list[str] = []
     running = asyncio.create_task(
-        up.run(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=FakeSurroundings(tmp_path))
+        up.run_all(
+            make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=FakeSurroundings(tmp_path)
+        )
     )
     await until(lambda: announced == ["ready http://127.0.0.1:18080"])
     children = psutil.Process().children()
@@ -440,7 +444,7 @@ async def test_a_second_ctrl_c_kills_whoever_does_not_end(tmp_path: Path) -> Non
     )
     surroundings.api_stop_seconds = 600.0
     running = asyncio.create_task(
-        up.run(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=surroundings)
+        up.run_all(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=surroundings)
     )
     await until(lambda: bool(announced))
 
@@ -459,7 +463,7 @@ async def test_a_second_ctrl_c_kills_whoever_does_not_end(tmp_path: Path) -> Non
 async def test_a_second_sigterm_does_not_kill(tmp_path: Path) -> None:
     announced: list[str] = []
     running = asyncio.create_task(
-        up.run(
+        up.run_all(
             make_plan(tmp_path),
             announce=announced.append,
             say=lambda _line: None,
@@ -480,7 +484,7 @@ async def test_the_recount_begins_after_ready_is_started_again_and_ends_first(tm
     said: list[str] = []
     plan = replace(make_plan(tmp_path), verify_every=300_000_000)
     running = asyncio.create_task(
-        up.run(
+        up.run_all(
             plan,
             announce=lambda _line: (tmp_path / "announced").touch(),
             say=said.append,
@@ -506,16 +510,16 @@ async def test_the_recount_begins_after_ready_is_started_again_and_ends_first(tm
 )
 async def test_what_cannot_be_told_of_connections_ends_nothing(error: BaseException, tmp_path: Path) -> None:
     class Untold(FakeSurroundings):
-        def lookups(self, plan: up.Plan, broker: Address) -> Child:
+        def lookups(self, plan: up.UpPlan, broker: Address) -> Child:
             return obedient(tmp_path, "lookups")
 
-        async def without_records(self, plan: up.Plan, broker: Address) -> list[str]:
+        async def without_records(self, plan: up.UpPlan, broker: Address) -> list[str]:
             raise error
 
     said: list[str] = []
     plan = replace(make_plan(tmp_path), asked=["hub"])
     running = asyncio.create_task(
-        up.run(plan, announce=lambda _line: None, say=said.append, surroundings=Untold(tmp_path))
+        up.run_all(plan, announce=lambda _line: None, say=said.append, surroundings=Untold(tmp_path))
     )
     await until(lambda: running.done() or any("of hub cannot be told now" in line for line in said))
 
@@ -531,9 +535,9 @@ def test_the_recount_gets_a_key_that_the_api_knows_and_no_file_has(tmp_path: Pat
     verifier = surroundings.verifier(make_plan(tmp_path), "127.0.0.1:9092", url, every=300_000_000)
     worker, api = surroundings.programs(make_plan(tmp_path), "127.0.0.1:9092", "w-1")
 
-    assert isinstance(verifier, Program)
-    assert isinstance(worker, Program)
-    assert isinstance(api, Program)
+    assert isinstance(verifier, ChildProgram)
+    assert isinstance(worker, ChildProgram)
+    assert isinstance(api, ChildProgram)
     sha256 = api.environment["FLOORCAST_VERIFIER_KEY_SHA256"]
     token = verifier.environment["FLOORCAST_API_KEY"]
     store = KeyStore(tmp_path / "keys.json", loopback=False, verifier_sha256=sha256)
@@ -548,8 +552,8 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
 
     worker, api = up.Surroundings().programs(plan, "127.0.0.1:9092", "w-1")
 
-    assert isinstance(worker, Program)
-    assert isinstance(api, Program)
+    assert isinstance(worker, ChildProgram)
+    assert isinstance(api, ChildProgram)
     for child in (worker, api):
         assert child.environment["FLOORCAST_PREFIX"] == "acme."
         assert child.environment["FLOORCAST_PARTITIONS"] == "7"
@@ -570,7 +574,7 @@ async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> 
         "print('floorcast.yaml:3: is wrong'); sys.exit(2)"
     )
 
-    code = await up.run(
+    code = await up.run_all(
         make_plan(tmp_path),
         announce=lambda _line: None,
         say=said.append,
@@ -595,7 +599,7 @@ def test_children_know_the_login_by_their_environment_alone(
         surroundings.verifier(make_plan(tmp_path), broker, "http://127.0.0.1:8080", every=300_000_000),
     ]
     for child in children:
-        assert isinstance(child, Program)
+        assert isinstance(child, ChildProgram)
         assert SECRET not in " ".join(child.command)
         monkeypatch.setattr("os.environ", dict(child.environment))
         for settings in (WorkerSettings(), CommandSettings(), ApiSettings()):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.lookups.client import ApiError
+from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import BadAnswerError
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
@@ -81,13 +81,13 @@ async def test_a_list_of_users_that_ends_within_names_nobody_as_gone(world: Airc
     first = world.crm._page("users", world.crm.users, {"per_page": "50"}, 63)
     world.crm.faults += [first, Response(404, {"error": "Not found"})]
 
-    with pytest.raises(ApiError, match="answered 404"):
+    with pytest.raises(CrmApiError, match="answered 404"):
         await world.client.run(world.client.source.everybody())
 
 
 async def test_what_the_edge_refuses_is_a_lack_of_rights(world: AircallWorld) -> None:
     world.crm.faults.append(Response(403, {"message": "Forbidden"}))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.everybody())
 
     assert caught.value.reason == "forbidden"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lookups.client import ATTEMPTS, ApiError, Client
+from deploy.lookups.client import ATTEMPTS, Client, CrmApiError
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors.asking import Ask, BadAnswerError, Envelope, Steps, decode_envelope, encode_envelope
 from schemas.connectors.hubspot.api import HubSpotSource
@@ -129,7 +129,7 @@ async def test_a_wait_may_be_told_as_an_instant_by_the_clock_of_the_crm(
 async def test_a_wait_of_years_is_a_day(account: Account) -> None:
     account.crm.faults.append(Response(429, {}, {"Retry-After": "999999999999"}))
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert (caught.value.reason, caught.value.wait) == ("limit", 86400.0)
@@ -147,7 +147,7 @@ async def test_what_is_not_json_is_asked_again(account: Account, raw: bytes) -> 
 async def test_what_is_never_json_is_given_up_and_not_repeated_in_the_error(account: Account) -> None:
     account.crm.faults += [Response(200, raw=b"<html>Ana Lim</html>")] * ATTEMPTS
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "unreachable"
@@ -158,7 +158,7 @@ async def test_what_is_never_json_is_given_up_and_not_repeated_in_the_error(acco
 async def test_an_api_that_lies_elsewhere_is_said_and_no_token_goes_there(account: Account) -> None:
     account.crm.faults.append(Response(302, {}, {"Location": f"{account.crm.url}/elsewhere"}))
     async with account.client() as client:
-        with pytest.raises(ApiError, match=r"answered 302: it lies elsewhere; is api.url right") as caught:
+        with pytest.raises(CrmApiError, match=r"answered 302: it lies elsewhere; is api.url right") as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "refused"
@@ -168,7 +168,7 @@ async def test_an_api_that_lies_elsewhere_is_said_and_no_token_goes_there(accoun
 async def test_the_limit_of_the_day_is_told_and_not_waited_for(account: Account) -> None:
     account.crm.faults.append(Response(429, {"policyName": "DAILY"}))
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
@@ -186,7 +186,7 @@ async def test_the_last_fifth_of_a_day_is_left_to_look_ups(account: Account) -> 
     async with account.client() as client:
         await client.run(account.source.listed("deals", None))
         await client.run(account.source.listed("deals", None))
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
         await client.run(account.source.listed("deals", None), may_wait=False)
 
@@ -200,7 +200,7 @@ async def test_after_an_hour_what_may_wait_asks_once_more_and_goes_on_in_a_new_d
     async with account.client() as client:
         for _ in range(2):
             await client.run(account.source.listed("deals", None))
-            with pytest.raises(ApiError):
+            with pytest.raises(CrmApiError):
                 await client.run(account.source.listed("deals", None))
             await account.clock.sleep(3600)
         await client.run(account.source.listed("deals", None))
@@ -214,14 +214,14 @@ async def test_without_a_total_the_reserve_is_a_fifth_of_the_most_that_was_left(
     async with account.client() as client:
         for _ in range(3):
             await client.run(account.source.listed("deals", None))
-        with pytest.raises(ApiError):
+        with pytest.raises(CrmApiError):
             await client.run(account.source.listed("deals", None))
 
 
 async def test_what_never_answers_is_given_up(account: Account) -> None:
     account.crm.faults += [Response(500)] * ATTEMPTS
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "unreachable"
@@ -260,7 +260,7 @@ async def test_half_a_character_in_one_record_costs_no_other_of_its_page(account
 async def test_what_is_refused_is_asked_once(account: Account, status: int, reason: str) -> None:
     account.crm.faults.append(Response(status, {"message": "no"}))
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == reason
@@ -270,7 +270,7 @@ async def test_what_is_refused_is_asked_once(account: Account, status: int, reas
 async def test_a_token_that_is_not_taken_is_renewed_once_and_never_told(account: Account) -> None:
     account.crm.tokens = {"another"}
     async with account.client() as client:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(CrmApiError) as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "credentials"
@@ -341,7 +341,7 @@ async def test_who_is_given_no_token_is_not_asked_again(account: Account) -> Non
     account.source = Tokens(address=account.crm.url, token="", objects=BY_TYPE_ID)
     account.crm.faults.append(Response(401, {"error": "invalid_client"}))
     async with account.client() as client:
-        with pytest.raises(ApiError, match="/token: answered 401: no token for api") as caught:
+        with pytest.raises(CrmApiError, match="/token: answered 401: no token for api") as caught:
             await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "credentials"

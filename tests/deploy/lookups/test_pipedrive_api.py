@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.lookups.client import ApiError
+from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import GONE, HISTORY
 from schemas.instants import DAY, HOUR, SECOND
 from schemas.records import Record, fold_all
@@ -69,7 +69,7 @@ async def test_the_last_tokens_of_a_day_are_left_to_others(world: PipedriveWorld
     await world.client.run(world.client.source.everybody())
     await world.client.run(world.client.source.everybody())
     asked = len(world.crm.requests)
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.everybody())
 
     assert (caught.value.reason, len(world.crm.requests)) == ("limit", asked)
@@ -86,7 +86,7 @@ async def test_a_page_in_place_of_an_answer_is_a_block_and_no_lack_of_rights(wor
     assert world.clock() - begun >= 60 * SECOND
 
     world.crm.faults.append(Response(403, {"success": False, "error": "Scope and URL mismatch"}))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.everybody())
     assert caught.value.reason == "forbidden"
 

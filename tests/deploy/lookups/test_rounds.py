@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.lookups.backfill import Backfill, Mark, ended, running
-from deploy.lookups.client import ATTEMPTS, ApiError
+from deploy.lookups.backfill import Backfill, BackfillMark, ended, running
+from deploy.lookups.client import ATTEMPTS, CrmApiError
 from processor.core.missed import MissedBook
 from schemas.alerts import Alert
 from schemas.config import Config
@@ -331,7 +331,7 @@ async def test_what_is_not_there_is_counted_and_deletes_nothing(world: World) ->
 async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world: World) -> None:
     deal(world)
     world.crm.tokens = set()
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await look_up(world)
     assert world.known.pending_count("hub") == 1
 
@@ -345,7 +345,7 @@ async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world
 async def test_a_dead_letter_that_is_put_through_again_is_looked_up(world: World) -> None:
     id = deal(world)
     world.crm.tokens, tokens = set(), world.crm.tokens
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await look_up(world)
     world.clock.now += DAY
     (letter,) = await world.rounds.look_up()
@@ -365,7 +365,7 @@ async def test_an_object_that_the_token_may_not_read_holds_up_no_other(world: Wo
     contact, events = world.crm.create("contacts", {"lifecyclestage": "lead"})
     world.send(events)
     world.crm.lacks = {"deals"}
-    with pytest.raises(ApiError, match=r"deals/batch/read: the credentials of api lack the right"):
+    with pytest.raises(CrmApiError, match=r"deals/batch/read: the credentials of api lack the right"):
         await look_up(world)
     assert world.known.pending_count("hub") == 1
     world.clock.now += HOUR
@@ -451,7 +451,7 @@ async def test_a_round_that_breaks_off_is_made_anew(world: World) -> None:
     world.crm.set("deals", id, {"amount": "500"})
     world.clock.now += 2 * HOUR
     world.crm.faults += [Response(503)] * ATTEMPTS
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await world.rounds.reconcile(None)
 
     assert await reconcile(world, world.clock() - 2 * HOUR) == {"deal": 1}
@@ -461,18 +461,18 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
     for _ in range(450):
         world.crm.create("calls", {"hs_timestamp": iso(world.crm.now())}, at=world.crm.now() - 60_000)
     world.crm.tokens = {"pat-token-1"}
-    kept: list[Mark] = []
+    kept: list[BackfillMark] = []
     stored: list[int] = []
 
     async def append(deliveries: Sequence[Delivery]) -> None:
         if len(stored) == 7:
-            raise ApiError(reason="unreachable", problem="killed")
+            raise CrmApiError(reason="unreachable", problem="killed")
         stored.append(len(deliveries))
         await world.log.append(deliveries)
 
-    mark = Mark(since=world.clock() - DAY, objects=list(world.client.source.objects))
+    mark = BackfillMark(since=world.clock() - DAY, objects=list(world.client.source.objects))
     backfill = Backfill("hub", world.client, mark, append=append, keep=kept.append, clock=world.clock)
-    with pytest.raises(ApiError):
+    with pytest.raises(CrmApiError):
         await backfill.run()
     assert kept
     done = {change.id for change in world.changes() if change.kind == "call"}
@@ -485,13 +485,13 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
 async def test_a_back_fill_that_has_ended_runs_no_more_and_can_go_on(tmp_path: Path) -> None:
     path = tmp_path / "hub.backfill.json"
     with ended(path):
-        path.write_bytes(msgspec.json.encode(Mark(since=START, objects=["deals"], records=50, of=90)))
+        path.write_bytes(msgspec.json.encode(BackfillMark(since=START, objects=["deals"], records=50, of=90)))
         told = running(tmp_path, "hub", time.time_ns() // 1000)
         assert told is not None
         assert (told.records, told.of) == (50, 90)
 
     assert running(tmp_path, "hub", time.time_ns() // 1000) is None
-    assert msgspec.json.decode(path.read_bytes(), type=Mark).records == 50
+    assert msgspec.json.decode(path.read_bytes(), type=BackfillMark).records == 50
 
 
 async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world: World) -> None:

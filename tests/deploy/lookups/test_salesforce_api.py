@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.lookups.client import ApiError
+from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import GONE, NotSeenError
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
@@ -64,12 +64,12 @@ async def test_a_session_that_is_over_is_renewed_once(world: SalesforceWorld) ->
 async def test_a_spent_limit_is_no_lack_of_rights(world: SalesforceWorld) -> None:
     await world.client.run(world.client.source.words())
     world.crm.faults.append(Response(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.words())
     assert (caught.value.reason, caught.value.wait) == ("limit", 900.0)
 
     world.crm.faults.append(Response(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(CrmApiError) as refused:
         await world.client.run(world.client.source.words())
     assert refused.value.reason == "forbidden"
 
@@ -78,7 +78,7 @@ async def test_the_last_requests_of_a_day_are_left_to_others(world: SalesforceWo
     world.crm.daily, world.crm.used = 1000, 988
     await world.client.run(world.client.source.words(), may_wait=False)
     await world.client.run(world.client.source.words(), may_wait=False)
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.words(), may_wait=False)
 
     assert caught.value.reason == "limit"

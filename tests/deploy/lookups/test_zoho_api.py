@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lookups.backfill import Mark, begin
-from deploy.lookups.client import ApiError
+from deploy.lookups.backfill import BackfillMark, begin
+from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import GONE, HISTORY
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from tests.deploy.lookups.zoho_world import REPS, ZohoWorld
@@ -51,7 +51,7 @@ async def test_a_token_is_used_until_it_is_refused(world: ZohoWorld) -> None:
 
 async def test_a_refusal_with_200_is_one_of_the_credentials(world: ZohoWorld) -> None:
     world.crm.faults.append(Response(200, {"error": "invalid_code"}))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(CrmApiError) as caught:
         await world.client.run(world.client.source.words())
 
     assert caught.value.reason == "credentials"
@@ -119,7 +119,7 @@ async def test_converted_leads_are_asked_for_too(world: ZohoWorld) -> None:
 async def test_a_back_fill_that_goes_on_where_no_page_is_any_more_begins_that_object_again(world: ZohoWorld) -> None:
     lead, _ = world.crm.create("Leads", {"Lead_Status": "Not Contacted", "Owner": OWNER})
     objects = list(world.client.source.objects)
-    mark = Mark(since=0, objects=objects, done=[name for name in objects if name != "Leads"], object="Leads")
+    mark = BackfillMark(since=0, objects=objects, done=[name for name in objects if name != "Leads"], object="Leads")
     mark.cursor, mark.records = "convertedof-yesterday", 200
 
     found = await world.backfill(mark=mark)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.lookups.backfill import Backfill, Mark
+from deploy.lookups.backfill import Backfill, BackfillMark
 from deploy.lookups.client import Client
-from deploy.lookups.known import Known
+from deploy.lookups.known import KnownFile
 from deploy.lookups.pacing import SharedPace
 from deploy.lookups.rounds import Rounds
 from processor.core.normalise import normalise
@@ -27,7 +27,7 @@ from schemas.connectors import build_connector, build_source
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
-from schemas.numbers import Numbers, compared
+from schemas.numbers import PhoneNumbers, compared
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from tests.builders import make_config
@@ -217,8 +217,8 @@ class World:
         assert source is not None
         connector = self.connector = build_connector(connection)
         others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
-        numbers = Numbers(b"key", compared(self.config.connections))
-        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others, numbers)
+        numbers = PhoneNumbers(b"key", compared(self.config.connections))
+        self.known = KnownFile(self.folder / "known.sqlite3", {"hub": connector}, "1", others, numbers)
         self.client = await self._stack.enter_async_context(
             Client(
                 source,
@@ -244,13 +244,13 @@ class World:
         if position < len(self.log.deliveries):
             self.known.apply(0, self.log.deliveries[position:])
 
-    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: Mark | None = None) -> Backfill:
+    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: BackfillMark | None = None) -> Backfill:
         objects = list(self.client.source.objects)
-        kept: list[Mark] = []
+        kept: list[BackfillMark] = []
         backfill = Backfill(
             "hub",
             self.client,
-            mark or Mark(since=since, objects=objects),
+            mark or BackfillMark(since=since, objects=objects),
             append=self.log.append,
             keep=kept.append,
             clock=self.clock,

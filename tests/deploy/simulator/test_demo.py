@@ -12,8 +12,18 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator import running
-from deploy.simulator.floor import Floor, Mix, events
-from deploy.simulator.posting import Answer, Form, HttpSender, Post, Poster, PostingError, Summary, posts, write
+from deploy.simulator.floor import Mix, SimulatedFloor, events
+from deploy.simulator.posting import (
+    DeliveryPoster,
+    HttpSender,
+    PayloadForm,
+    Post,
+    PostingError,
+    ServerAnswer,
+    Summary,
+    posts,
+    write_delivery,
+)
 from deploy.simulator.truth import changes_of, write_truth
 from schemas.config import load_config
 from schemas.connectors.base import SignedRequest
@@ -44,31 +54,33 @@ class FakeClock:
 class FakeServer:
     """Gives the answers it was told to, then 202, and remembers what came when."""
 
-    def __init__(self, clock: FakeClock, *answers: Answer | Exception) -> None:
+    def __init__(self, clock: FakeClock, *answers: ServerAnswer | Exception) -> None:
         self._clock = clock
         self._answers = list(answers)
         self.requests: list[tuple[float, Mapping[str, str], bytes]] = []
 
-    async def __call__(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def __call__(self, headers: Mapping[str, str], body: bytes) -> ServerAnswer:
         self.requests.append((self._clock.now, headers, body))
-        answer = self._answers.pop(0) if self._answers else Answer(202)
+        answer = self._answers.pop(0) if self._answers else ServerAnswer(202)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def poster(clock: FakeClock, server: FakeServer) -> Poster:
-    return Poster(server, KEY, clock=clock, wall_clock=lambda: START / SECOND, sleep=clock.sleep, patience_seconds=60)
+def poster(clock: FakeClock, server: FakeServer) -> DeliveryPoster:
+    return DeliveryPoster(
+        server, KEY, clock=clock, wall_clock=lambda: START / SECOND, sleep=clock.sleep, patience_seconds=60
+    )
 
 
 def some_posts(count: int, rate: float = 10) -> list[Post]:
-    return list(posts(Floor(1, mix=Mix(0, 0, 0, 0)), start=START, rate=rate, count=count, largest=1))
+    return list(posts(SimulatedFloor(1, mix=Mix(0, 0, 0, 0)), start=START, rate=rate, count=count, largest=1))
 
 
-@pytest.mark.parametrize("form", list(Form))
-async def test_each_form_is_authentic_and_says_the_same(form: Form) -> None:
+@pytest.mark.parametrize("form", list(PayloadForm))
+async def test_each_form_is_authentic_and_says_the_same(form: PayloadForm) -> None:
     told = list(events(1, 20, START))[-1:]
-    headers, body = write(told, form, "d-1")
+    headers, body = write_delivery(told, form, "d-1")
     clock = FakeClock()
     server = FakeServer(clock)
     post = Post(0, "d-1", headers, body, 1)
@@ -92,7 +104,7 @@ async def test_posts_go_out_by_the_schedule() -> None:
 
 async def test_a_delivery_that_is_not_taken_is_sent_again_after_the_time_asked_for() -> None:
     clock = FakeClock()
-    server = FakeServer(clock, Answer(503, 2.0), Answer(429, 7.0), ConnectionError("reset"))
+    server = FakeServer(clock, ServerAnswer(503, 2.0), ServerAnswer(429, 7.0), ConnectionError("reset"))
     summary = Summary()
 
     await poster(clock, server).post_all(some_posts(1), summary)
@@ -107,7 +119,7 @@ async def test_a_refusal_for_good_ends_the_posting(status: int) -> None:
     clock = FakeClock()
 
     with pytest.raises(PostingError, match=f"HTTP {status}") as refused:
-        await poster(clock, FakeServer(clock, Answer(status))).post_all(some_posts(500), Summary())
+        await poster(clock, FakeServer(clock, ServerAnswer(status))).post_all(some_posts(500), Summary())
 
     assert refused.value.exit_code == 2
 
@@ -127,7 +139,7 @@ async def test_an_end_lets_what_is_under_way_arrive_and_begins_nothing_more() ->
     server = FakeServer(clock)
     working = poster(clock, server)
 
-    async def end_later(headers: Mapping[str, str], body: bytes) -> Answer:
+    async def end_later(headers: Mapping[str, str], body: bytes) -> ServerAnswer:
         if len(server.requests) == 5:
             working.end()
         return await server(headers, body)
@@ -140,7 +152,7 @@ async def test_an_end_lets_what_is_under_way_arrive_and_begins_nothing_more() ->
 
 
 def test_history_comes_first_and_at_once() -> None:
-    made = list(posts(Floor(1), start=START, rate=10, count=30, since=6 * HOUR, history=500))
+    made = list(posts(SimulatedFloor(1), start=START, rate=10, count=30, since=6 * HOUR, history=500))
 
     assert sum(post.events for post in made) == 530
     assert [post.due for post in made] == sorted(post.due for post in made)
@@ -164,7 +176,7 @@ async def test_posts_reach_a_server_over_http() -> None:
         port = runner.addresses[0][1]
         async with HttpSender(f"http://127.0.0.1:{port}/webhooks/feed") as send:
             summary = Summary()
-            await Poster(send, KEY).post_all(some_posts(20, rate=10_000), summary)
+            await DeliveryPoster(send, KEY).post_all(some_posts(20, rate=10_000), summary)
     finally:
         await runner.cleanup()
 
@@ -172,7 +184,7 @@ async def test_posts_reach_a_server_over_http() -> None:
 
 
 def test_the_truth_is_the_recount_of_what_was_taken(tmp_path: Path) -> None:
-    made = list(posts(Floor(1), start=START, rate=10, count=400))
+    made = list(posts(SimulatedFloor(1), start=START, rate=10, count=400))
     changes = changes_of(made, CONFIG, "feed", START + HOUR)
 
     write_truth(tmp_path / "truth.json", changes, CONFIG, START + HOUR)

@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from deploy.simulator.floor import CLEAN, Floor, Mix, deliveries, events
-from deploy.simulator.known import Event
+from deploy.simulator.floor import CLEAN, Mix, SimulatedFloor, deliveries, events
+from deploy.simulator.known import CrmEvent
 from deploy.verification.recount import recount
 from schemas.config import parse_config
 from schemas.connectors.base import Parsed
@@ -21,7 +21,7 @@ CONFIG = parse_config(
 )
 
 
-def read(told: list[Event], received_at: int) -> Parsed:
+def read(told: list[CrmEvent], received_at: int) -> Parsed:
     parsed = Parsed()
     connector = Generic(keys=[b"k" * 24])
     for first in range(0, len(told), 1000):
@@ -162,4 +162,4 @@ def test_shares_that_leave_no_floor_are_refused(shares: tuple[float, float, floa
 
 def test_a_floor_without_people_is_refused() -> None:
     with pytest.raises(ValueError, match="1 to 5000 reps"):
-        Floor(1, reps=0)
+        SimulatedFloor(1, reps=0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.streaming.pubsub import PubSub, PubSubError
-from deploy.streaming.stream import Channel, Store, ask_token
+from deploy.streaming.stream import ChannelReader, Store, ask_token
 from schemas.connectors.salesforce.connector import SalesforceApi
 from schemas.deliveries import Delivery
 from schemas.instants import HOUR
@@ -68,7 +68,7 @@ def api(tokens: FakeTokens, secret: str = CLIENT[1]) -> SalesforceApi:
 @asynccontextmanager
 async def following(
     endpoint: str, tokens: FakeTokens, log: Log, known: StreamPosition | None = None, **more: Any
-) -> AsyncIterator[Channel]:
+) -> AsyncIterator[ChannelReader]:
     waits: list[float] = more.pop("waits", [])
 
     async def sleep(seconds: float) -> None:
@@ -83,7 +83,7 @@ async def following(
         log_in=lambda: ask_token(settings),
         silence_seconds=more.pop("silence", 5.0),
     ) as pubsub:
-        channel = Channel(CHANNEL, log, pubsub, known, sleep=sleep, chance=lambda: 0.5, **more)
+        channel = ChannelReader(CHANNEL, log, pubsub, known, sleep=sleep, chance=lambda: 0.5, **more)
         task = asyncio.create_task(channel.follow())
         try:
             yield channel

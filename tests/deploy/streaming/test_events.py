@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.streaming import events as streaming
-from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since, mark_of, objects_of
+from deploy.streaming.events import Received, Schemas, channel_objects, event_deliveries, lost_since, mark_of
 from schemas.connectors.base import Parsed
 from schemas.deliveries import Delivery
 from schemas.instants import DAY
@@ -27,7 +27,7 @@ def received(payload: dict[str, Any], schemas: Schemas, mark: bytes = b"m1") -> 
 
 
 def stored(events: list[Received], schemas: Schemas) -> list[Delivery]:
-    return deliveries_of(events, schemas, connection="sf", channel=CHANNEL, received_at=NOW)
+    return event_deliveries(events, schemas, connection="sf", channel=CHANNEL, received_at=NOW)
 
 
 def said(parsed: Parsed) -> list[Any]:
@@ -136,5 +136,5 @@ def test_what_was_lost_is_asked_for_whole() -> None:
 
 
 def test_a_channel_of_one_object_brings_that_alone() -> None:
-    assert objects_of("/data/OpportunityChangeEvent") == ["Opportunity"]
-    assert len(objects_of("/data/Sales__chn")) > 5
+    assert channel_objects("/data/OpportunityChangeEvent") == ["Opportunity"]
+    assert len(channel_objects("/data/Sales__chn")) > 5

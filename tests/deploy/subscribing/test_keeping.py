@@ -4,7 +4,7 @@ import pytest
 
 from deploy.subscribing.keeping import Keeper, is_kept, keep_once
 from deploy.subscribing.online import connect
-from schemas.connection_states import Subscription
+from schemas.connection_states import SubscriptionState
 from schemas.connectors import read_connection
 from schemas.instants import DAY
 from tests.deploy.subscribing.crms import NOW, SETTINGS, Opens
@@ -40,14 +40,14 @@ def test_what_would_give_out_a_secret_is_left_to_the_command(kind: str, crms: Op
     crm = crms(kind)
 
     missing = keep_once("crm", crm.connection(), NOW)
-    assert (missing, crm.hooks) == (Subscription("missing"), {})
+    assert (missing, crm.hooks) == (SubscriptionState("missing"), {})
 
     connect("crm", crm.connection(), NOW)
     if kind == "aircall":
-        assert keep_once("crm", crm.connection(), NOW) == Subscription("another token than in secrets")
+        assert keep_once("crm", crm.connection(), NOW) == SubscriptionState("another token than in secrets")
     entry = crm.connection(secrets=[aircall.TOKEN if kind == "aircall" else "00" * 16])
     next(iter(crm.hooks.values())).update({"status": "paused"} if kind == "close" else {"active": False})
-    assert keep_once("crm", entry, NOW) == Subscription("active")
+    assert keep_once("crm", entry, NOW) == SubscriptionState("active")
 
 
 def test_only_what_can_be_made_is_kept(crms: Opens) -> None:
@@ -68,4 +68,4 @@ async def test_a_crm_that_refuses_is_told_of_and_asked_again(crms: Opens) -> Non
     assert not await again.once()
     assert held is not None
     assert held.state == "active"
-    assert again.subscription == Subscription("unreachable")
+    assert again.subscription == SubscriptionState("unreachable")

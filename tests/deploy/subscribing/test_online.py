@@ -8,7 +8,7 @@ import pytest
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import connect, look_online
 from deploy.subscribing.steps import STEPS, steps
-from deploy.subscribing.vendors import Zoho
+from deploy.subscribing.vendors import ZohoChannel
 from schemas.connectors import KINDS
 from schemas.instants import DAY, from_datetime
 from tests.deploy.subscribing.crms import NOW, SETTINGS, Opens
@@ -159,7 +159,7 @@ def test_what_is_too_far_ahead_for_zoho_is_renewed_at_once(crms: Opens, monkeypa
     """It lasts an hour then, without a word."""
     crm = crms("zoho")
     with monkeypatch.context() as patched:
-        patched.setattr(Zoho, "lasts", timedelta(days=8))
+        patched.setattr(ZohoChannel, "lasts", timedelta(days=8))
         first = connect("crm", crm.connection(), NOW)
     assert first is not None
     assert first.actions[0].endswith("until 2026-11-29T13:00:00+00:00")

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.subscribing.online import look_online
 from deploy.subscribing.rights import Rights, rights_of
-from schemas.connection_states import Subscription
+from schemas.connection_states import SubscriptionState
 from schemas.connectors import read_connection
 from tests.deploy.subscribing.crms import SETTINGS, Crm, Opens
 from tests.fakes.http import Response
@@ -80,13 +80,13 @@ def test_rights_that_are_missing_are_wrong(crms: Opens) -> None:
 @pytest.mark.parametrize(
     ("stream", "words", "is_wrong"),
     [
-        (Subscription("active"), "stream: active", False),
-        (Subscription("silent"), "stream: silent", True),
+        (SubscriptionState("active"), "stream: active", False),
+        (SubscriptionState("silent"), "stream: silent", True),
         (None, "stream: not known, as no Kafka tells", False),
     ],
 )
 def test_a_stream_is_looked_at_in_place_of_subscriptions(
-    stream: Subscription | None, words: str, is_wrong: bool, crms: Opens
+    stream: SubscriptionState | None, words: str, is_wrong: bool, crms: Opens
 ) -> None:
     more = {"public_url": None, "stream": {"topics": ["/data/ChangeEvents"]}}
     found = looked(crms("salesforce"), more, stream=stream)

@@ -7,7 +7,7 @@ from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, merged
 from deploy.verification.measures import Exact
 from deploy.verification.recount import recount
-from deploy.verification.shapes import Window
+from deploy.verification.shapes import RecountedWindow
 from schemas.config import Config
 from schemas.documents.text import read_document
 from schemas.records import RecordChange
@@ -38,7 +38,7 @@ def value(
     metric: str = "m",
     *,
     now: str | int = NOON,
-    window: Window = "today",
+    window: RecountedWindow = "today",
     config: Config | None = None,
     **scope: Any,
 ) -> Exact:

@@ -13,7 +13,7 @@ from deploy.verification.differences import differences
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.recount import recount
 from deploy.verification.rounds import of_windows
-from deploy.verification.shapes import RecountedRows, Window
+from deploy.verification.shapes import RecountedRows, RecountedWindow
 from schemas.config import Config
 from schemas.instants import DAY, HOUR
 from schemas.records import RecordChange, Value, make_change
@@ -57,7 +57,7 @@ def kept(log: Sequence[RecordChange], most: int = MANY) -> KeptChanges:
     return held
 
 
-def rows(changes: Sequence[RecordChange], chosen: Config, window: Window) -> RecountedRows:
+def rows(changes: Sequence[RecordChange], chosen: Config, window: RecountedWindow) -> RecountedRows:
     """As `verify --every` compares them: without what may have begun before any of these days."""
     books = recount(changes, chosen)
     found = books.rows(now=NOW, window=window)

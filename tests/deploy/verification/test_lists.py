@@ -14,11 +14,11 @@ from deploy.verification.definitions import with_own
 from deploy.verification.differences import What
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import OPEN_LEADS, Lists, ServedLists, list_differences, served_values
-from deploy.verification.looks import Standing
+from deploy.verification.looks import StandingLook
 from deploy.verification.pieces import recount_in_pieces
 from deploy.verification.recount import recount
 from deploy.verification.rounds import LEVELS, Judged
-from deploy.verification.verify import Served, fetch_lists
+from deploy.verification.verify import ServedRows, fetch_lists
 from schemas.config import Config
 from schemas.documents.text import read_document
 from schemas.instants import DAY, HOUR, MINUTE
@@ -137,7 +137,7 @@ async def test_a_round_of_the_continuous_recount_looks_at_what_stands(tmp_path: 
     floor, kept = Floor(tmp_path, config(), NOW), KeptChanges(sys.maxsize)
     floor.take(*log())
     kept.add(log())
-    standing = Standing(kept, floor.config, DEFINITIONS)
+    standing = StandingLook(kept, floor.config, DEFINITIONS)
     transport = httpx.ASGITransport(floor.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
         answers = {name: (await standing.ask(client, name))[0] for name in standing.names}
@@ -145,7 +145,7 @@ async def test_a_round_of_the_continuous_recount_looks_at_what_stands(tmp_path: 
 
     assert standing.judged(books, books, answers) == Judged()
     levels = answers[LEVELS]
-    assert isinstance(levels, Served)
+    assert isinstance(levels, ServedRows)
     assert levels.rows["organisation"]["metrics"]["leads_open"] == 2
     levels.rows["organisation"]["metrics"]["leads_open"] = 3
     lists = answers[OPEN_LEADS]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from deploy.verification.differences import What
 from deploy.verification.kept import KeptChanges
-from deploy.verification.looks import StillWaiting, WaitingLeads
+from deploy.verification.looks import StillWaiting, WaitingLook
 from deploy.verification.recount import recount
 from deploy.verification.rounds import Judged
 from schemas.instants import DAY, HOUR, format_instant
@@ -20,10 +20,10 @@ CONFIG = make_config(lead_response={"rules": [{"when": {"team": "south"}, "sla":
 LONG_AGO = NOW - 400 * DAY
 
 
-def held(log: Sequence[RecordChange], most: int = 10_000) -> tuple[KeptChanges, WaitingLeads]:
+def held(log: Sequence[RecordChange], most: int = 10_000) -> tuple[KeptChanges, WaitingLook]:
     kept = KeptChanges(most)
     kept.add(log)
-    return kept, WaitingLeads(kept, CONFIG, lambda: NOW)
+    return kept, WaitingLook(kept, CONFIG, lambda: NOW)
 
 
 def lead(name: str, received_at: int) -> RecordChange:
@@ -34,7 +34,7 @@ def shown(name: str, started_at: int, state: str = "breached") -> dict[str, tupl
     return {name: ("r1", format_instant(started_at), format_instant(started_at + HOUR), state)}
 
 
-def look(waiting: WaitingLeads, served: dict[str, tuple[str, str, str, str]], since: int = LONG_AGO) -> Judged:
+def look(waiting: WaitingLook, served: dict[str, tuple[str, str, str, str]], since: int = LONG_AGO) -> Judged:
     recounted = waiting.recounted()
     return StillWaiting(waiting, since).judged(recounted, recounted, {LEADS: (served, NOW)})
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deploy.verification import families, pieces
 from deploy.verification.differences import What, differences
 from deploy.verification.kept import KeptChanges
-from deploy.verification.pieces import Asked, recount_in_pieces
+from deploy.verification.pieces import ServedWindow, recount_in_pieces
 from deploy.verification.recount import recount
 from deploy.verification.verify import fetch
 from schemas.config import Config
@@ -45,7 +45,7 @@ def compare(log: list[RecordChange], config: Config, now: int) -> None:
     books, kept = recount(log, config), kept_of(log)
     try:
         for _ in range(2):  # as often as it is asked for
-            asked = [Asked(window, now, now, {}) for window in WINDOWS]
+            asked = [ServedWindow(window, now, now, {}) for window in WINDOWS]
             rows, waiting, _ = recount_in_pieces(kept, config, asked, now)
             for window, found in zip(WINDOWS, rows, strict=True):
                 assert differences(books.rows(now=now, window=window), found) == [], window
@@ -113,7 +113,7 @@ def peak(calls: int) -> int:
     for some in a_day(calls):
         kept.add(some)
     tracemalloc.start()
-    recount_in_pieces(kept, make_config(), [Asked("today", NOW, NOW), Asked("year", NOW, NOW)], NOW)
+    recount_in_pieces(kept, make_config(), [ServedWindow("today", NOW, NOW), ServedWindow("year", NOW, NOW)], NOW)
     _, found = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     kept.close()
@@ -152,7 +152,7 @@ def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(
     kept = KeptChanges(sys.maxsize)
     kept.add(log)
 
-    recount_in_pieces(kept, make_config(), [Asked("today", NOW, NOW)], NOW)
+    recount_in_pieces(kept, make_config(), [ServedWindow("today", NOW, NOW)], NOW)
 
     kept.close()
     assert 0 < looks["roots_of"] <= 2 + 4 * forgotten

@@ -12,7 +12,7 @@ from deploy.verification.rounds import (
     SPAN,
     STANDING,
     Judged,
-    Plan,
+    RoundPlan,
     Suspects,
     described,
     judge,
@@ -24,7 +24,7 @@ from deploy.verification.rounds import (
 from deploy.verification.shapes import RecountedRows, Row, Rows
 from schemas.config import WINDOW_NAMES
 from schemas.instants import DAY, parse_instant
-from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
+from schemas.verifications import KEPT_FIRST, LEADS, Difference, WindowComparison
 from schemas.windows import Calendar, span_of
 from tests.builders import make_config
 
@@ -37,7 +37,7 @@ EVERY_ROUND = {"5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "7d
 STANDS = {subject.name for subject in STANDING.subjects}
 
 
-def looked_at(chosen: Plan) -> list[str]:
+def looked_at(chosen: RoundPlan) -> list[str]:
     return [subject.name for part in chosen.parts for subject in part.subjects]
 
 
@@ -51,12 +51,12 @@ def test_every_round_looks_at_what_is_recent_and_at_one_more() -> None:
 
 def test_everything_else_has_its_turn_the_past_too() -> None:
     records = {TODAY - back: 1 for back in range(0, 400, 9)}
-    found: dict[str, Compared] = {}
+    found: dict[str, WindowComparison] = {}
     names = plan(NOW, records, EVERYTHING_KEPT, found).names
 
     for number in range(len(names) - len(EVERY_ROUND)):
         for name in looked_at(plan(NOW, records, EVERYTHING_KEPT, found)):
-            found[name] = Compared(name, NOW + number)
+            found[name] = WindowComparison(name, NOW + number)
 
     assert set(found) == names
     assert names >= STANDS
@@ -67,8 +67,8 @@ def test_everything_else_has_its_turn_the_past_too() -> None:
 
 def test_where_something_was_wrong_is_looked_at_every_round() -> None:
     found = {
-        "quarter": Compared("quarter", NOW + 2, differences=1),
-        **{name: Compared(name, NOW + 1) for name in ("30d", "month", "year", *STANDS)},
+        "quarter": WindowComparison("quarter", NOW + 2, differences=1),
+        **{name: WindowComparison(name, NOW + 1) for name in ("30d", "month", "year", *STANDS)},
     }
 
     chosen = looked_at(plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found))
@@ -108,7 +108,7 @@ def test_what_turned_out_to_be_too_large_makes_room_for_others() -> None:
 
 
 def test_what_stands_is_recounted_by_a_whole_log_only() -> None:
-    found = {name: Compared(name, 1) for name in WINDOW_NAMES}
+    found = {name: WindowComparison(name, 1) for name in WINDOW_NAMES}
 
     assert set(looked_at(plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found))) == EVERY_ROUND | STANDS
     without = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found, is_whole=False)
@@ -134,7 +134,7 @@ def test_a_recount_sees_all_days_of_its_windows_in_any_time_zone(now: int, zone:
     organisation = make_config(timezone=zone).organisation
     calendar = Calendar(organisation.zone, organisation.first_weekday)
     records = {now // DAY - back: 1 for back in range(400)}
-    found = {name: Compared(name, 1) for name in ("30d", "month", "quarter")}
+    found = {name: WindowComparison(name, 1) for name in ("30d", "month", "quarter")}
 
     for held in ({}, found):
         for part in plan(now, records, EVERYTHING_KEPT, held).parts:
@@ -164,7 +164,7 @@ def test_days_of_which_something_has_expired_are_not_compared(
 
 def test_rest_is_asked_for_named_windows_by_name_and_for_others_by_dates() -> None:
     records = {TODAY - 60: 1}
-    found = {name: Compared(name, 1) for name in WINDOW_NAMES}
+    found = {name: WindowComparison(name, 1) for name in WINDOW_NAMES}
 
     subjects = [subject for part in plan(NOW, records, EVERYTHING_KEPT, found).parts for subject in part.subjects]
 
@@ -270,8 +270,8 @@ def test_what_moves_all_the_time_is_undecided() -> None:
     suspects = looks(*[moving] * LOOKS, stood_still=False)
 
     assert suspects.different() == []
-    assert suspects.outcome("today", 7) == Compared("today", 7, differences=0, undecided=1)
-    assert suspects.outcome("week", 7) == Compared("week", 7)
+    assert suspects.outcome("today", 7) == WindowComparison("today", 7, differences=0, undecided=1)
+    assert suspects.outcome("week", 7) == WindowComparison("week", 7)
 
 
 def test_a_difference_is_described_without_whose_it_is_and_what_it_is() -> None:

@@ -7,13 +7,13 @@ import httpx
 import pytest
 import yaml
 
-from deploy.local.target import Target
-from deploy.verification.verifier import Verifier, main, said_of
+from deploy.local.target import Instance
+from deploy.verification.verifier import Verifier, main, told_of_round
 from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE, parse_instant
-from schemas.verifications import Compared, Difference, decode_verification
+from schemas.verifications import Difference, WindowComparison, decode_verification
 from tests.builders import make_config, make_verification
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -23,10 +23,10 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-def target(folder: Path, **sections: Any) -> Target:
+def target(folder: Path, **sections: Any) -> Instance:
     path = folder / "floorcast.yaml"
     path.write_text(yaml.safe_dump(CONFIGURATION | sections))
-    return Target("127.0.0.1:1", "floorcast.", path, "http://127.0.0.1:1")
+    return Instance("127.0.0.1:1", "floorcast.", path, "http://127.0.0.1:1")
 
 
 def verifier(folder: Path, answer: httpx.Response) -> Verifier:
@@ -61,7 +61,7 @@ def test_what_can_never_be_compared_is_wrong_use(
 ) -> None:
     chosen = target(tmp_path, **({"organisation": {}} if wrong == "config" else {}))
     if wrong == "url":
-        chosen = Target(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
+        chosen = Instance(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
     folder = tmp_path / "floorcast.yaml" / "verify" if wrong == "folder" else tmp_path
 
     assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
@@ -73,13 +73,13 @@ def test_a_round_is_told_without_values_and_ids() -> None:
         make_verification(
             make_config(),
             NOW,
-            windows=(Compared("today", NOW, 2, 1), Compared("year", NOW)),
+            windows=(WindowComparison("today", NOW, 2, 1), WindowComparison("year", NOW)),
             compared=("today",),
             first=(Difference("today", "rep", "calls_made"),),
         )
     )
 
-    assert said_of(found) == {
+    assert told_of_round(found) == {
         "as_of": "2026-03-18T15:30:20.000Z", "differences": 2, "undecided": 1, "windows": 2, "compared": ["today"],
         "first": ["calls_made of rep in today"],
     }  # fmt: skip

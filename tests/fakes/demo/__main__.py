@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from deploy.simulator.floor import Floor, Mix
+from deploy.simulator.floor import Mix, SimulatedFloor
 from deploy.simulator.running import empty_folder, local_timezone, working_timezone
 from schemas.instants import HOUR
 from tests.fakes.demo.hubspot import HubSpotDemo
@@ -57,7 +57,7 @@ def main() -> int:
     crm: Crm = _CRMS[chosen.crm](chosen.seed)
     try:
         with crm.serving():
-            return _run(crm, folder, chosen.port, chosen.rate, Floor(chosen.seed, mix=_MIX))
+            return _run(crm, folder, chosen.port, chosen.rate, SimulatedFloor(chosen.seed, mix=_MIX))
     except KeyboardInterrupt:
         return 0
     except FloorcastError as error:
@@ -65,7 +65,7 @@ def main() -> int:
         return 1
 
 
-def _run(crm: Crm, folder: Path, port: int, rate: float, floor: Floor) -> int:
+def _run(crm: Crm, folder: Path, port: int, rate: float, floor: SimulatedFloor) -> int:
     start = time.time_ns() // 1000 - _HISTORY
     for number in range(_EVENTS):
         crm.happened(floor.next(start + number * _HISTORY // _EVENTS))

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from processor.agents.channels import build_channels
-from processor.agents.channels.base import Channel, RefusedError, UnavailableError, idempotency_key
+from processor.agents.channels.base import Channel, ChannelUnavailableError, RefusedError, idempotency_key
 from processor.agents.channels.guard import BlockedAddressError, guarded_connection, guarded_socket, is_public
 from processor.agents.channels.wording import Wording
 from schemas.alerts import Alert, Crossing
@@ -339,14 +339,14 @@ async def test_a_password_is_not_sent_to_a_server_without_tls(mail: MailSink) ->
         username="floor", secret="secret",  # noqa: S106
     )  # fmt: skip
 
-    with pytest.raises(UnavailableError, match="no TLS"):
+    with pytest.raises(ChannelUnavailableError, match="no TLS"):
         await send(channel, make_alert())
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
 async def test_a_receiver_in_trouble_is_unavailable(status: int) -> None:
     async with HttpSink(lambda _: web.Response(status=status, headers={"retry-after": "7"})) as sink:
-        with pytest.raises(UnavailableError, match=f"answered {status}") as caught:
+        with pytest.raises(ChannelUnavailableError, match=f"answered {status}") as caught:
             await send(build(kind="webhook", url=sink.url), make_alert())
 
     assert caught.value.retry_after == 7.0
@@ -362,7 +362,7 @@ async def test_a_receiver_that_says_no_refuses_and_a_redirect_is_not_followed(st
 
 
 async def test_a_receiver_that_is_not_there_is_unavailable_and_its_address_is_not_told(unused_tcp_port: int) -> None:
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(ChannelUnavailableError) as caught:
         await send(build(kind="slack", url=f"http://127.0.0.1:{unused_tcp_port}/T0/secret"), make_alert())
 
     assert "secret" not in str(caught.value)
@@ -377,14 +377,14 @@ async def test_no_spelling_of_a_private_address_is_connected_to(host: str) -> No
     channel = build(kind="webhook", url=f"https://{host}:8443/", allow_private=False)
 
     # Some spellings are not taken for an address at all.
-    with pytest.raises((UnavailableError, RefusedError), match=r"no connection|cannot be used"):
+    with pytest.raises((ChannelUnavailableError, RefusedError), match=r"no connection|cannot be used"):
         await send(channel, make_alert())
 
 
 async def test_a_sink_on_this_machine_gets_nothing_unless_permitted(sink: HttpSink) -> None:
     channel = build(kind="webhook", url=sink.url.replace("http:", "https:"), allow_private=False)
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(ChannelUnavailableError):
         await send(channel, make_alert())
     assert sink.received == []
 
@@ -394,7 +394,7 @@ async def test_mail_does_not_go_to_a_private_address_either(mail: MailSink) -> N
         kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"], allow_private=False
     )
 
-    with pytest.raises(UnavailableError, match="BlockedAddressError"):
+    with pytest.raises(ChannelUnavailableError, match="BlockedAddressError"):
         await send(channel, make_alert())
 
 

@@ -20,7 +20,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.reading import Apply, GapError
 from schemas.frames import Engagement, change_frames, engagement_frames
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.log_marks import Asked, Described, EpochEnd, Place, TopicFacts
+from schemas.log_marks import ClusterFacts, EpochAsked, EpochEnd, Place, TopicFacts
 from schemas.panes import encode_pane
 from schemas.progress import decode_progress, encode_progress, progress_key
 from schemas.records import RecordChange, fold_all
@@ -87,11 +87,13 @@ class Kafka:
         log += [Record(len(log) + number, key, value) for number, (key, value) in enumerate(messages)]
         return len(log) - 1
 
-    async def topics(self, names: Collection[str]) -> Described:
+    async def topics(self, names: Collection[str]) -> ClusterFacts:
         numbers = {name: self.partitions + name.endswith(PROGRESS.name) for name in names}
-        return Described({name: TopicFacts(self.id, dict.fromkeys(range(numbers[name]), self.epoch)) for name in names})
+        return ClusterFacts(
+            {name: TopicFacts(self.id, dict.fromkeys(range(numbers[name]), self.epoch)) for name in names}
+        )
 
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
+    async def ends(self, asked: Collection[EpochAsked]) -> Mapping[EpochAsked, EpochEnd]:
         return {each: EpochEnd(min(each[1], self.epoch), len(self.log[each[0][0]])) for each in asked}
 
     async def read_to(

@@ -14,7 +14,7 @@ from processor.agents.channels.email import EmailChannel
 from processor.agents.channels.slack import SlackChannel
 from processor.agents.channels.teams import TeamsChannel
 from processor.agents.channels.webhook import WebhookChannel, envelope, summary
-from processor.agents.channels.wording import LONGEST, Told, Wording, one_line, plain
+from processor.agents.channels.wording import LONGEST, AlertMessage, Wording, one_line, plain_name
 from schemas.alerts import Alert
 from schemas.config import Config
 from tests.alert_builders import HOUR, START, make_alert, make_crossing
@@ -62,19 +62,19 @@ HTTP = config(kind="slack", url="https://example.com/x")
 WORDING = Wording(HTTP)
 
 
-def told(alerts: list[Alert], *, is_summary: bool) -> Told:
+def told(alerts: list[Alert], *, is_summary: bool) -> AlertMessage:
     return WORDING.summary(alerts) if is_summary else WORDING.told(alerts)
 
 
 @settings(max_examples=60)
 @given(NAMES)
 def test_a_name_is_one_line_that_turns_nothing_around_and_the_same_always(name: str) -> None:
-    shown = plain(name)
+    shown = plain_name(name)
 
     assert len(shown.splitlines()) <= 1
     assert len(shown) <= LONGEST
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
-    assert plain(shown) == shown
+    assert plain_name(shown) == shown
     assert one_line(one_line(name)) == one_line(name)
 
 
@@ -107,7 +107,7 @@ def _unescaped_slack(text: str) -> str:
 @settings(max_examples=60)
 @given(NAMES)
 def test_what_slack_is_given_reads_as_it_was_written(name: str) -> None:
-    assert _unescaped_slack(slack.escape(name)) == name.replace("@\u2060", "@")
+    assert _unescaped_slack(slack.escape_mrkdwn(name)) == name.replace("@\u2060", "@")
 
 
 @settings(deadline=None, max_examples=40)
@@ -136,7 +136,7 @@ def _unescaped_teams(text: str) -> str:
 @settings(max_examples=60)
 @given(NAMES)
 def test_what_teams_is_given_reads_as_it_was_written(name: str) -> None:
-    assert _unescaped_teams(teams.escape(name)) == name.replace("\u2060", "")
+    assert _unescaped_teams(teams.escape_markdown(name)) == name.replace("\u2060", "")
 
 
 @settings(deadline=None, max_examples=40)
@@ -145,7 +145,7 @@ def test_a_mail_has_the_headers_that_we_gave_it_and_a_line_for_each(alerts: list
     made = config(kind="email", url="smtp://mail.example.com", sender="floor@example.com", recipients=["a@example.com"])
     settings_: Any = made.alerts.channels["floor"]
     said, listed = told(alerts, is_summary=is_summary)
-    sent = EmailChannel("floor", settings_, WORDING)._message(alerts, Told(said, listed), NOW).as_bytes()
+    sent = EmailChannel("floor", settings_, WORDING)._message(alerts, AlertMessage(said, listed), NOW).as_bytes()
     read = message_from_bytes(sent, policy=policy.default)
 
     assert sorted(read.keys()) == sorted(

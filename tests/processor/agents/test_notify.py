@@ -8,14 +8,14 @@ from typing import Any, NoReturn
 import pytest
 from msgspec.structs import replace
 
-from processor.agents.channels.base import Channel, RefusedError, UnavailableError
+from processor.agents.channels.base import Channel, ChannelUnavailableError, RefusedError
 from processor.agents.notify import GIVE_UP, NotifyShard
 from processor.agents.restoring import Published
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.core.outbox import SUMMARY_AFTER
 from processor.transport.outgoing import Outgoing
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from schemas.alerts import Alert, AlertFrame, encode_frame
 from schemas.config import QuietHours
 from schemas.dead_letters import decode_dead_letter
@@ -45,7 +45,7 @@ class FakeOwner:
     values: dict[bytes, bytes] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
 
-    async def send(self, messages: Mapping[str, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
+    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], **_how: object) -> None:
         await asyncio.sleep(0)
         for key, value in messages.get(ROWS, ()):
             if value is None:
@@ -53,7 +53,9 @@ class FakeOwner:
             else:
                 self.values[key or b""] = value
 
-    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]], *, headers: object = None) -> None:
+    async def send_to(
+        self, messages: Mapping[tuple[str, int], Sequence[KeyAndValue]], *, headers: object = None
+    ) -> None:
         self.letters += [decode_dead_letter(value or b"").detail for batch in messages.values() for _, value in batch]
 
     async def close(self) -> None:
@@ -186,7 +188,7 @@ async def test_a_channel_is_told_at_once_and_the_row_says_so(bench: Bench) -> No
 
 async def test_rows_that_are_none_are_let_go_and_the_others_are_told(bench: Bench) -> None:
     """Else each start would fail of them again."""
-    floor = FakeChannel(failure=UnavailableError("answered 503"))
+    floor = FakeChannel(failure=ChannelUnavailableError("answered 503"))
     await bench.start(floor=floor)
     await bench.tell("floor", make_alert())
     await until(lambda: floor.tries == 1)
@@ -215,7 +217,7 @@ async def test_a_channel_that_hangs_holds_up_neither_batches_nor_other_channels(
 
 
 async def test_a_receiver_that_is_away_gets_everything_when_it_is_back(bench: Bench) -> None:
-    floor = FakeChannel(failure=UnavailableError("answered 503"))
+    floor = FakeChannel(failure=ChannelUnavailableError("answered 503"))
     await bench.start(floor=floor)
     await bench.tell("floor", *(make_alert(f"l{number}") for number in range(8)))
     await until(lambda: floor.tries == 4)
@@ -235,7 +237,7 @@ async def test_a_receiver_that_is_away_gets_everything_when_it_is_back(bench: Be
 
 
 async def test_a_receiver_that_is_away_is_asked_with_one_message_only(bench: Bench) -> None:
-    floor = FakeChannel(failure=UnavailableError("answered 503"))
+    floor = FakeChannel(failure=ChannelUnavailableError("answered 503"))
     await bench.start(floor=floor)
     await bench.tell("floor", *(make_alert(f"l{number}") for number in range(50)))
     await until(lambda: floor.tries == 4)
@@ -304,7 +306,7 @@ async def test_the_next_owner_tells_what_was_not_told_and_nothing_else(bench: Be
 
 
 async def test_after_three_days_it_is_given_up(bench: Bench) -> None:
-    floor = FakeChannel(failure=UnavailableError("answered 503"), parallel=1)
+    floor = FakeChannel(failure=ChannelUnavailableError("answered 503"), parallel=1)
     await bench.start(floor=floor)
     await bench.tell("floor", make_alert())
     await until(lambda: floor.tries == 1)
@@ -315,7 +317,7 @@ async def test_after_three_days_it_is_given_up(bench: Bench) -> None:
 
 
 async def test_what_waits_for_a_channel_that_was_taken_away_is_dropped(bench: Bench) -> None:
-    floor = FakeChannel(failure=UnavailableError("answered 503"))
+    floor = FakeChannel(failure=ChannelUnavailableError("answered 503"))
     await bench.start(floor=floor)
     await bench.tell("floor", make_alert())
     assert bench.owner.values

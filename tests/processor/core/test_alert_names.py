@@ -5,7 +5,7 @@ import pytest
 from processor.agents.channels.wording import Wording
 from processor.core.alert_names import with_names
 from schemas.alerts import Alert
-from schemas.naming import Names, strictest
+from schemas.naming import NameStyle, strictest
 from tests.alert_builders import make_alert, make_crossing
 from tests.builders import make_config
 
@@ -15,7 +15,7 @@ NOBODY: dict[str, str] = {}
 WORDING = Wording(make_config())
 
 
-def called(alert: Alert, names: Names) -> Alert:
+def called(alert: Alert, names: NameStyle) -> Alert:
     (found,) = with_names(
         [alert], names, rep_name=PEOPLE.get, team_name={"north": "North"}.get, lead_name=LEADS.get
     )  # fmt: skip
@@ -30,7 +30,7 @@ def called(alert: Alert, names: Names) -> Alert:
         ("none", "l1", "(team North)"),
     ],
 )
-def test_a_lead_and_its_rep_are_named_as_far_as_the_channel_may_know(names: Names, lead: str, rep: str) -> None:
+def test_a_lead_and_its_rep_are_named_as_far_as_the_channel_may_know(names: NameStyle, lead: str, rep: str) -> None:
     alert = called(make_alert(), names)
 
     assert WORDING.told([alert]).headline == f"Lead {lead} is overdue"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from processor import native
-from processor.core.batch import Batch, ChangeBatch, Changes, new_batch
+from processor.core.batch import ChangeBatch, Changes, ChangesReceived, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
 from processor.native import batch as compiled_batch
@@ -21,7 +21,7 @@ from tests.strategies import NOW, logs
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 DEFINITIONS = definitions_of(make_config())
-KINDS: list[Callable[[], Batch]] = [ChangeBatch, compiled_batch.ChangeBatch]
+KINDS: list[Callable[[], ChangesReceived]] = [ChangeBatch, compiled_batch.ChangeBatch]
 either = pytest.mark.parametrize("make", KINDS, ids=["decoded", "compiled"])
 
 
@@ -32,7 +32,7 @@ def test_what_is_tested_is_what_is_used() -> None:
 
 
 @either
-def test_of_nothing_there_is_no_receipt(make: Callable[[], Batch]) -> None:
+def test_of_nothing_there_is_no_receipt(make: Callable[[], ChangesReceived]) -> None:
     batch = make()
     batch.add(b"\x91\x90")  # a frame without a change
     assert (len(batch), list(batch), bool(batch)) == (0, [], False)
@@ -45,7 +45,9 @@ def test_of_nothing_there_is_no_receipt(make: Callable[[], Batch]) -> None:
 @either
 @CALM
 @given(st.lists(logs(), max_size=4))
-def test_all_changes_come_out_as_they_went_in(make: Callable[[], Batch], found: list[list[RecordChange]]) -> None:
+def test_all_changes_come_out_as_they_went_in(
+    make: Callable[[], ChangesReceived], found: list[list[RecordChange]]
+) -> None:
     batch = make()
     for log in found:
         for frame in change_frames(log):
@@ -59,7 +61,7 @@ def test_all_changes_come_out_as_they_went_in(make: Callable[[], Batch], found: 
 
 
 @either
-def test_of_a_frame_that_cannot_be_read_nothing_is_taken(make: Callable[[], Batch]) -> None:
+def test_of_a_frame_that_cannot_be_read_nothing_is_taken(make: Callable[[], ChangesReceived]) -> None:
     calls = [change("call", f"c{number}", NOW + number, rep="r1") for number in range(5)]
     batch = make()
     (good,) = change_frames(calls[:2])
@@ -81,7 +83,7 @@ def test_of_a_frame_that_cannot_be_read_nothing_is_taken(make: Callable[[], Batc
     assert batch.newest_at == NOW + 4
 
 
-def outcome(make: Callable[[], Batch], frame: bytes) -> Any:
+def outcome(make: Callable[[], ChangesReceived], frame: bytes) -> Any:
     """What it makes of a frame, and what a compiled ledger then makes of that: from the frame, or from the changes."""
     batch = make()
     try:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor import native
-from processor.core.batch import Batch, ChangeBatch, new_batch
+from processor.core.batch import ChangeBatch, ChangesReceived, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Panes, PaneTable
@@ -94,7 +94,7 @@ class Told:
         return loaded.rebuild(dict(state["panes"]), roster, {}, self.log_at)
 
 
-def in_frames(changes: Sequence[RecordChange]) -> Batch:
+def in_frames(changes: Sequence[RecordChange]) -> ChangesReceived:
     batch = new_batch(compiled=True)
     for first in range(0, len(changes), 3):
         for frame in change_frames(changes[first : first + 3]):
@@ -226,7 +226,7 @@ def test_a_batch_is_cut_where_the_cutoff_moves_and_nowhere_else() -> None:
     cutoff, kinds = RetentionCutoff(DEFINITIONS.calendar, DEFINITIONS.records_kept), ("call", "deal")
     days = [change(kind, f"{kind}{day}", NOW + day * DAY, rep="r1") for day in (2, 0, 1) for kind in kinds]
 
-    def cut(batch: Batch) -> list[list[str]]:
+    def cut(batch: ChangesReceived) -> list[list[str]]:
         return [[said.id for said in part] for part in batch.parts(cutoff.at)]
 
     by_day = [["call0", "deal0"], ["call1", "deal1"], ["call2", "deal2"]]

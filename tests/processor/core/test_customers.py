@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.customers import customer_ends
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from schemas.instants import DAY
 from schemas.records import fold_all
 from tests.builders import change, instant
@@ -22,7 +22,9 @@ def is_renewed(**other: Any) -> bool:
         "s2": {"rep": "r2", **NEXT, **other},
     }
     records = {
-        f"subscription|{id}": Known(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
+        f"subscription|{id}": CurrentValues(
+            fold_all("subscription", [change("subscription", id, START, **fields)]).encode()
+        )
         for id, fields in said.items()
     }
     return next(bool(row["renewed"]) for row in customer_ends("c1", records) if row["rep"] == "r1")
@@ -54,7 +56,7 @@ def test_a_subscription_is_renewed_by_one_that_begins_after_it_and_lasts_longer(
 def test_only_what_ends_is_a_row_with_the_fields_of_the_subscription() -> None:
     said = {"s1": NEXT | {"rep": "r1", "currency": "EUR"}, "s2": {"customer": "c1", "starts_at": START}}
     records = {
-        id: Known(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
+        id: CurrentValues(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
         for id, fields in said.items()
     }
 
@@ -81,7 +83,7 @@ def test_of_many_subscriptions_those_are_renewed_that_another_one_renews(
         for number, (start, end) in enumerate(spans)
     }  # fmt: skip
     records = {
-        id: Known(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
+        id: CurrentValues(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
         for id, fields in known.items()
     }
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
 from processor.core.counted import pasts_of, record_contributions
-from processor.core.deals import Row, closed_at, deal_row, joined_stays, stays
+from processor.core.deals import FactRow, closed_at, deal_row, joined_stays, stays
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.plan import Contribution
@@ -40,7 +40,7 @@ def deal(*said: tuple[int, dict[str, Any]]) -> Record:
     return fold_all("deal", [change("deal", "d1", at, **fields) for at, fields in said])
 
 
-def row_of(record: Record) -> Row:
+def row_of(record: Record) -> FactRow:
     return deal_row(record, joined_stays(record))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from processor.core.deals import deal_row, joined_stays
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
-from processor.core.facts import GroupFacts, Known
+from processor.core.facts import CurrentValues, GroupFacts
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.joining import is_news
 from processor.core.retention import first_version, last_instant, marked
@@ -96,7 +96,7 @@ def test_heard_at_once_or_one_by_one_a_group_is_the_same(log: list[RecordChange]
 def test_what_a_group_reads_of_a_row_is_what_the_record_says(log: list[RecordChange]) -> None:
     for records in states(log).values():
         for record in records:
-            known, written = Known(record.encode()), decode_record(record.encode())
+            known, written = CurrentValues(record.encode()), decode_record(record.encode())
 
             assert known.kind == record.kind
             assert known.is_deleted == record.is_deleted

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.core.definitions import Definitions, definitions_of
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.plan import Contribution, Evaluator, digest_of_id
 from processor.core.touches import attempt_at, is_connected, talk_of
 from processor.native.plan import CompiledPlan
@@ -337,7 +337,7 @@ CALLS = st.fixed_dictionaries(
 @given(CALLS, st.sampled_from(["1s", "1m"]))
 def test_the_clock_of_a_lead_means_by_connected_and_talk_what_metrics_mean(call: dict[str, Any], least: str) -> None:
     definitions = _with_talk(least)
-    rules, record = definitions.rules, Known(_row("call", call))
+    rules, record = definitions.rules, CurrentValues(_row("call", call))
     talk = NUMBERS["call", "talk"]
 
     connected, talked = is_connected(record), talk_of(record)

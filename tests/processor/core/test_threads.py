@@ -3,7 +3,7 @@
 from typing import Any
 
 from processor.core.definitions import definitions_of
-from processor.core.facts import Known
+from processor.core.facts import CurrentValues
 from processor.core.threads import answers, sent_in, writers
 from schemas.instants import DAY, MINUTE
 from schemas.records import fold_all
@@ -18,9 +18,11 @@ DEFINITIONS = definitions_of(
 )
 
 
-def mails(*said: dict[str, Any]) -> dict[str, Known]:
+def mails(*said: dict[str, Any]) -> dict[str, CurrentValues]:
     return {
-        f"email|e{number}": Known(fold_all("email", [change("email", f"e{number}", NOW, thread="t", **each)]).encode())
+        f"email|e{number}": CurrentValues(
+            fold_all("email", [change("email", f"e{number}", NOW, thread="t", **each)]).encode()
+        )
         for number, each in enumerate(said)
     }
 

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from processor.transport.fetched import Fetched, Records
+from processor.transport.fetched import Fetched, StoredRecords
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from processor.transport.shards import Capture
 from schemas.topics import FENCE
@@ -32,7 +32,7 @@ def decode(value: bytes) -> Row:
     return int(revision), rep.decode()
 
 
-def recount(events: Iterable[Message]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+def recount(events: Iterable[KeyAndValue]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
     """Give the truth: the newest revision of each record, and the number of records per rep."""
     newest: dict[bytes, Row] = {}
     for key, value in events:
@@ -121,7 +121,7 @@ class CountingShard:
         await asyncio.sleep(self._load_seconds)
         published: dict[bytes, bytes] = {}
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
+        def apply(topic: str, _partition: int, records: StoredRecords) -> None:
             for record in records:
                 if record.key in (None, FENCE):
                     continue
@@ -137,7 +137,7 @@ class CountingShard:
         await read_to(self._bootstrap, {(topic, self._partition): end for topic, end in fences.items()}, apply)
         self._records = Counter(rep for _, rep in self._rows.values())
         derived = {rep.encode(): b"%d" % count for rep, count in self._records.items()}
-        changed: list[Message] = [(rep, count) for rep, count in derived.items() if published.get(rep) != count]
+        changed: list[KeyAndValue] = [(rep, count) for rep, count in derived.items() if published.get(rep) != count]
         changed += [(rep, None) for rep in published if rep not in derived]
         await self.owner.send({self.counts: changed})
         self._say(f"loaded {self._partition} rows {len(self._rows)} repaired {len(changed)}")
@@ -168,7 +168,7 @@ class CountingShard:
         self._say(f"batch {records[0].topic} {self._partition} {records[0].offset} {records[-1].offset}")
         self._fault.strike("ack")
 
-    def _message(self, rep: str) -> Message:
+    def _message(self, rep: str) -> KeyAndValue:
         count = self._records[rep]
         return rep.encode(), b"%d" % count if count else None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
-from processor.transport.worker import build_batched_app, run
+from processor.transport.worker import build_batched_app, run_worker
 from tests.processor.transport.counting import CountingShard, Fault
 
 
@@ -66,7 +66,7 @@ def main(orders: Orders) -> None:
         renew_seconds=orders.renew_seconds,
         batch_max=orders.batch_max,
     )
-    run(app)
+    run_worker(app)
 
 
 def surprise_the_coordinator() -> None:

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from processor.transport.fetched import Stored
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
 from tests.processor.transport.counting import recount
@@ -51,7 +51,7 @@ async def create_topics(bootstrap: str, names: Iterable[str], *, partitions: int
         await admin.close()
 
 
-async def produce(bootstrap: str, topic: str, partition: int, messages: Iterable[Message]) -> None:
+async def produce(bootstrap: str, topic: str, partition: int, messages: Iterable[KeyAndValue]) -> None:
     """Write whole batches, in order."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=900_000)
     await producer.start()
@@ -163,7 +163,7 @@ class Floor:
         self.prefix = prefix
         self.partitions = partitions
         self.stages = stages
-        self.events: dict[tuple[str, int], list[Message]] = {}
+        self.events: dict[tuple[str, int], list[KeyAndValue]] = {}
         self._folder = folder
         self._workers: list[Worker] = []
         self._random = random.Random(prefix)
@@ -191,7 +191,7 @@ class Floor:
                 past += new
                 await produce(self.bootstrap, f"{self.prefix}{stage}", partition, new)
 
-    def _event(self, stage: str, partition: int, number: int) -> Message:
+    def _event(self, stage: str, partition: int, number: int) -> KeyAndValue:
         record = self._random.randrange(300 + number // 4)
         revision = max(0, number - self._random.randrange(50))
         rep = self._random.randrange(20)

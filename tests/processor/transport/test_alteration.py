@@ -9,9 +9,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from processor.transport.administration import TopicsError, ensure_topics
-from processor.transport.alteration import Difference, alter
+from processor.transport.alteration import SettingDifference, alter
 from schemas.instants import DAY
-from schemas.topics import DELIVERIES, GENERATIONS, PANES, Topic
+from schemas.topics import DELIVERIES, PANES, Topic
 from tests.processor.transport.floor import create_topics, eventually
 
 OPERATORS = {"min.insync.replicas": "1", "flush.messages": "1000"}
@@ -93,37 +93,52 @@ async def test_what_differs_is_altered_where_it_is_asked_for_and_nothing_else(ka
 
 
 @pytest.mark.kafka
-async def test_a_wrong_cleanup_policy_or_partition_count_is_never_altered_nor_is_anything_beside_it(
-    kafka: str, prefix: str
-) -> None:
+async def test_a_wrong_cleanup_policy_is_never_altered_nor_is_any_setting_beside_it(kafka: str, prefix: str) -> None:
     log, log_before = await made_earlier(kafka, DELIVERIES, prefix)
     panes, panes_before = await made_earlier(kafka, PANES, prefix, cleanup_policy="delete")
-    served, _ = await made_earlier(kafka, GENERATIONS, prefix, partitions=2)
 
     with pytest.raises(TopicsError) as refusal:
         await ensured(kafka, prefix, alters=True)
 
     assert f"topic {panes}: cleanup.policy is delete, wanted compact" in refusal.value.problems
-    assert f"topic {served}: has 2 partitions, wanted 1 (FLOORCAST_PARTITIONS)" in refusal.value.problems
     assert not any("--alter" in problem for problem in refusal.value.problems)  # it would alter nothing
     assert await settings_of(kafka, log) == log_before
     assert await settings_of(kafka, panes) == panes_before
 
 
 @pytest.mark.kafka
+async def test_beside_other_partitions_settings_are_altered_as_a_replay_wants_them_right(
+    kafka: str, prefix: str
+) -> None:
+    log, _ = await made_earlier(kafka, DELIVERIES, prefix, partitions=2)
+    said: list[str] = []
+
+    with pytest.raises(TopicsError) as refusal:
+        await ensure_topics(
+            kafka, prefix=prefix, generation=1, partitions=1, records_kept=400 * DAY, on_altered=said.append
+        )
+
+    assert said == [f"topic {log}: message.timestamp.after.max.ms is now {2**63 - 1}, was 3600000"]
+    assert refusal.value.problems == [
+        f"topic {log}: has 2 partitions, wanted 1 (FLOORCAST_PARTITIONS) - floorcast replay --partitions 2 takes the "
+        "new ones in"
+    ]
+
+
+@pytest.mark.kafka
 async def test_what_kafka_refuses_is_named_and_the_other_topics_are_altered(kafka: str, prefix: str) -> None:
     log, log_before = await made_earlier(kafka, DELIVERIES, prefix)
     panes, _ = await made_earlier(kafka, PANES, prefix)
-    right = Difference(panes, "segment.ms", "21600000", "3600000")
+    right = SettingDifference(panes, "segment.ms", "21600000", "3600000")
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
         altered, problems = await alter(
             admin,
             [
-                Difference(log, "retention.ms", "34560000000", "for ever"),
+                SettingDifference(log, "retention.ms", "34560000000", "for ever"),
                 right,
-                Difference(log, "retention.bytes", "-1", "1000"),
+                SettingDifference(log, "retention.bytes", "-1", "1000"),
             ],
         )
     finally:
@@ -154,6 +169,6 @@ async def test_what_kafka_refuses_is_named_and_the_other_topics_are_altered(kafk
 def test_a_line_says_what_an_alteration_deletes_or_does_not_bring_back(
     setting: str, held: str, wanted: str, effect: str
 ) -> None:
-    line = Difference("deliveries", setting, held, wanted).altered()
+    line = SettingDifference("deliveries", setting, held, wanted).altered()
 
     assert line == f"topic deliveries: {setting} is now {wanted}, was {held} - {effect}"

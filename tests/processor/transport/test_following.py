@@ -10,7 +10,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from tests.processor.transport.floor import create_topics, ends_of, produce
 
 pytestmark = pytest.mark.kafka
@@ -55,7 +55,7 @@ def fetches(monkeypatch: pytest.MonkeyPatch) -> list[FetchRequest]:
     return sent
 
 
-def numbered(first: int, after: int) -> list[Message]:
+def numbered(first: int, after: int) -> list[KeyAndValue]:
     return [(b"key", b"%d" % number) for number in range(first, after)]
 
 

@@ -7,8 +7,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from processor.transport.fail_stop import FAILED
-from processor.transport.log_watch import Followed, LogWatch
-from schemas.log_marks import Asked, Described, EpochEnd, Mark, TopicFacts
+from processor.transport.log_watch import LogWatch, WatchedPartition
+from schemas.log_marks import ClusterFacts, EpochAsked, EpochEnd, LogMark, TopicFacts
 
 NAME = "t.g1.ledger"
 
@@ -34,14 +34,14 @@ class Cluster:
         self.end = 0
         self.failures = 0
 
-    async def topics(self, names: Collection[str]) -> Described:
+    async def topics(self, names: Collection[str]) -> ClusterFacts:
         if self.failures:
             self.failures -= 1
             raise KafkaConnectionError
         epochs = dict.fromkeys(range(self.partitions), self.epoch)
-        return Described({NAME: TopicFacts(self.id, epochs)} if self.is_there else {})
+        return ClusterFacts({NAME: TopicFacts(self.id, epochs)} if self.is_there else {})
 
-    async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
+    async def ends(self, asked: Collection[EpochAsked]) -> Mapping[EpochAsked, EpochEnd]:
         return {each: EpochEnd(each[1], self.ended.get(each[1], self.end)) for each in asked}
 
     async def close(self) -> None:
@@ -59,11 +59,11 @@ class Bench:
         self.told = 0
         self.offset = 0
 
-    def followed(self, *, can_be_made_anew: bool = False) -> Followed:
+    def followed(self, *, can_be_made_anew: bool = False) -> WatchedPartition:
         def tell() -> None:
             self.told += 1
 
-        return Followed((NAME, 0), lambda: self.offset, can_be_made_anew=can_be_made_anew, on_new_mark=tell)
+        return WatchedPartition((NAME, 0), lambda: self.offset, can_be_made_anew=can_be_made_anew, on_new_mark=tell)
 
     async def write(self, count: int) -> None:
         self.offset += count
@@ -79,7 +79,7 @@ async def test_marks_follow_what_is_written_and_are_told_once_a_look() -> None:
     await bench.write(10)
     await bench.watch.look()
 
-    assert followed.mark == Mark(b"one", 0, 10)
+    assert followed.mark == LogMark(b"one", 0, 10)
     assert bench.told == 1
 
 
@@ -126,7 +126,7 @@ async def test_what_an_earlier_owner_left_is_compared_before_anything_is_believe
     bench.cluster.end = 200
 
     with pytest.raises(EndedError, match="lost its tail from 34 on"):
-        await bench.watch.begin([bench.followed()], {(NAME, 0): Mark(b"one", 0, 100)})
+        await bench.watch.begin([bench.followed()], {(NAME, 0): LogMark(b"one", 0, 100)})
 
 
 async def test_a_beginning_waits_for_kafka() -> None:

@@ -19,10 +19,11 @@ from aiokafka.errors import (
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from processor.transport.fetched import Place, Stored
+from processor.transport.fetched import Stored
 from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing
-from processor.transport.packing import Message, pack
+from processor.transport.packing import KeyAndValue, pack
 from processor.transport.reading import read_to
+from schemas.log_marks import Place
 from tests.processor.transport.floor import create_topics, ends_of
 
 pytestmark = pytest.mark.kafka
@@ -90,7 +91,7 @@ class Desk:
         await self.outgoing.join(self)
         self.identity = await self.outgoing.next_identity(self.name)
 
-    def send(self, messages: dict[Place, list[Message]]) -> "asyncio.Future[dict[Place, int]]":
+    def send(self, messages: dict[Place, list[KeyAndValue]]) -> "asyncio.Future[dict[Place, int]]":
         stamped = []
         for place, batch in messages.items():
             packed, rest = pack(batch, 0, timestamp_ms=1_773_852_090_344, limit=900_000)
@@ -134,7 +135,7 @@ class Office:
         await desk.send({(self.topic, number): [(b"warm", None)] for number in range(PARTITIONS)})
         self.line.requests.clear()
 
-    async def stored(self, partition: int) -> list[Message]:
+    async def stored(self, partition: int) -> list[KeyAndValue]:
         place, found = (self.topic, partition), list[Stored]()
         ends = await ends_of(self.bootstrap, self.topic, PARTITIONS)
         await read_to(self.bootstrap, {place: ends[place]}, lambda _topic, _partition, records: found.extend(records))
@@ -237,7 +238,7 @@ async def test_what_kafka_has_had_before_is_acknowledged_without_a_place(office:
 async def test_each_senders_messages_are_stored_once_and_in_order_whatever_the_line_does(
     office: Office, seed: int
 ) -> None:
-    chance, sends = random.Random(seed), 60
+    chance, sends = random.Random(seed), 24
     desks = [await office.desk() for _ in range(4)]
     await office.warm(desks[0])
     office.line.fate = lambda: chance.choice([LOST, BROKEN, MOVED, *[None] * 6])
@@ -245,7 +246,7 @@ async def test_each_senders_messages_are_stored_once_and_in_order_whatever_the_l
     async def work(desk: Desk) -> None:
         under_way = []
         for number in range(sends):
-            batch: list[Message] = [(desk.name.encode(), b"%d" % (2 * number + i)) for i in (0, 1)]
+            batch: list[KeyAndValue] = [(desk.name.encode(), b"%d" % (2 * number + i)) for i in (0, 1)]
             under_way.append(desk.send({(office.topic, p): batch for p in range(PARTITIONS) if p < 2 or number % 2}))
             if chance.random() < 0.5:
                 await under_way[-1]

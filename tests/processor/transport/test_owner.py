@@ -10,7 +10,7 @@ from processor.transport.fail_stop import FAILED, FENCED
 from processor.transport.fetched import Stored
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import MESSAGE_LIMIT, MessageTooLargeError, Owner
-from processor.transport.packing import Message
+from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
 from tests.processor.transport.floor import create_topics, ends_of
@@ -59,7 +59,7 @@ class Shop:
         await read_to(self.bootstrap, {place: ends[place]}, lambda _topic, _partition, records: found.extend(records))
         return found
 
-    async def messages(self, topic: str, partition: int = 1) -> list[Message]:
+    async def messages(self, topic: str, partition: int = 1) -> list[KeyAndValue]:
         return [(r.key, r.value) for r in await self.read(topic, partition) if r.key != FENCE]
 
     async def close(self) -> None:
@@ -165,7 +165,7 @@ async def test_a_closed_owner_writes_no_more(shop: Shop) -> None:
 async def test_many_batches_arrive_whole_and_in_order(shop: Shop) -> None:
     owner = shop.owner()
     await owner.acquire()
-    messages: list[Message] = [(b"%d" % i, b"x" * 90) for i in range(40_000)]
+    messages: list[KeyAndValue] = [(b"%d" % i, b"x" * 90) for i in range(40_000)]
     await owner.send({shop.ledger: messages, shop.panes: messages})
 
     assert await shop.messages(shop.ledger) == messages
@@ -188,7 +188,7 @@ async def test_frames_go_to_any_partition_and_carry_the_given_timestamp(shop: Sh
 async def test_a_message_of_the_largest_size_passes_among_small_ones(shop: Shop) -> None:
     owner = shop.owner()
     await owner.acquire()
-    messages: list[Message] = [(b"a", b"1"), (b"b", b"x" * (MESSAGE_LIMIT - 1)), (b"c", None)]
+    messages: list[KeyAndValue] = [(b"a", b"1"), (b"b", b"x" * (MESSAGE_LIMIT - 1)), (b"c", None)]
     await owner.send({shop.ledger: messages})
 
     assert await shop.messages(shop.ledger) == messages

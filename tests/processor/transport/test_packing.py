@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from processor import native
 from processor.native import packing as compiled_packing
-from processor.transport.packing import Message, Pack, build, pack
+from processor.transport.packing import KeyAndValue, Pack, pack, pack_with_headers
 
 NOW = 1_764_144_000_000
 HEADER = 61
@@ -30,10 +30,10 @@ STAMPS = st.tuples(
     st.integers(-1, 2**31 - 1),
 )
 
-both = pytest.mark.parametrize("packs", [compiled_packing.pack, build], ids=["compiled", "aiokafka"])
+both = pytest.mark.parametrize("packs", [compiled_packing.pack, pack_with_headers], ids=["compiled", "aiokafka"])
 
 
-def pack_all(packs: Pack, messages: Sequence[Message], limit: int) -> list[bytes]:
+def pack_all(packs: Pack, messages: Sequence[KeyAndValue], limit: int) -> list[bytes]:
     """All batches, each sent by the same producer after the one before."""
     batches, place = [], 0
     while place < len(messages):
@@ -46,7 +46,7 @@ def pack_all(packs: Pack, messages: Sequence[Message], limit: int) -> list[bytes
     return batches
 
 
-def read(batch: bytes) -> list[Message]:
+def read(batch: bytes) -> list[KeyAndValue]:
     records = MemoryRecords(batch)
     parsed = records.next_batch()
     assert parsed is not None
@@ -68,25 +68,25 @@ def test_what_is_tested_is_what_is_used() -> None:
 @given(MESSAGES, LIMITS)
 @example([(b"", b""), (None, None), (b"deleted", None), (None, b"nobody's")], BATCH_BYTES)
 @example([(b"key", b"%d" % place) for place in range(9000)], 16_384)  # offsets of one, two and three bytes
-def test_what_was_packed_is_read(messages: list[Message], limit: int) -> None:
+def test_what_was_packed_is_read(messages: list[KeyAndValue], limit: int) -> None:
     batches = pack_all(compiled_packing.pack, messages, limit)
     assert [message for batch in batches for message in read(batch)] == messages
-    assert batches == pack_all(build, messages, limit)
+    assert batches == pack_all(pack_with_headers, messages, limit)
     for batch in batches:
         assert len(batch) <= limit or len(read(batch)) == 1
     # As many as fit: what begins the next batch had no room in this one.
     for batch, following in pairwise(batches):
         with_one_more = [*read(batch), read(following)[0]]
-        assert len(pack_all(build, with_one_more, 2**31)[0]) > limit
+        assert len(pack_all(pack_with_headers, with_one_more, 2**31)[0]) > limit
 
 
 @CALM
 @given(MESSAGES, STAMPS, STAMPS)
 def test_a_stamp_leaves_what_was_given_before(
-    messages: list[Message], one: tuple[int, int, int], other: tuple[int, int, int]
+    messages: list[KeyAndValue], one: tuple[int, int, int], other: tuple[int, int, int]
 ) -> None:
     ours, _ = compiled_packing.pack(messages, 0, timestamp_ms=NOW, limit=BATCH_BYTES)
-    theirs, _ = build(messages, 0, timestamp_ms=NOW, limit=BATCH_BYTES)
+    theirs, _ = pack_with_headers(messages, 0, timestamp_ms=NOW, limit=BATCH_BYTES)
     given = [(ours.stamped(*stamp), theirs.stamped(*stamp)) for stamp in (one, other, one)]
     assert all(mine == its for mine, its in given)
     assert given[0] == given[2]
@@ -142,7 +142,9 @@ def test_what_is_no_pair_is_refused(message: object) -> None:
 def test_headers_go_with_every_message_that_is_built() -> None:
     headers = (("traceparent", b"00-1-2-01"), ("floorcast-requests", b"{}"))
 
-    packed, after = build([(None, b"a"), (b"k", None)], 0, timestamp_ms=NOW, limit=BATCH_BYTES, headers=headers)
+    packed, after = pack_with_headers(
+        [(None, b"a"), (b"k", None)], 0, timestamp_ms=NOW, limit=BATCH_BYTES, headers=headers
+    )
     parsed = MemoryRecords(packed.stamped(4711, 3, 0)).next_batch()
 
     assert after == 2

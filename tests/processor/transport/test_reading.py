@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 
 from deploy.local.broker import LocalBroker
-from processor.transport.ends import Ends
-from processor.transport.fetched import Records
+from processor.transport.ends import LogEnds
+from processor.transport.fetched import StoredRecords
 from processor.transport.reading import read_to
 from processor.transport.unpacking import offset_after_parsed, parse
 from schemas.kafka_clients import stop_quietly
@@ -27,7 +27,7 @@ async def test_a_million_rows_come_back(kafka: str, prefix: str) -> None:
         await produce(kafka, topic, partition, ((b"r%07d" % i, b"%050d" % i) for i in range(partition, rows, 2)))
     found: dict[bytes, bytes] = {}
 
-    def apply(_topic: str, _partition: int, records: Records) -> None:
+    def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
         for record in records:
             assert record.key is not None
             assert record.value is not None
@@ -46,7 +46,7 @@ async def test_reading_stops_below_the_end_of_each_partition(kafka: str, prefix:
         await produce(kafka, topic, partition, ((b"%d" % i, b"") for i in range(1000)))
     found: list[tuple[int, int]] = []
 
-    def apply(_topic: str, partition: int, records: Records) -> None:
+    def apply(_topic: str, partition: int, records: StoredRecords) -> None:
         found.extend((partition, record.offset) for record in records)
 
     await read_to(kafka, {(topic, 0): 7, (topic, 1): 1000, (topic, 2): 0}, apply)
@@ -116,7 +116,7 @@ async def test_ends_that_cannot_be_had_are_none_whatever_the_library_raises(monk
         raise asyncio.CancelledError
 
     monkeypatch.setattr(AIOKafkaConsumer, "start", cancel)
-    ends = Ends("127.0.0.1:1")
+    ends = LogEnds("127.0.0.1:1")
 
     assert await ends.ask([("deliveries", 0)]) is None
     await ends.close()
@@ -132,7 +132,7 @@ async def test_many_records_of_one_fetch_come_in_pieces_so_that_the_loop_turns(
         await produce(kafka, topic, 0, ((b"%d" % i, b"") for i in range(first, first + 300)))
     pieces: list[list[int]] = []
 
-    def apply(_topic: str, _partition: int, records: Records) -> None:
+    def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
         pieces.append([record.offset for record in records])
 
     await read_to(kafka, {(topic, 0): 3000}, apply)
@@ -149,7 +149,7 @@ async def test_of_what_another_owner_wrote_nothing_comes_and_the_end_is_reached(
         await produce(kafka, topic, 0, ((b"%b|%d" % (owner, i), b"") for i in range(first, first + 100)))
     found: list[bytes | None] = []
 
-    def apply(_topic: str, _partition: int, records: Records) -> None:
+    def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
         found.extend(record.key for record in records)
 
     await read_to(kafka, {(topic, 0): 600}, apply, wanted=lambda _topic, key: key.startswith(b"ours"))
@@ -160,7 +160,7 @@ async def test_of_what_another_owner_wrote_nothing_comes_and_the_end_is_reached(
 async def read(kafka: str, topic: str, end: int, start: int = 0) -> list[tuple[int, bytes | None, bytes | None]]:
     found: list[tuple[int, bytes | None, bytes | None]] = []
 
-    def apply(_topic: str, _partition: int, records: Records) -> None:
+    def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
         found.extend((record.offset, record.key, record.value) for record in records)
 
     await read_to(kafka, {(topic, 0): end}, apply, starts={(topic, 0): start}, stall_seconds=5.0)
@@ -196,7 +196,7 @@ async def test_small_answers_are_put_together(kafka: str, prefix: str, monkeypat
             await produce(kafka, topic, partition, ((b"%d" % i, bytes(i % 97)) for i in range(first, first + 50)))
     found: list[list[tuple[bytes | None, bytes | None]]] = [[], [], []]
 
-    def apply(_topic: str, partition: int, records: Records) -> None:
+    def apply(_topic: str, partition: int, records: StoredRecords) -> None:
         found[partition].extend((record.key, record.value) for record in records)
 
     await read_to(kafka, {(topic, partition): 2000 for partition in range(3)}, apply)
@@ -271,7 +271,7 @@ async def test_an_error_of_whoever_takes_it_in_ends_the_reading(kafka: str, pref
     await create_topics(kafka, [topic], partitions=1, configs={})
     await in_batches(kafka, topic, 200)
 
-    def apply(_topic: str, _partition: int, _records: Records) -> None:
+    def apply(_topic: str, _partition: int, _records: StoredRecords) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -302,7 +302,7 @@ async def test_a_broker_that_is_killed_meanwhile_is_waited_for_and_nothing_comes
         found: list[tuple[int, bytes | None, bytes | None]] = []
         begun = asyncio.Event()
 
-        def apply(_topic: str, _partition: int, records: Records) -> None:
+        def apply(_topic: str, _partition: int, records: StoredRecords) -> None:
             found.extend((record.offset, record.key, record.value) for record in records)
             if not begun.is_set():
                 broker.kill()

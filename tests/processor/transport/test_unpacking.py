@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from processor import native
 from processor.native import unpacking as compiled_unpacking
-from processor.transport.fetched import Records, Stored
+from processor.transport.fetched import Stored, StoredRecords
 from processor.transport.unpacking import Unpack, offset_after, offset_after_parsed, parse, unpack
 from schemas.topics import FENCE
 
@@ -94,7 +94,7 @@ def naive(data: bytes, start: int, end: int, wanted: Callable[[bytes], bool] | N
 
 def unpack_all(
     unpacks: Unpack, data: bytes, start: int, end: int, most: int, wanted: Callable[[bytes], bool] | None = None
-) -> list[Records]:
+) -> list[StoredRecords]:
     found, at = [], 0
     while True:
         records, after = unpacks(data, at, start=start, end=end, most=most, wanted=wanted)
@@ -105,7 +105,7 @@ def unpack_all(
         at = after
 
 
-def rows_of(pieces: Sequence[Records]) -> list[Row]:
+def rows_of(pieces: Sequence[StoredRecords]) -> list[Row]:
     found: list[Row] = []
     for records in pieces:
         rows: list[Stored] = list(records)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from schemas.connectors import read_connection
 from schemas.connectors.base import Connector, Parsed, SignatureError
 from schemas.instants import DAY, SECOND
-from schemas.records import FIELDS, Record, fold_all, in_order
+from schemas.records import FIELDS, Record, fold_all, with_places
 from tests.schemas.connectors.cases import AIRCALL, NOW, connect, dump, fixture, parse
 
 STARTED, ANSWERED, ENDED = (each * SECOND for each in (1773154890, 1773154912, 1773155099))
@@ -31,7 +31,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _record(*events: Any, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(deliveries[0][0].kind, [change for one in order for change in one]) for order in orders]
     assert len({record.encode() for record in records}) == 1

@@ -11,7 +11,7 @@ from processor.core.deals import closed_at
 from schemas.connectors import read_connection
 from schemas.connectors.base import Connector, Parsed, SignatureError, SignedRequest
 from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
+from schemas.records import FIELDS, Record, RecordChange, fold_all, with_places
 from tests.schemas.connectors.cases import CLOSE, NOW, connect, fixture, parse
 
 KEY = CLOSE.secrets[0]
@@ -49,7 +49,7 @@ def _changes(*events: Any, connector: Connector | None = None) -> list[RecordCha
 
 def _record(*events: Any, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_changes(event, connector=connector)) for event in events]
+    deliveries = [with_places(_changes(event, connector=connector)) for event in events]
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(deliveries[0][0].kind, [change for one in order for change in one]) for order in orders]
     assert len({record.encode() for record in records}) == 1

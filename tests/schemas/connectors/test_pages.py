@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.connectors.aircall.api import AircallSource
-from schemas.connectors.asking import Answer, BadAnswerError, Changed, Page, Steps, Stretch
+from schemas.connectors.asking import BadAnswerError, Changed, CrmAnswer, ListStretch, Page, Steps
 from schemas.connectors.close.api import CloseSource
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.object_types import BY_TYPE_ID
@@ -25,7 +25,7 @@ SALESFORCE = SalesforceSource(address="http://127.0.0.1:1", client={})
 MOST = 50
 
 
-def run(steps: Steps[Any], answer: Callable[[int], Answer]) -> Any:
+def run(steps: Steps[Any], answer: Callable[[int], CrmAnswer]) -> Any:
     """What steps find where each question has an answer; fails where there is no end of questions."""
     next(steps)
     for number in range(MOST):
@@ -36,8 +36,8 @@ def run(steps: Steps[Any], answer: Callable[[int], Answer]) -> Any:
     raise AssertionError(MOST)
 
 
-def more(name: str, *rows: dict[str, Any]) -> Answer:
-    return Answer(200, {name: [*rows], "info": {"more_records": True}, "meta": {"next_page_link": "/2"}})
+def more(name: str, *rows: dict[str, Any]) -> CrmAnswer:
+    return CrmAnswer(200, {name: [*rows], "info": {"more_records": True}, "meta": {"next_page_link": "/2"}})
 
 
 USER = {"id": "1", "name": "Ana"}
@@ -54,7 +54,9 @@ PEOPLE: dict[str, tuple[Any, str, dict[str, Any]]] = {
 def test_people_behind_a_page_without_any_are_read(source: Any, name: str, more: dict[str, Any]) -> None:
     pages = [[dict(USER)], [], [dict(USER, id="2")], []]
 
-    found = run(source.everybody(), lambda number: Answer(200, {name: pages[number], **(more if number < 3 else {})}))
+    found = run(
+        source.everybody(), lambda number: CrmAnswer(200, {name: pages[number], **(more if number < 3 else {})})
+    )
 
     assert [record["id"] for record in found.records] == ["1", "2"]
 
@@ -64,7 +66,7 @@ def test_a_list_that_goes_on_without_anybody_for_ever_is_no_answer(
     source: Any, name: str, more: dict[str, Any]
 ) -> None:
     with pytest.raises(BadAnswerError, match="the same page again"):
-        run(source.everybody(), lambda _: Answer(200, {name: [], **more}))
+        run(source.everybody(), lambda _: CrmAnswer(200, {name: [], **more}))
 
 
 @pytest.mark.parametrize("name", ["Deals", "Leads"])
@@ -76,7 +78,7 @@ def test_changes_of_zoho_that_go_on_beyond_no_id_are_no_answer(name: str) -> Non
 def test_converted_leads_of_zoho_go_on_behind_a_page_without_any() -> None:
     info = {"more_records": True, "next_page_token": "token-2"}
 
-    page = run(ZOHO.changed("Leads", 0, "converted"), lambda _: Answer(200, {"data": [], "info": info}))
+    page = run(ZOHO.changed("Leads", 0, "converted"), lambda _: CrmAnswer(200, {"data": [], "info": info}))
 
     assert ([*page.found], page.cursor) == ([], "convertedtoken-2")
     with pytest.raises(BadAnswerError, match="next_page_token: is missing"):
@@ -104,21 +106,21 @@ MADE = {"id": "acti_1", "date_created": "2026-01-01T00:00:00Z"}
     ],
 )
 def test_lists_of_close_go_on_behind_a_page_without_rows(object: str, cursor: str, following: str) -> None:
-    empty = Answer(200, {"data": [], "has_more": True})
+    empty = CrmAnswer(200, {"data": [], "has_more": True})
 
     assert run(CLOSE.changed(object, 0, cursor), lambda _: empty).cursor == following
 
 
 def test_a_list_of_close_begins_anew_at_the_last_row_of_the_page_behind_one_without() -> None:
     page = run(
-        CLOSE.changed("activity.call", 0, "listed  100"), lambda _: Answer(200, {"data": [MADE], "has_more": True})
+        CLOSE.changed("activity.call", 0, "listed  100"), lambda _: CrmAnswer(200, {"data": [MADE], "has_more": True})
     )
 
     assert (page.found[0][0], page.cursor) == ("acti_1", "listed 2026-01-01T00:00:00.001+00:00 1")
 
 
 def test_events_of_close_go_on_behind_a_page_without_any_that_can_be_looked_up() -> None:
-    told = Answer(200, {"data": [{"id": "ev_1"}], "cursor_next": "c2"})
+    told = CrmAnswer(200, {"data": [{"id": "ev_1"}], "cursor_next": "c2"})
 
     assert run(CLOSE.changed("lead", 0, None), lambda _: told).cursor == "created c2"
     assert run(CLOSE.gone("lead", 0, 1, None), lambda _: told).cursor == "c2"
@@ -126,14 +128,14 @@ def test_events_of_close_go_on_behind_a_page_without_any_that_can_be_looked_up()
 
 def test_leads_of_pipedrive_go_on_behind_a_page_without_any() -> None:
     pages = {"pagination": {"more_items_in_collection": True}}
-    empty = Answer(200, {"data": [], "additional_data": pages})
+    empty = CrmAnswer(200, {"data": [], "additional_data": pages})
 
     assert run(PIPEDRIVE.changed("leads", 0, None), lambda _: empty).cursor == "500"
     assert run(PIPEDRIVE.changed("leads", 0, "archived40"), lambda _: empty).cursor == "archived540"
 
 
 def test_calls_of_aircall_go_on_behind_a_page_without_any() -> None:
-    empty = Answer(200, {"calls": [], "meta": {"next_page_link": "/2"}})
+    empty = CrmAnswer(200, {"calls": [], "meta": {"next_page_link": "/2"}})
 
     assert run(AIRCALL.changed("calls", 0, "7 2"), lambda _: empty).cursor == "7 3"
     with pytest.raises(BadAnswerError, match="the same page again"):
@@ -148,7 +150,7 @@ def test_a_search_of_hubspot_goes_on_behind_a_short_page_and_behind_one_without_
         steps = HUBSPOT.changed("calls", 0, cursor)
         asked.append(next(steps).body)
         with pytest.raises(StopIteration) as end:
-            steps.send(Answer(200, {"results": [], **answer}))
+            steps.send(CrmAnswer(200, {"results": [], **answer}))
         found: Changed = end.value.value
         return found.cursor
 
@@ -170,7 +172,7 @@ def test_a_query_of_salesforce_goes_on_behind_a_page_without_any() -> None:
         {"records": [{"Id": "0055f000005mc66AAA"}], "done": True},
     ]
 
-    found = run(SALESFORCE._all("SELECT Id FROM User"), lambda number: Answer(200, pages[number]))
+    found = run(SALESFORCE._all("SELECT Id FROM User"), lambda number: CrmAnswer(200, pages[number]))
 
     assert [row["Id"] for row in found] == ["0055f000005mc66AAA"]
 
@@ -209,7 +211,7 @@ ENDLESS: dict[str, tuple[Callable[[str | None], Steps[Any]], str]] = {
 }
 
 
-def pages_read(steps: Callable[[str | None], Steps[Any]], answer: Callable[[int], Answer]) -> int:
+def pages_read(steps: Callable[[str | None], Steps[Any]], answer: Callable[[int], CrmAnswer]) -> int:
     """How many pages are read of a list that has no end; fails where that is without bound."""
     walk = Walk()
     for number in range(MOST):
@@ -225,25 +227,25 @@ def pages_read(steps: Callable[[str | None], Steps[Any]], answer: Callable[[int]
 def test_pages_without_rows_each_with_another_place_to_go_on_at_are_read_so_often(
     steps: Callable[[str | None], Steps[Any]], name: str
 ) -> None:
-    assert pages_read(steps, lambda number: Answer(200, {name: [], **following(number)})) == ALIKE + 1
+    assert pages_read(steps, lambda number: CrmAnswer(200, {name: [], **following(number)})) == ALIKE + 1
 
 
 @pytest.mark.parametrize("of", ["close search", "close leads", "hubspot archived", "zoho deletions"])
 def test_rows_that_are_not_wanted_are_read_as_long_as_others_come(of: str) -> None:
     steps, name = ENDLESS[of]
 
-    def older(number: int, *, id: int) -> Answer:
-        return Answer(200, {name: [{**OLDER, "id": str(id)}], **following(number)})
+    def older(number: int, *, id: int) -> CrmAnswer:
+        return CrmAnswer(200, {name: [{**OLDER, "id": str(id)}], **following(number)})
 
     assert pages_read(steps, lambda number: older(number, id=1)) == ALIKE + 1
     with pytest.raises(AssertionError, match=str(MOST)):
         pages_read(steps, lambda number: older(number, id=number))
 
 
-def never_on(name: str, **more: Any) -> Answer:
+def never_on(name: str, **more: Any) -> CrmAnswer:
     """The same page, whatever was asked for, with another one behind it."""
     row = {"id": "1", "name": "Ana", "Potential_Name": "1", "Modified_Time": "2026-01-01T00:00:00Z"}
-    return Answer(200, {name: [dict(row)], **more})
+    return CrmAnswer(200, {name: [dict(row)], **more})
 
 
 MORE: dict[str, dict[str, Any]] = {
@@ -274,7 +276,7 @@ def test_a_list_that_takes_no_notice_of_where_it_is_to_go_on_is_asked_twice(
 ) -> None:
     asked = 0
 
-    def answer(_number: int) -> Answer:
+    def answer(_number: int) -> CrmAnswer:
         nonlocal asked
         asked += 1
         return never_on(name, **MORE[vendor])
@@ -289,9 +291,9 @@ def test_associations_that_take_no_notice_of_where_they_are_to_go_on_are_asked_t
     result = {"from": {"id": "1"}, "to": [{"toObjectId": "7"}], "paging": {"next": {"after": "2"}}}
     asked = []
 
-    def answer(number: int) -> Answer:
+    def answer(number: int) -> CrmAnswer:
         asked.append(number)
-        return Answer(200, {"results": [result]})
+        return CrmAnswer(200, {"results": [result]})
 
     with pytest.raises(BadAnswerError, match="the same page again"):
         run(HUBSPOT.links("calls", ["1"]), answer)
@@ -338,14 +340,14 @@ def test_the_last_page_may_be_like_the_one_before() -> None:
 @pytest.mark.parametrize(
     ("stretch", "ats", "covered"),
     [
-        (Stretch(), [10, 60], 0.5),
-        (Stretch(is_newest_first=True), [90, 60], 0.5),
-        (Stretch(1, 2), [35], 0.625),
-        (Stretch(1, 2), [], 0.5),
-        (Stretch(), [5], 0.0),
-        (Stretch(0, 4, is_newest_first=True), [3], 0.25),
-        (Stretch(), [200], 1.0),
+        (ListStretch(), [10, 60], 0.5),
+        (ListStretch(is_newest_first=True), [90, 60], 0.5),
+        (ListStretch(1, 2), [35], 0.625),
+        (ListStretch(1, 2), [], 0.5),
+        (ListStretch(), [5], 0.0),
+        (ListStretch(0, 4, is_newest_first=True), [3], 0.25),
+        (ListStretch(), [200], 1.0),
     ],
 )
-def test_how_far_a_list_is_that_goes_by_time(stretch: Stretch, ats: list[int], covered: float) -> None:
+def test_how_far_a_list_is_that_goes_by_time(stretch: ListStretch, ats: list[int], covered: float) -> None:
     assert stretch.covered([("1", at) for at in ats], 10, 110) == covered

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from schemas.connectors import read_connection
 from schemas.connectors.base import Connector, Parsed, SignatureError
 from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, fold_all, in_order
+from schemas.records import FIELDS, Record, fold_all, with_places
 from tests.schemas.connectors.cases import NOW, PIPEDRIVE, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -44,7 +44,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _records(*events: Any, connector: Connector | None = None) -> dict[str, Record]:
     """Their records by kind, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     found: list[dict[str, Record]] = []
     for order in itertools.islice(itertools.permutations(deliveries), 24):
         changes = [change for one in order for change in one]

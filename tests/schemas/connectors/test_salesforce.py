@@ -18,7 +18,7 @@ from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.soap import MAX_DEPTH, SoapError, read_message
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
+from schemas.records import FIELDS, Record, RecordChange, fold_all, with_places
 from tests.schemas.connectors.cases import FIXTURES, NOW, SALESFORCE, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -70,7 +70,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _record(*events: Any, kind: str | None = None, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     wanted = kind or deliveries[0][0].kind
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(wanted, [each for one in order for each in one if each.kind == wanted]) for order in orders]
@@ -79,7 +79,7 @@ def _record(*events: Any, kind: str | None = None, connector: Connector | None =
 
 
 def _fold(changes: list[RecordChange]) -> Record:
-    return fold_all(changes[0].kind, in_order(changes))
+    return fold_all(changes[0].kind, with_places(changes))
 
 
 # --- Ids and bitmaps --------------------------------------------------------------------------------------------------

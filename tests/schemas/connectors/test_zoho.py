@@ -13,7 +13,7 @@ from schemas.connectors.asking import HISTORY, Envelope, encode_envelope
 from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP, Delivery
 from schemas.instants import DAY, HOUR, SECOND, parse_instant
-from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
+from schemas.records import FIELDS, Record, RecordChange, fold_all, with_places
 from tests.schemas.connectors.cases import NOW, ZOHO, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -48,7 +48,7 @@ def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
 
 def _record(*events: Any, connector: Connector | None = None) -> Record:
     """Their record, whatever the order in which they come."""
-    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    deliveries = [with_places(_parse(event, connector=connector).changes) for event in events]
     orders = itertools.islice(itertools.permutations(deliveries), 24)
     records = [fold_all(deliveries[0][0].kind, [change for one in order for change in one]) for order in orders]
     assert len({record.encode() for record in records}) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.read.connection_rows import connection_row
-from schemas.connection_states import Backfill, ConnectionState, Limits, Subscription, encode_state
+from schemas.connection_states import BackfillState, ConnectionState, LimitsState, SubscriptionState, encode_state
 from schemas.connection_stats import connection_stats
 from schemas.connectors import read_connection
 from schemas.instants import SECOND, format_instant
@@ -81,8 +81,8 @@ async def test_connections_need_an_admin_who_sees_the_whole_organisation(floor: 
 async def test_what_the_owner_of_the_look_ups_says_is_in_the_row(told: Floor) -> None:
     state = ConnectionState(
         at=told.now, reconciled_at=told.now - SECOND, missed_day={"deal": 2}, changed_day=500, not_visible=3,
-        limits=Limits(1200, 250_000), subscription=Subscription("active", told.now + 60 * SECOND),
-        backfill=Backfill(40, None, 0, told.now),
+        limits=LimitsState(1200, 250_000), subscription=SubscriptionState("active", told.now + 60 * SECOND),
+        backfill=BackfillState(40, None, 0, told.now),
     )  # fmt: skip
     told.view.apply(CONNECTION_STATES.name, b"feed", encode_state(state))
 
@@ -95,7 +95,7 @@ async def test_what_the_owner_of_the_look_ups_says_is_in_the_row(told: Floor) ->
 
 
 async def test_where_only_subscriptions_are_kept_nothing_else_is_known(told: Floor) -> None:
-    state = ConnectionState(at=told.now, subscription=Subscription("missing"), is_asked=False)
+    state = ConnectionState(at=told.now, subscription=SubscriptionState("missing"), is_asked=False)
     told.view.apply(CONNECTION_STATES.name, b"feed", encode_state(state))
 
     (row,) = (await told.get("/v1/connections")).json()["rows"]

@@ -11,7 +11,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import HOUR, MINUTE, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, PROGRESS, VERIFICATIONS
-from schemas.verifications import VERIFICATION_KEY, Compared, Difference
+from schemas.verifications import VERIFICATION_KEY, Difference, WindowComparison
 from tests.api.reading import Floor
 from tests.builders import change, instant, make_config, make_verification
 
@@ -212,7 +212,7 @@ async def test_freshness_says_what_the_recount_found(floor: Floor) -> None:
     assert (await floor.read("/v1/freshness"))["verification"] is None
 
     at = floor.now - MINUTE
-    windows = (Compared("today", at, 2, 1), Compared("year", at - HOUR, 1))
+    windows = (WindowComparison("today", at, 2, 1), WindowComparison("year", at - HOUR, 1))
     value = make_verification(
         floor.config, at, windows=windows, left_out=("quarter",), first=(Difference("today", "rep", "calls_made"),)
     )
@@ -247,7 +247,7 @@ async def test_a_recount_is_stale_once_rounds_have_been_missed(floor: Floor) -> 
 async def test_a_recount_by_other_definitions_says_nothing_of_what_is_served(floor: Floor) -> None:
     ours = make_verification(floor.config, floor.now)
     others = make_verification(
-        make_config(currency_rates={"EUR": "9"}), floor.now + 1, windows=(Compared("today", 1, 9),)
+        make_config(currency_rates={"EUR": "9"}), floor.now + 1, windows=(WindowComparison("today", 1, 9),)
     )
 
     floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, others)
