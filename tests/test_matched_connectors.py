@@ -13,7 +13,7 @@ from schemas.connectors import build_connector
 from schemas.connectors.asking import GONE, Envelope, encode_envelope
 from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP, Delivery
 from schemas.instants import MINUTE, SECOND, format_instant
-from schemas.numbers import Numbers, compared
+from schemas.numbers import PhoneNumbers, compared
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
 from tests.oracle import recount, row_of
@@ -107,7 +107,7 @@ def by_crm(kind: str, number: str, *, after: int = 40 * SECOND, told: int = MINU
 def counted(config: Config, deliveries: list[Delivery]) -> set[tuple[int, int]]:
     """Duplicates, and calls that count, in every order of the deliveries; by the recount they are the same."""
     connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
-    numbers, found = Numbers(b"key", compared(config.connections)), set()
+    numbers, found = PhoneNumbers(b"key", compared(config.connections)), set()
     for order in itertools.permutations(deliveries):
         pipeline, log = Pipeline(config), list[RecordChange]()
         for delivery in order:
