@@ -215,9 +215,11 @@ class ResponsesShard(StageShard):
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
         turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
         await self.tell_channels(turned.told, self._rules)
-        await self._write(output, turned, oldest_at=oldest_at)
+        await self._write(output, turned, oldest_at=oldest_at, is_quiet=is_quiet)
 
-    async def _write(self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None) -> None:
+    async def _write(
+        self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None, is_quiet: bool = False
+    ) -> None:  # fmt: skip
         gone, hushed = self._forget(output.expired)
         await self.write(
             {
@@ -227,6 +229,7 @@ class ResponsesShard(StageShard):
                 ALERTS: alert_rows(turned.alerts) + gone,
             },
             oldest_at=oldest_at,
+            is_quiet=is_quiet,
         )
 
     def _tell_repeated(self) -> None:

@@ -118,10 +118,21 @@ class Owner:
         async with self._lock:
             await self._fence()
 
-    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], *, timestamp_ms: int | None = None) -> None:
-        """Write to our own partition of each topic; return when all is acknowledged."""
+    async def send(
+        self,
+        messages: Mapping[str, Sequence[KeyAndValue]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Mapping[str, Headers] | None = None,
+    ) -> None:
+        """Write to our own partition of each topic; return when all is acknowledged.
+
+        `headers`: of each message to a topic.
+        """
         await self.send_to(
-            {(topic, self.partition): batch for topic, batch in messages.items()}, timestamp_ms=timestamp_ms
+            {(topic, self.partition): batch for topic, batch in messages.items()},
+            timestamp_ms=timestamp_ms,
+            headers={(topic, self.partition): carried for topic, carried in (headers or {}).items()},
         )
 
     async def send_to(
