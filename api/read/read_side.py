@@ -116,6 +116,8 @@ class ReadSide:
         self._wanted: Served | None = None
         self._wanted_by = ""
         """Digest of the definitions of what is to be served next."""
+        self._told_to_differ: tuple[str, str] | None = None
+        """Digests of workers and of our files that the log has named last."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
@@ -327,12 +329,16 @@ class ReadSide:
         if self._is_loading and by == self._wanted_by:
             return
         config = self._config_of_now()
-        if definitions_digest(config) != by:
-            log.warning(
-                "definitions.differ",
-                why=f"workers derive by definitions {by} and the files of this api say {definitions_digest(config)}: "
-                "give both the same floorcast.yaml and metrics.yaml; until then what is served stands still",
-            )
+        ours = definitions_digest(config)
+        if ours != by:
+            # Each partition begins with its own word of it.
+            if (by, ours) != self._told_to_differ:
+                log.warning(
+                    "definitions.differ",
+                    why=f"workers derive by definitions {by} and the files of this api say {ours}: give both the same "
+                    "floorcast.yaml and metrics.yaml; until then what is served stands still",
+                )
+            self._told_to_differ = by, ours
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
 
