@@ -179,7 +179,7 @@ async def test_what_is_fixed_and_redefined_comes_into_force_and_no_screen_sees_a
             await posted.post([("feed", post_of([orjson.loads(dial(dialled, "r-live")[1])], f"live-{dialled}"))])
             dialled += 1
             seen.append((await calls_of(reader, "r-live"), dialled, await calls_of(reader, "r-fixed")))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         code, words = await running
         assert code == 0, words
         await shown.until(lambda: shown.rep("r-live").get("calls_made") == dialled)
