@@ -18,7 +18,7 @@ from aiohttp import web
 
 from schemas.instants import to_datetime
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import clock, post
+from tests.integration.posted import clock, noon, post
 from tests.integration.served import Reader
 from tests.integration.test_alerts import answer
 from tests.integration.waiting import eventually
@@ -29,13 +29,6 @@ pytestmark = [pytest.mark.kafka]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 
 Json = dict[str, Any]
-
-
-def noon() -> str:
-    """A zone in which it is about noon now."""
-    ahead = 12 - to_datetime(clock()).hour
-    # Names of these zones have the sign of POSIX: Etc/GMT-8 is eight hours ahead.
-    return "Etc/GMT" if ahead == 0 else f"Etc/GMT{'-' if ahead > 0 else '+'}{abs(ahead)}"
 
 
 ZONE = noon()

@@ -30,7 +30,7 @@ from schemas.topics import DELIVERIES
 from tests.integration.commands import COMMAND
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
+from tests.integration.posted import Posted, clock, hostile_deliveries, noon, post_of
 from tests.integration.served import Reader, all_differences, settle
 from tests.integration.waiting import until_seen, until_true
 from tests.sinks import HttpSink
@@ -44,7 +44,7 @@ Json = dict[str, Any]
 
 def configuration(sink: str) -> Json:
     return {
-        "organisation": {"name": "Replay", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
+        "organisation": {"name": "Replay", "timezone": noon(), "currency": "USD"},
         "connections": {"feed": {"kind": "generic", "secrets": [SECRET]}},
         "lead_response": {"rules": [{"when": {"source": "web"}, "sla": "2s"}, {"sla": "1h"}]},
         "currency_rates": {"EUR": "1.08"},

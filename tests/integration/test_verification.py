@@ -20,7 +20,7 @@ from schemas.topics import FENCE, PANES, VERIFICATIONS
 from schemas.verifications import Verification, decode_verification
 from schemas.windows import is_day
 from tests.integration.floor_process import READY_SECONDS, FloorProcess
-from tests.integration.posted import Posted, clock, hostile_deliveries
+from tests.integration.posted import Posted, clock, hostile_deliveries, noon
 from tests.integration.served import Reader, settle
 from tests.integration.waiting import until_true
 from tests.panes import cell_of
@@ -28,7 +28,7 @@ from tests.panes import cell_of
 pytestmark = [pytest.mark.kafka]
 
 CONFIGURATION: dict[str, Any] = {
-    "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
+    "organisation": {"name": "Integration", "timezone": noon(), "currency": "USD"},
     "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
     "teams": {"north": {"name": "North"}},
     "reps": {"r-1": {"name": "Ana Lim", "team": "north"}},
