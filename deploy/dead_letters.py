@@ -32,8 +32,6 @@ _BETWEEN_LOOKS_SECONDS = 0.1
 _HIDDEN = ("signature", "authorization", "cookie", "token", "secret", "password", "key")
 _SHOWN_AGAIN = 20
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -16,6 +16,10 @@ from schemas.notices import Notice
 
 LEVELS = ("warn", "breach", "escalate")
 
+SUMMARY = "summary"
+SILENT = "silent"
+"""How little channels are told of an alert."""
+
 LATE_AFTER = 2_000_000
 """Raised so much later than its instant (microseconds), an alert is marked late."""
 

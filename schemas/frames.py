@@ -21,6 +21,8 @@ MAX_FRAME = 1_000_000
 
 QUIET = b"quiet"
 """Key of a frame that tells of what was not told by a webhook: what it makes due already sends no message."""
+QUIETLY = (QUIET.decode(), b"1")
+"""Header of the panes that such a frame has changed: nor does the limit that a number crosses by them."""
 
 ROSTER_GROUP = "roster"
 """The group of all `rep` records. Every partition has it: teams decide on SLA rules and calendars of any lead."""

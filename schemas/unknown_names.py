@@ -3,7 +3,7 @@
 All of them together are counted in `ignored.unknown_field` and `ignored.unknown_kind`.
 """
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.counted_texts import CountedTexts
@@ -18,11 +18,6 @@ class UnknownName:
     record: str
     name: str
     count: int
-
-
-def count_unknown(counters: MutableMapping[str, int], connection: str, found: Mapping[tuple[str, str], int]) -> None:
-    """Add to the counters of a partition what deliveries of a connection said that is not known."""
-    UNKNOWN.count(counters, connection, found.items())
 
 
 def unknown_names(counters: Iterable[Mapping[str, int]]) -> dict[str, list[UnknownName]]:

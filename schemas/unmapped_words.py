@@ -3,7 +3,7 @@
 All of them together are counted in `ignored.unmapped_value`.
 """
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.counted_texts import CountedTexts
@@ -19,13 +19,6 @@ class UnmappedWord:
     field: str
     word: str
     count: int
-
-
-def count_unmapped(
-    counters: MutableMapping[str, int], connection: str, found: Mapping[tuple[str, str, str], int]
-) -> None:
-    """Add to the counters of a partition what deliveries of a connection said that means nothing here."""
-    UNMAPPED.count(counters, connection, found.items())
 
 
 def unmapped_words(counters: Iterable[Mapping[str, int]]) -> dict[str, list[UnmappedWord]]:

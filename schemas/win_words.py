@@ -1,19 +1,17 @@
 """What was won, in one line, as channels are told of it. Owns the words and what `names` leaves of a win. Pure."""
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from schemas.config import Config
+from schemas.json_object import Json
 from schemas.media import photo_address
 from schemas.naming import NameStyle, called, id_told, without_person
 from schemas.notices import Notice
 from schemas.words import Words
 
 WIN = "win"
-
-Json = dict[str, Any]
 
 
 def told_win(win: Json, names: NameStyle) -> Json:

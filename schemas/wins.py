@@ -4,7 +4,7 @@ Owns the names and forms of wins. What was reopened, deleted or lost again is no
 instant that is still to come is none yet. Pure: `now` is an argument.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.alerts import Alert
 from schemas.catalogue import money_digits
@@ -13,10 +13,9 @@ from schemas.config.rules import rules_of
 from schemas.deals import DealCard
 from schemas.floor import Floor
 from schemas.instants import format_instant
+from schemas.json_object import Json
 from schemas.media import photo_of
 from schemas.money import in_money
-
-Json = dict[str, Any]
 
 ListKey = tuple[int, str]
 

@@ -7,7 +7,7 @@ import ast
 import io
 import re
 import tokenize
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -30,19 +30,28 @@ LONGER: dict[str, int] = {}
 """File -> lines of code that it may have."""
 
 FIGURES: dict[str, int] = {
-    "schemas/keys.py": 1,
     "api/read/exposition.py": 1,
     "processor/app.py": 3,
     "processor/replay/hand.py": 1,
     "processor/transport/batches.py": 5,
     "processor/transport/following.py": 1,
     "processor/transport/outgoing.py": 2,
-    "processor/transport/worker.py": 1,
     "schemas/config/leads.py": 1,
     "schemas/connectors/standard_webhooks.py": 1,
     "schemas/instants.py": 1,
 }
 """File -> measured figures that may stand in its docstrings and comments."""
+
+TWINS = frozenset({
+    "Conversion", "Definitions", "Dimension", "Duration", "Entered", "Entry", "Exact", "Formula", "Funnel", "Inquiry",
+    "LeadClock", "LeadFacts", "Level", "Measure", "Record", "RepDays", "Response", "Simple", "Span", "Timing", "Touch",
+    "answers", "closed_at", "is_connected", "share_of", "shipped", "shown", "smallest", "span_of", "stays", "writers",
+})  # fmt: skip
+"""What `deploy.verification` says again under the name that it has elsewhere: it means the same, by other code."""
+IN_EACH_PROCESS = frozenset({"Settings", "main", "read_served"})
+"""What every process has of its own, as `api` and `processor` never import each other."""
+SERVED_AS = frozenset({"Benchmark"})
+"""An entry of a file that REST gives back: the name of its model stands in OpenAPI."""
 
 # A number with a unit of time, size or rate below what a person would set as a limit: seconds and minutes are settings,
 # and whole MiB are limits of Kafka and HTTP.
@@ -121,6 +130,42 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
     assert sum(map(len, graph.values())) > len(modules)
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the way round
+
+
+def _is_type(value: ast.expr) -> bool:
+    """Whether what is given a name with a capital letter is a type."""
+    if isinstance(value, ast.BinOp):
+        return isinstance(value.op, ast.BitOr)
+    return isinstance(value, ast.Subscript | ast.Constant | ast.Name) or ast.unparse(value).startswith("NewType(")
+
+
+def public_names(path: Path) -> Iterator[str]:
+    """Classes, functions and types that a module defines. What a decorator registers is known by its path or command,
+    and another name for what has that name elsewhere is the same."""
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if not any(isinstance(each, ast.Call) for each in node.decorator_list):
+                yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _is_type(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (each.id for each in targets if isinstance(each, ast.Name) and each.id != each.id.upper())
+
+
+def test_a_public_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        if path.suffix == ".py":
+            for name in public_names(path):
+                if not name.startswith("_"):
+                    places[name].append(str(path))
+    several = {name: paths for name, paths in places.items() if len(paths) > 1}
+    twins = {name for name, paths in several.items() if len(paths) == 2 and "deploy/verification/" in "".join(paths)}
+
+    assert len(places) > 2_000
+    assert {name: several[name] for name in several.keys() - (TWINS & twins) - IN_EACH_PROCESS - SERVED_AS} == {}
+    assert several.keys() >= (TWINS | IN_EACH_PROCESS | SERVED_AS), "take off the list what has another name now"
 
 
 def test_files_that_docstrings_and_comments_name_are_there() -> None:

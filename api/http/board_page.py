@@ -13,7 +13,6 @@ import orjson
 import segno
 from starlette.requests import HTTPConnection
 
-from api.read.rows import Json
 from api.read.view import View
 from api.words.texts import ReaderWords
 from schemas.calendars import weekdays_of
@@ -21,6 +20,7 @@ from schemas.config.hours import read_days, read_hours
 from schemas.config.screens import Scene, ScreenConfig, When
 from schemas.config.tiles import MessageTile, Tile, window_of
 from schemas.instants import SECOND
+from schemas.json_object import Json
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _PAGE = Template((_TEMPLATES / "board.html").read_text("utf-8"))

@@ -14,11 +14,11 @@ from api.http.errors import ForbiddenError, InvalidParameterError
 from api.http.etag import EncodedRows, answer_text, tagged_answer
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown_name
 from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
-from api.read.csv_rows import Table
+from api.read.csv_rows import CsvTable
 from api.read.metric_rows import MetricRows
-from api.read.rows import Json
 from api.read.view import Scope, View, rep_scope
 from schemas.comparing import LAST_YEAR, PREVIOUS
+from schemas.json_object import Json
 
 CSV = "text/csv"
 TABLE: dict[int | str, dict[str, Any]] = {
@@ -83,10 +83,10 @@ class RowQuestion:
                 table.add(made)
         return self._answer({"rows": rows, **more}, table)
 
-    def _table(self, kind: str) -> Table | None:
-        return Table(kind, self._rows.metrics, self._rows.by) if self._is_csv else None
+    def _table(self, kind: str) -> CsvTable | None:
+        return CsvTable(kind, self._rows.metrics, self._rows.by) if self._is_csv else None
 
-    def _answer(self, payload: Json, table: Table | None) -> Response:
+    def _answer(self, payload: Json, table: CsvTable | None) -> Response:
         """The payload, or its rows as a table."""
         found = (
             tagged_answer(self._request, payload)

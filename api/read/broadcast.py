@@ -19,13 +19,14 @@ from api.read.followed import CHEAPER, FollowedWindows
 from api.read.owned_news import OwnedNews
 from api.read.piecemeal import Piecemeal, at_once
 from api.read.remembered import RememberedEvents
-from api.read.rows import Json, open_alerts, waiting_leads
+from api.read.rows import open_alerts, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
 from api.read.unfinished_snapshot import AT_ONCE, RowPlace, UnfinishedSnapshot
 from api.read.view import Scope, ScopeValues, View, rep_scope
 from api.read.win_news import IN_SNAPSHOT, ToldWins
 from schemas.config import Config
 from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.json_object import Json
 
 FRESHNESS_EVERY = 5 * SECOND
 FRESHNESS_AT_MOST_EVERY = SECOND

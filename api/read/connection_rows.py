@@ -2,9 +2,10 @@
 
 from dataclasses import asdict
 
-from api.read.rows import Json, instant_or_none, reconciled_json
+from api.read.rows import instant_or_none, reconciled_json
 from schemas.connection_states import ConnectionState
 from schemas.connection_stats import ConnectionStats
+from schemas.json_object import Json
 
 _NOT_KNOWN = dict.fromkeys(
     (

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from api.read.rows import Json
+from schemas.json_object import Json
 
 HEADS: Mapping[str, tuple[str, ...]] = {"rep": ("rep", "name", "team"), "team": ("team", "name"), "organisation": ()}
 """Kind of scope -> the columns that say whose row it is."""
@@ -16,7 +16,7 @@ _WINDOW = ("window", "from", "to", "as_of", "currency")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Table:
+class CsvTable:
     """A header, and a line for each row (`by`: for each segment of each); what is null is empty."""
 
     def __init__(self, kind: str, metrics: Sequence[str], by: str | None) -> None:

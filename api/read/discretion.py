@@ -9,10 +9,10 @@ from decimal import Decimal
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
-from api.read.rows import Json
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import LeaderboardTile, RaceTile, window_of
+from schemas.json_object import Json
 from schemas.media import photo_address
 from schemas.naming import NameStyle, called, id_told, lead_called, without_person
 from schemas.win_words import told_win

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from api.read.events import AlertNews, LeadNews, StreamEvent
-from api.read.rows import Json, absent_lead, has_money
+from api.read.rows import absent_lead, has_money
 from api.read.subscriptions import Filter
 from api.read.view import View
 from api.read.win_news import WinNews
+from schemas.json_object import Json
 
 
 def needs_snapshot(wanted: Filter, event: StreamEvent) -> bool:

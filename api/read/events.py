@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from api.read.rows import Json
 from api.read.subscriptions import Filter
 from api.read.view import Scope
+from schemas.json_object import Json
 
 
 class RepAndTeam(NamedTuple):

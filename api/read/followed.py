@@ -12,11 +12,12 @@ from operator import itemgetter
 from api.read.goal_news import ToldGoals, first_told, goal_news
 from api.read.heads import Heads
 from api.read.remembered import REMEMBERED_FOR
-from api.read.rows import Json, row_maker, scope_fields
+from api.read.rows import row_maker, scope_fields
 from api.read.subscriptions import EVERYBODY, Selection
 from api.read.unfinished_snapshot import RowPlace
 from api.read.view import ORGANISATION, Scope, ScopeValues, View, ViewChanges, rep_scope, team_scope
 from schemas.instants import MINUTE
+from schemas.json_object import Json
 from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 

@@ -9,10 +9,9 @@ from api.read.segments import label_on, segment_order
 from api.read.stage_labels import stage_label
 from api.read.view import Scope, View
 from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, worst_of
+from schemas.json_object import Json
 from schemas.panes import UNREADABLE, Pane
 from schemas.windows import Span
-
-Json = dict[str, object]
 
 
 def funnel_json(

@@ -4,9 +4,9 @@ Owns the difference against what was last told. Pure: `now` is an argument.
 """
 
 from api.read.goal_rows import MOVES_BY_THE_CLOCK, goals_of_row
-from api.read.rows import Json
 from api.read.view import Scope, View
 from schemas.instants import MINUTE
+from schemas.json_object import Json
 from schemas.windows import Span
 
 ToldGoals = dict[Scope, tuple[int, Json]]

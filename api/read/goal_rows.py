@@ -8,13 +8,13 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
-from api.read.rows import Json
 from api.read.view import ORGANISATION, Scope, View
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, shown
 from schemas.goals.periods import Days
 from schemas.goals.standing import Standing
 from schemas.instants import format_instant
+from schemas.json_object import Json
 from schemas.windows import Span
 
 MOVES_BY_THE_CLOCK = frozenset({"expected", "pace", "projection", "needed_per_day"})

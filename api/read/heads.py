@@ -6,8 +6,9 @@ Owns the comparison. The broadcaster asks with what has changed and sends what c
 from itertools import islice
 
 from api.read.events import Departure
-from api.read.rows import Json, scope_fields
+from api.read.rows import scope_fields
 from api.read.view import ORGANISATION, Scope, View, ViewChanges, rep_scope, team_scope
+from schemas.json_object import Json
 
 
 class Heads:

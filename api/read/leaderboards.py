@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from api.read.goal_rows import GoalOfEntry, goal_of_entry
 from api.read.piecemeal import Piecemeal, at_once
-from api.read.rows import Json
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.rough import Rough
 from schemas.columns import Column
+from schemas.json_object import Json
 from schemas.people import Person
 from schemas.windows import Day, Span
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from api.read.comparison import Compared, Comparisons
 from api.read.goal_rows import goals_of_row
-from api.read.rows import Json, row_maker, scope_fields, window_json
+from api.read.rows import row_maker, scope_fields, window_json
 from api.read.segments import WHOLE, RowPart, RowParts
 from api.read.view import Scope, View
+from schemas.json_object import Json
 from schemas.windows import Span
 
 

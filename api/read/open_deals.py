@@ -8,16 +8,18 @@ from fractions import Fraction
 from functools import cache
 from typing import Literal
 
-from api.read.rows import Json, instant_or_none
+from api.read.rows import instant_or_none
 from api.read.view import View, rep_scope
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, write_money
 from schemas.config.rules import rules_of
 from schemas.deals import DealCard
 from schemas.instants import SECOND, format_instant
+from schemas.json_object import Json
 from schemas.leads import LeadClock
 from schemas.money import in_money
 from schemas.windows import Span
+from schemas.wins import ListKey
 
 DealFlag = Literal["stalled", "at_risk", "no_next_step", "concentrated"]
 LeadFlag = Literal["no_next_step", "quiet", "late"]
@@ -29,8 +31,6 @@ ENOUGH_WON = 5
 """if they have won so many."""
 _NO_AMOUNT = 2**62
 _NEVER = 2**62
-
-Key = tuple[int, str]
 
 
 class OpenDeals:
@@ -45,7 +45,7 @@ class OpenDeals:
         self._large_from: Callable[[str], Exact] = cache(self._find_large_from)
         self._missing: Callable[[str], Exact] = cache(self._find_missing)
 
-    def key(self, deal: DealCard) -> Key:
+    def key(self, deal: DealCard) -> ListKey:
         """Where it stands in the list: the largest amount first, those without one last; of equals by id."""
         amount = self.amount(deal)
         if amount is None:
@@ -129,7 +129,7 @@ class OpenLeads:
         self._rates = dict(rules_of(view.config).rates)
 
     @staticmethod
-    def key(lead: LeadClock) -> Key:
+    def key(lead: LeadClock) -> ListKey:
         """Where it stands in the list: who has been there longest first; of equals by id."""
         return _NEVER if lead.received_at is None else lead.received_at, lead.lead
 

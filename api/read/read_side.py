@@ -22,7 +22,7 @@ from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.piecemeal import at_once, spread
 from api.read.response_cache import ResponseCache
-from api.read.rows import Json, freshness_json
+from api.read.rows import freshness_json
 from api.read.snapshots import Snapshots
 from api.read.view import View
 from api.settings import Settings
@@ -31,6 +31,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.generations import Served
 from schemas.instants import SECOND
+from schemas.json_object import Json
 from schemas.pane_store import PaneStore
 
 log = structlog.get_logger("api")
@@ -115,6 +116,8 @@ class ReadSide:
         self._wanted: Served | None = None
         self._wanted_by = ""
         """Digest of the definitions of what is to be served next."""
+        self._told_to_differ: tuple[str, str] | None = None
+        """Digests of workers and of our files that the log has named last."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
@@ -326,12 +329,16 @@ class ReadSide:
         if self._is_loading and by == self._wanted_by:
             return
         config = self._config_of_now()
-        if definitions_digest(config) != by:
-            log.warning(
-                "definitions.differ",
-                why=f"workers derive by definitions {by} and the files of this api say {definitions_digest(config)}: "
-                "give both the same floorcast.yaml and metrics.yaml; until then what is served stands still",
-            )
+        ours = definitions_digest(config)
+        if ours != by:
+            # Each partition begins with its own word of it.
+            if (by, ours) != self._told_to_differ:
+                log.warning(
+                    "definitions.differ",
+                    why=f"workers derive by definitions {by} and the files of this api say {ours}: give both the same "
+                    "floorcast.yaml and metrics.yaml; until then what is served stands still",
+                )
+            self._told_to_differ = by, ours
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
 

@@ -5,7 +5,6 @@ Owns names and forms of what is served; the values come from the view. Pure: `no
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
 
 from api.read.view import Scope, ScopeValues, View
 from schemas.alerts import Alert, crossing_fields
@@ -15,13 +14,12 @@ from schemas.catalogue.checking import made_of, splits_of
 from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
+from schemas.json_object import Json
 from schemas.leads import Inquiry, LeadClock
 from schemas.media import photo_of
 from schemas.progress import STAGES
 from schemas.verifications import Verification
 from schemas.windows import Span
-
-Json = dict[str, Any]
 
 
 def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from api.read.comparison import Comparisons
-from api.read.rows import Json
 from api.read.segments import RowParts
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import Exact, shown
+from schemas.json_object import Json
 from schemas.windows import Span
 
 FAR = Fraction(1, 4)

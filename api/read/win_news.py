@@ -9,8 +9,10 @@ from heapq import heappop, heappush
 from typing import Literal, NamedTuple
 
 from api.read.view import View, ViewChanges
+from schemas.alerts import SILENT
 from schemas.instants import DAY, HOUR
-from schemas.wins import Json, Win, Wins
+from schemas.json_object import Json
+from schemas.wins import Win, Wins
 
 IN_SNAPSHOT = 20
 _TAKEN_BACK = 200
@@ -112,7 +114,10 @@ class ToldWins:
 
     def _is_quiet(self, view: View, cause: _Cause) -> bool:
         kind, id = cause
-        card = view.deals.won.get(id) if kind == "deal" else None
+        if kind == "goal":
+            alert = view.milestones.get(id)
+            return alert is not None and alert.quiet == SILENT
+        card = view.deals.won.get(id)
         return card is not None and card.is_quiet
 
     def _find(self, view: View, wins: Wins, cause: _Cause, now: int) -> Win | None:

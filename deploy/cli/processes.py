@@ -28,10 +28,11 @@ def api(
     """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
     gc.disable()  # while it imports, until api/app.py says how often to look
     from api.app import main as run_api  # noqa: PLC0415
+    from api.logs import configure_logs  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 
     flags = given(role=role, config=config, host=host, port=port, broker=broker, data=data)
-    raise typer.Exit(run_api(built(ApiSettings, flags)))
+    raise typer.Exit(run_api(built(ApiSettings, flags, configure_logs)))
 
 
 @app.command()
@@ -57,12 +58,13 @@ def worker(
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
     gc.disable()  # while it imports, until processor/heap.py says how often to look
     from processor.app import main as run_worker  # noqa: PLC0415
+    from processor.logs import configure_logging  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
     flags = given(
         config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host, worker_port=port
     )
-    raise typer.Exit(run_worker(built(WorkerSettings, flags)))
+    raise typer.Exit(run_worker(built(WorkerSettings, flags, configure_logging)))
 
 
 @app.command()

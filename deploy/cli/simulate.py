@@ -17,7 +17,7 @@ from schemas.config import Config
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration
 
-Share = Annotated[float, typer.Option(min=0, max=0.9)]
+ShareOption = Annotated[float, typer.Option(min=0, max=0.9)]
 
 app = group()
 
@@ -40,10 +40,10 @@ def simulate(
     timezone: Annotated[str, typer.Option(help="The organisation's time zone, with --secret.")] = "UTC",
     since: Annotated[str | None, typer.Option(metavar="6h", help="Post the time before now first, quickly.")] = None,
     history: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many events that is, with --since.")] = 3000,
-    duplicates: Share = 0.20,
-    late: Share = 0.10,
-    edits: Share = 0.10,
-    deletions: Share = 0.05,
+    duplicates: ShareOption = 0.20,
+    late: ShareOption = 0.10,
+    edits: ShareOption = 0.10,
+    deletions: ShareOption = 0.05,
     data: DataFlag = None,
 ) -> None:
     """Be a sales floor that posts signed webhooks, with duplicates, edits, late and out-of-order events."""

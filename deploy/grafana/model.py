@@ -6,9 +6,8 @@ years, and no library that follows each of its releases.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = dict[str, Any]
+from schemas.json_object import Json
 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 SCHEMA_VERSION = 42

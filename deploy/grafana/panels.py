@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.grafana.model import Json, Panel, Query
+from deploy.grafana.model import Panel, Query
+from schemas.json_object import Json
 
 
 def number_panel(title: str, expr: str, **more: Any) -> Panel:

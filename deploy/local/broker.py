@@ -36,13 +36,13 @@ from deploy.local.kafka_folder import (
     Door,
     cluster_id_of,
     folder_in_use,
-    free_port,
     is_held,
     lay_out,
     write_properties,
 )
 from deploy.local.kafka_jvm import launch
 from deploy.local.login import make_login
+from deploy.local.ports import free_port
 from deploy.local.private import make_private
 from processor.machine import outlive_hangup
 from schemas.exit_codes import ExitCode
@@ -177,7 +177,7 @@ class LocalBroker:
     def _launch_and_await(self, classpath: str, cluster_id: str, timeout: float) -> None:
         chosen_by_us = self.port == 0
         for tries_left in reversed(range(_TRIES_FOR_FREE_PORTS)):
-            port, controller_port = self.port or free_port(), free_port()
+            port, controller_port = self.port or free_port(HOST, 0), free_port(HOST, 0)
             write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors, self.login)
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():

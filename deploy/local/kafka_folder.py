@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -160,10 +159,3 @@ def _login_properties(listeners: Sequence[str], login: Security) -> str:
         f'listener.name.{name.lower()}.plain.sasl.jaas.config={shown} user_{login.username}="{login.password}";\n'
         for name in listeners
     )
-
-
-def free_port() -> int:
-    """A port of this machine at which nobody listens, for now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """Requests under way: a single one would wait for the way most of the time."""
 
-Say = Callable[[str], None]
 Progressed = Callable[[str, int, int | None, float | None], None]
 """Called with the object, how many are done, how many there are, where the vendor tells that, and else which part of
 the time asked for is covered (0 to 1), where its lists go by time."""
@@ -227,7 +226,14 @@ def begin(config: Config, name: str, since: int, records: Sequence[str], found: 
 
 
 def main(
-    target: "Instance", config: Config, folder: Path, name: str, *, since: int, records: Sequence[str], say: Say
+    target: "Instance",
+    config: Config,
+    folder: Path,
+    name: str,
+    *,
+    since: int,
+    records: Sequence[str],
+    say: Callable[[str], None],
 ) -> int:
     """Back-fill with a progress bar; the exit code: 0 complete, 1 something lacks, 2 wrong use, 3 out of reach."""
     path = folder / f"{name}.backfill.json"

@@ -72,10 +72,10 @@ def working_timezone(now: int, local: str | None) -> str:
     return min(_ZONES, key=lambda zone: abs(hour(zone) - _BEST_HOUR))
 
 
-def local_timezone(link: Path = Path("/etc/localtime")) -> str | None:
+def local_timezone() -> str | None:
     """The machine's time zone by its IANA name, where that can be told."""
     with suppress(OSError, RuntimeError):
-        _, found, name = link.resolve().as_posix().partition("zoneinfo/")
+        _, found, name = Path("/etc/localtime").resolve().as_posix().partition("zoneinfo/")
         return name if found else None
     return None
 

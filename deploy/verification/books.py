@@ -81,18 +81,19 @@ class Books:
     """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
     def __init__(
-        self, records: RecordsByKind, reading: BoundDefinitions, *, first_day: date = date.min,
-        newest: int | None = None, repeated: Collection[str] | None = None,
-    ) -> None:  # fmt: skip
-        """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all.
-
-        `repeated`: calls that are counted as another connection's; None: as these records say.
-        """
+        self,
+        records: RecordsByKind,
+        reading: BoundDefinitions,
+        *,
+        first_day: date = date.min,
+        newest: int | None = None,
+    ) -> None:
+        """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all."""
         self._newest = newest
         self.reading = reading
         self._terms, self._lead_rules = reading.terms, reading.lead_rules
         self._first_day = first_day
-        self.repeated = matches.repeated(records, reading.terms) if repeated is None else repeated
+        self.repeated = matches.repeated(records, reading.terms)
         """Ids of calls that count in no metric of calls."""
         self._kept = countable(records)
         self.counted: list[Counted] = []

@@ -58,7 +58,7 @@ class Conversion(Measure):
         return Fates(span.now, self.entry.get("open") == "due")
 
 
-class Fates:
+class Fates(Sum):
     """Succeeded ÷ those that have succeeded or failed by now, or ÷ all."""
 
     def __init__(self, now: int, is_due: bool) -> None:
@@ -73,6 +73,3 @@ class Fates:
 
     def value(self) -> Exact:
         return Fraction(self._succeeded, self._all) if self._all else None
-
-    def bound(self) -> Exact:
-        return None

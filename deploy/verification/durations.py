@@ -37,7 +37,7 @@ class Duration(Measure):
         return Samples(self.entry["stat"], DAY if self.entry.get("unit") == "days" else SECOND)
 
 
-class Samples:
+class Samples(Sum):
     """Lengths of time, and what is asked of them."""
 
     def __init__(self, stat: str, unit: int) -> None:
@@ -57,6 +57,3 @@ class Samples:
         if share is None:
             return Fraction(sum(self._lengths), self._unit * len(self._lengths))
         return percentile(sorted(self._lengths), share) / self._unit
-
-    def bound(self) -> Exact:
-        return None

@@ -260,7 +260,7 @@ class _Step:
         }
 
 
-class Share:
+class Share(Sum):
     """All entries of a window; in rows, how many of those that entered the first step have reached the end."""
 
     def __init__(self, ways: Sequence[PipelineSteps]) -> None:
@@ -274,9 +274,6 @@ class Share:
     def value(self) -> Exact:
         first = self._steps[self.ways[0].pipeline, self.ways[0].steps[0]] if self.ways else _Step()
         return Fraction(first.reached, first.entered) if first.entered else None
-
-    def bound(self) -> Exact:
-        return None
 
     def steps(self, way: PipelineSteps, now: int) -> dict[str, Any]:
         """The steps as `/v1/funnels` serves them, without labels, and the one at which most are lost."""

@@ -86,7 +86,7 @@ def _was_there_before(span: Span, stay: Stay, day_of: DayOf) -> bool:
     return had_begun and (stay.end is None or not span.was_before(stay.end, day_of))
 
 
-class LevelSum:
+class LevelSum(Sum):
     """The sum of what is there at the end."""
 
     def __init__(self, span: Span, day_of: DayOf) -> None:
@@ -100,11 +100,8 @@ class LevelSum:
     def value(self) -> Exact:
         return self._total
 
-    def bound(self) -> Exact:
-        return None
 
-
-class Those:
+class Those(Sum):
     """How many different ones are there at the end."""
 
     def __init__(self, span: Span, day_of: DayOf) -> None:
@@ -118,11 +115,8 @@ class Those:
     def value(self) -> Exact:
         return len(self._seen)
 
-    def bound(self) -> Exact:
-        return None
 
-
-class Kept:
+class Kept(Sum):
     """Of those that were there at the beginning, the share that is there at the end."""
 
     def __init__(self, span: Span, day_of: DayOf) -> None:
@@ -138,6 +132,3 @@ class Kept:
 
     def value(self) -> Exact:
         return Fraction(len(self._before & self._after), len(self._before)) if self._before else None
-
-    def bound(self) -> Exact:
-        return None

@@ -6,12 +6,13 @@ type each; `formulas` makes ratios and derived metrics of them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from deploy.verification.conditions import Fact, condition, elements, first_set, number_in
 from deploy.verification.definitions import Entry, duration, mentions, names
@@ -47,17 +48,20 @@ class Counted:
         return (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
 
-class Sum(Protocol):
+class Sum(ABC):
     """What has been counted for one measure, scope and window."""
 
+    @abstractmethod
     def add(self, counted: Counted) -> None:
         """Take in one more."""
 
+    @abstractmethod
     def value(self) -> Exact:
         """What it comes to."""
 
     def bound(self) -> Exact:
         """What a value that nobody knows yet is at least."""
+        return None
 
 
 class Measure:
@@ -170,7 +174,7 @@ class Simple(Measure):
         return is_bounded and span.first < span.today - timedelta(microseconds=self._keep)
 
 
-class Total:
+class Total(Sum):
     """A number that grows."""
 
     def __init__(self) -> None:
@@ -182,11 +186,8 @@ class Total:
     def value(self) -> Exact:
         return self._total
 
-    def bound(self) -> Exact:
-        return None
 
-
-class Different:
+class Different(Sum):
     """How many different ids there are that occur so often."""
 
     def __init__(self, at_least: int) -> None:
@@ -199,11 +200,8 @@ class Different:
     def value(self) -> Exact:
         return sum(times >= self._at_least for times in self._seen.values())
 
-    def bound(self) -> Exact:
-        return None
 
-
-class DayPairs:
+class DayPairs(Sum):
     """Pairs of person and day."""
 
     def __init__(self) -> None:
@@ -214,9 +212,6 @@ class DayPairs:
 
     def value(self) -> Exact:
         return len(self._seen)
-
-    def bound(self) -> Exact:
-        return None
 
 
 def limit_of(entry: Mapping[str, Any], name: str) -> int | None:

@@ -72,7 +72,7 @@ class Response(Measure):
         return Total() if self._stat == "missed" else Waits(self._stat, span.now, unit)
 
 
-class Waits:
+class Waits(Sum):
     """Answers, and what is still due."""
 
     def __init__(self, stat: str, now: int, unit: int) -> None:

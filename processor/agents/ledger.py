@@ -137,7 +137,7 @@ class LedgerShard(StageShard):
             await self.engage(
                 output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet, requests=self._requests
             )
-            await self.write(ledger_messages(output), oldest_at=oldest_at)
+            await self.write(ledger_messages(output), oldest_at=oldest_at, is_quiet=is_quiet)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
         """Keep what counts nowhere where somebody can look at it."""

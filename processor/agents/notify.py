@@ -15,7 +15,8 @@ import structlog
 
 from processor.agents.channels.base import Channel, ChannelError, ChannelUnavailableError, RefusedError
 from processor.agents.stage import Deployment, StageShard
-from processor.core.outbox import Message, Outbox
+from processor.core.outbox import Outbox
+from processor.core.panes import Message
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from schemas import tasks

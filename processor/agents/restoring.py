@@ -11,20 +11,21 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from processor.core.ledger_state import Piece
 from processor.transport.checkpoints import (
     DERIVED_AT_MOST,
     Checkpoint,
     Checkpoints,
     HeldState,
-    Piece,
     write_checkpoint,
 )
-from processor.transport.fetched import Place, StoredRecords
+from processor.transport.fetched import StoredRecords
 from processor.transport.following import KafkaError
 from processor.transport.reading import Apply, GapError, read_to
 from processor.transport.shards import Capture
 from schemas.instants import MINUTE
 from schemas.kafka import Address
+from schemas.log_marks import Place
 from schemas.snapshot_doubts import WantedSnapshot
 from schemas.topics import FENCE
 

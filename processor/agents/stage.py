@@ -17,10 +17,11 @@ from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.alert_names import with_names
 from processor.core.definitions import Definitions
+from processor.core.ledger_state import Piece
 from processor.core.retention import RetentionCutoff
 from processor.core.routing import routed
-from processor.transport.checkpoints import Checkpoints, HeldState, Piece
-from processor.transport.fetched import Fetched, Place
+from processor.transport.checkpoints import Checkpoints, HeldState
+from processor.transport.fetched import Fetched
 from processor.transport.log_watch import LogWatch, WatchedPartition
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
@@ -30,10 +31,10 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import QUIET, Engagement, by_partition
+from schemas.frames import QUIET, QUIETLY, Engagement, by_partition
 from schemas.instants import SECOND
 from schemas.kafka import Address
-from schemas.log_marks import REPLAY, LogMark
+from schemas.log_marks import REPLAY, LogMark, Place
 from schemas.naming import NameStyle
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
@@ -339,15 +340,19 @@ class StageShard:
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
-    async def write(self, messages: Mapping[Topic, Sequence[KeyAndValue]], *, oldest_at: int | None = None) -> None:
+    async def write(
+        self, messages: Mapping[Topic, Sequence[KeyAndValue]], *, oldest_at: int | None = None, is_quiet: bool = False
+    ) -> None:
         """Write to our own partitions; return when all is acknowledged.
 
-        `oldest_at` (microseconds) becomes the messages' Kafka timestamp: the api tells its latency by it.
+        `oldest_at` (microseconds) becomes the messages' Kafka timestamp: the api tells its latency by it. `is_quiet`:
+        whether what caused them was brought by no webhook, which the panes say to whoever looks at limits.
         """
         named = {self.deployment.topic(topic): batch for topic, batch in messages.items() if batch}
         if named:
             named |= self._untold()
-            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000)
+            headers = {self.deployment.topic(PANES): (QUIETLY,)} if is_quiet else {}
+            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000, headers=headers)
 
     async def reach(self, newest_at: int, cutoff: RetentionCutoff) -> None:
         """Note the newest receipt of the log.
@@ -445,8 +450,7 @@ class StageShard:
 
         `is_quiet`: whether what caused them was brought by no webhook. `requests`: of leads, the request that did.
         """
-        topic = self.deployment.topic(ENGAGEMENTS)
-        key = QUIET if is_quiet else None
+        topic, key = self.deployment.topic(ENGAGEMENTS), QUIET if is_quiet else None
         frames: dict[tuple[str, int], list[KeyAndValue]] = {
             (topic, partition): [(key, frame) for frame in found]
             for partition, found in frames_of_engagements(

@@ -30,13 +30,14 @@ from processor.core.milestones import MilestoneBook
 from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas import tasks
 from schemas.alerts import Alert, decode_alert
 from schemas.config import Config
 from schemas.fences import definitions_in
 from schemas.floor import Floor
+from schemas.frames import QUIETLY
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.machine_clock import machine_clock
 from schemas.topics import ACKNOWLEDGEMENTS, CONNECTION_STATES, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
@@ -355,5 +356,6 @@ class _Watch:
             if window == STANDING or (first is not None and window >= first):
                 changed = self.floor.take_pane(record.key, record.value)
                 if changed is not None:
+                    is_quiet = QUIETLY in headers_of(record)
                     for book in self._books:
-                        book.note_pane(changed)
+                        book.note_pane(changed, is_quiet=is_quiet)

@@ -16,13 +16,21 @@ from heapq import heapify, heappop, heappush
 
 from msgspec.structs import replace
 
-from schemas.alerts import LATE_AFTER, LEAD_RESPONSE, Alert, LevelReached, alert_id, decode_alert, instants_of
+from schemas.alerts import (
+    LATE_AFTER,
+    LEAD_RESPONSE,
+    SILENT,
+    SUMMARY,
+    Alert,
+    LevelReached,
+    alert_id,
+    decode_alert,
+    instants_of,
+)
 from schemas.instants import HOUR
 from schemas.leads import LeadClock
 from schemas.requests import LatestByLead
 
-SUMMARY = "summary"
-SILENT = "silent"
 TEAMS_KEPT = 64
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from schemas.alerts import GOAL, WIN, Alert
+from schemas.alerts import GOAL, SILENT, WIN, Alert
 from schemas.config.screens import Celebrate, ScreenConfig
 from schemas.deals import DealCard, decode_deal
 from schemas.floor import Floor
@@ -129,6 +129,13 @@ class CelebrationBook:
         self._let_go(as_of - _KEPT)
         return found
 
+    def _is_quiet(self, key: str) -> bool:
+        """Whether no webhook told of it first."""
+        if key in self._deals:
+            return self._deals[key].is_quiet
+        alert = self._milestones.get(key.removeprefix("goal|"))
+        return alert is not None and alert.quiet == SILENT
+
     def _win(self, wins: Wins, key: str) -> Win | None:
         if key in self._deals:
             return wins.of_deal(self._deals[key])
@@ -145,8 +152,7 @@ class CelebrationBook:
             is_gone = win is None or (has_left and alert.id not in present)
             if is_gone and as_of - alert.due_at < _KEPT:
                 yield _channel_of(alert), self._keep(_taken_back(alert, now))
-        card = self._deals.get(key)
-        if win is None or (card is not None and card.is_quiet):
+        if win is None or self._is_quiet(key):
             return
         knowing = set() if has_left else {_channel_of(alert) for alert in held}
         for id, telling in present.items():

@@ -4,7 +4,7 @@ Owns the queue of thresholds.py and milestones.py, who say what a crossing is. D
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -30,8 +30,10 @@ class CrossingBook(ABC):
     """State: which numbers may be others since the last look."""
 
     def __init__(self, floor: Floor) -> None:
-        self._queue: dict[Watched, None] = {}
-        self._panes: set[WatchedPane] = set()
+        self._queue: dict[Watched, bool] = {}
+        """What is to be looked at, and whether only what no webhook told has moved it."""
+        self._panes: dict[WatchedPane, bool] = {}
+        """What has changed since the last look, likewise."""
         self.rebase(floor)
 
     def rebase(self, floor: Floor) -> None:
@@ -40,10 +42,10 @@ class CrossingBook(ABC):
         self._is_all_new = True
         self._looked_at: int | None = None
 
-    def note_pane(self, pane: WatchedPane) -> None:
-        """A pane has changed."""
-        if not self._is_all_new:
-            self._panes.add(pane)
+    def note_pane(self, pane: WatchedPane, *, is_quiet: bool = False) -> None:
+        """A pane has changed; `is_quiet`: no webhook told what has changed it."""
+        if self._looked_at is not None:
+            self._panes[pane] = is_quiet and self._panes.get(pane, True)
 
     def note_roster(self) -> None:
         """Somebody's entry, absence or goal in the roster has changed, so perhaps who counts for whom."""
@@ -67,7 +69,7 @@ class CrossingBook(ABC):
         `as_of`: all that was delivered until then is in the floor's numbers, and the business clock shows it. `now` is
         the instant of raising, which may be later.
         """
-        panes, self._panes = self._panes, set()
+        panes, self._panes = self._panes, {}
         last, self._looked_at = self._looked_at, as_of
         day_of = self._floor.calendar.day_of
         is_all_new = self._is_all_new or last is None or day_of(last) != day_of(as_of)
@@ -77,17 +79,26 @@ class CrossingBook(ABC):
         while self._queue and most > 0:
             most -= 1
             watched = next(iter(self._queue))
-            del self._queue[watched]
-            found += self._judge(watched, as_of, now)
+            found += self._judge(watched, as_of, now, is_quiet=self._queue.pop(watched))
         return found
 
+    def _want_moved(self, watched: Iterable[Watched], *, is_quiet: bool) -> None:
+        """Queue these numbers, as a pane of theirs has changed."""
+        for each in watched:
+            self._queue[each] = is_quiet and self._queue.get(each, True)
+
+    def _want(self, watched: Iterable[Watched]) -> None:
+        """Queue these too, whatever may have moved them. Called when those are queued whose panes have changed."""
+        for each in watched:
+            self._queue.setdefault(each, False)
+
     @abstractmethod
-    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         """Queue the numbers that may be others than at the last look: these panes have changed, or everything has."""
 
     @abstractmethod
-    def _judge(self, watched: Watched, as_of: int, now: int) -> list[Alert]:
-        """Look at one number; the alerts that turn."""
+    def _judge(self, watched: Watched, as_of: int, now: int, *, is_quiet: bool) -> list[Alert]:
+        """Look at one number; the alerts that turn. `is_quiet`: only what no webhook told has moved it."""
 
 
 def watched_by(alert: Alert) -> Watched:

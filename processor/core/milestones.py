@@ -6,13 +6,13 @@ Owns what a milestone is, and what has fired. Does no I/O, and reads no clock.
     resolved    attainment falls below, the period is over, or nobody has that goal any more
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from msgspec.structs import replace
 
 from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
-from schemas.alerts import GOAL, Alert, Crossing, decode_alert
+from schemas.alerts import GOAL, SILENT, Alert, Crossing, decode_alert
 from schemas.config.goals import Goal
 from schemas.floor import Floor
 from schemas.goals.book import GoalBook
@@ -60,30 +60,29 @@ class MilestoneBook(CrossingBook):
         found = {True: day_window(min(days))} if days else {}
         return self._with_levels(found, [goal.metric for goal in self._milestones.values()], now)
 
-    def note_pane(self, pane: WatchedPane) -> None:
+    def note_pane(self, pane: WatchedPane, *, is_quiet: bool = False) -> None:
         """A pane has changed."""
         if is_day(pane[0]):
-            super().note_pane(pane)
+            super().note_pane(pane, is_quiet=is_quiet)
 
-    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
-        if is_all_new:
-            self._queue |= dict.fromkeys(self._open)  # also of goals and people that there are no more
-            self._queue |= dict.fromkeys(self._all(self._milestones))
-            return
-        if as_of != last:
-            self._queue |= dict.fromkeys(self._all(self._restless))
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         today = self._floor.calendar.day_of(as_of)
         periods = {name: self._goals.period(name, today) for name in self._milestones}
-        for window, rep in panes:
+        for (window, rep), is_quiet in panes.items():
             for name, period in periods.items():
                 if period.first <= index_of(window) <= period.last:
                     scopes = self._floor.scopes_of(window, rep)
-                    self._queue |= dict.fromkeys(Watched(name, scope) for scope in scopes)
+                    self._want_moved((Watched(name, scope) for scope in scopes), is_quiet=is_quiet)
+        if is_all_new:
+            self._want(self._open)  # also of goals and people that there are no more
+            self._want(self._all(self._milestones))
+        elif as_of != last:
+            self._want(self._all(self._restless))
 
     def _all(self, names: Iterable[str]) -> Iterable[Watched]:
         return (Watched(name, scope) for name in names for scope in self._goals.scopes())
 
-    def _judge(self, key: Watched, as_of: int, now: int) -> list[Alert]:
+    def _judge(self, key: Watched, as_of: int, now: int, *, is_quiet: bool) -> list[Alert]:
         goal, today = self._milestones.get(key.name), self._floor.calendar.day_of(as_of)
         held = {id: self._alerts[id] for id in self._open.get(key, ())}
         if goal is None:
@@ -99,7 +98,8 @@ class MilestoneBook(CrossingBook):
                 found.append(self._keep(_with_value(alert.resolved(now), attainment)))
         for id, limit in current.items():
             if id not in self._alerts and attainment is not None and attainment >= limit:
-                found.append(self._raise(id, key, goal, period, limit, attainment, as_of, now))
+                raised = self._raise(id, key, goal, period, limit, attainment, as_of, now)
+                found.append(self._keep(replace(raised, quiet=SILENT)) if is_quiet else raised)
         return found
 
     def _attainment(self, key: Watched, period: Days, now: int) -> Fraction | None:

@@ -20,8 +20,8 @@ from schemas.frames import by_partition, change_frames, record_key
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import RecordChange, with_places
-from schemas.unknown_names import count_unknown
-from schemas.unmapped_words import count_unmapped
+from schemas.unknown_names import UNKNOWN
+from schemas.unmapped_words import UNMAPPED
 
 NEVER = 2**62
 LEAD = "lead"
@@ -151,9 +151,9 @@ class _Counts:
         for name, amount in self._others.items():
             progress.count(name, amount)
         for connection, names in self._unknown.items():
-            count_unknown(progress.counters, connection, names)
+            UNKNOWN.count(progress.counters, connection, names.items())
         for connection, words in self._unmapped.items():
-            count_unmapped(progress.counters, connection, words)
+            UNMAPPED.count(progress.counters, connection, words.items())
 
 
 _CHANGED_AT = attrgetter("changed_at")

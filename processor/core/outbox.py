@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 
 from msgspec.structs import replace
 
+from processor.core.panes import Message
 from processor.core.routing import quiet_until
 from schemas.alerts import (
     DIGEST,
@@ -29,8 +30,6 @@ from schemas.alerts import (
 )
 from schemas.config import QuietHours
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-
-Message = tuple[bytes, bytes | None]
 
 SUMMARY_AFTER = 5 * SECOND
 """After the last quiet alert: so many come in one go that each would begin a summary of its own."""

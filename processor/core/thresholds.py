@@ -11,16 +11,15 @@ Owns what a crossing is, and what has fired. Does no I/O, and reads no clock.
     over        the period ends, or nobody looks any more: resolved, whatever the number is
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from processor.core.alerts import SUMMARY
 from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
-from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, Alert, Crossing, decode_alert
+from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, SILENT, SUMMARY, Alert, Crossing, decode_alert
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
@@ -129,32 +128,26 @@ class ThresholdBook(CrossingBook):
 
     # ---------------------------------------------------------------- looking
 
-    def _gather(self, panes: set[WatchedPane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+    def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         is_new_minute = last is None or last // MINUTE != as_of // MINUTE
+        for rule in self._rules.values():
+            if is_all_new:
+                rule.scopes = self._scopes(rule.threshold, as_of)
+            self._want_touched(rule, panes, as_of)
+            if is_all_new or (is_new_minute and rule.is_timed):
+                self._want(Watched(rule.name, scope) for scope in rule.scopes)
         if is_all_new:
             # Whoever has left may still have an alert.
-            self._queue |= dict.fromkeys(self._open)
-        for rule in self._rules.values():
-            touched: Iterable[Scope]
-            if is_all_new:
-                touched = rule.scopes = self._scopes(rule.threshold, as_of)
-            elif is_new_minute and rule.is_timed:
-                touched = rule.scopes
-            else:
-                touched = self._touched(rule, panes, as_of)
-            self._queue |= dict.fromkeys(Watched(rule.name, scope) for scope in touched)
+            self._want(self._open)
         if as_of != last:
-            self._queue |= dict.fromkeys(self._restless)
+            self._want(self._restless)
 
-    def _touched(self, rule: _Rule, panes: set[WatchedPane], as_of: int) -> set[Scope]:
+    def _want_touched(self, rule: _Rule, panes: Mapping[WatchedPane, bool], as_of: int) -> None:
         inside = self._span(rule, as_of).windows()
-        return {
-            scope
-            for window, rep in panes
-            if window in inside
-            for scope in self._floor.scopes_of(window, rep)
-            if scope in rule.scopes
-        }
+        for (window, rep), is_quiet in panes.items():
+            if window in inside:
+                scopes = (scope for scope in self._floor.scopes_of(window, rep) if scope in rule.scopes)
+                self._want_moved((Watched(rule.name, scope) for scope in scopes), is_quiet=is_quiet)
 
     def _span(self, rule: _Rule, now: int) -> Span:
         return span_of(rule.threshold.window, now, self._floor.calendar)
@@ -210,7 +203,7 @@ class ThresholdBook(CrossingBook):
 
     # ---------------------------------------------------------------- one number
 
-    def _judge(self, key: Watched, as_of: int, now: int) -> list[Alert]:
+    def _judge(self, key: Watched, as_of: int, now: int, *, is_quiet: bool) -> list[Alert]:
         rule = self._rules[key.name]
         threshold, span = rule.threshold, self._span(rule, as_of)
         period = date_of(span.first).isoformat() if rule.has_periods else ""
@@ -237,10 +230,17 @@ class ThresholdBook(CrossingBook):
                 found.append(self._turn(self._alerts[held].resolved(now), values))
         elif verdict and held is None:
             due_at = as_of if phase.since is None or self._clear.get(key) == period else phase.since
-            found.append(self._raise(rule, key, span, values, due_at, max(now, due_at)))
+            quiet = SUMMARY if now - due_at > self._config.alerts.quiet_after else ""
+            # Nothing that is brought makes it too little; time does.
+            is_silent = is_quiet and threshold.comparison != "below"
+            found.append(
+                self._raise(rule, key, span, values, due_at, max(now, due_at), quiet=SILENT if is_silent else quiet)
+            )
         return found
 
-    def _raise(self, rule: _Rule, key: Watched, span: Span, values: ScopeValues, due_at: int, now: int) -> Alert:
+    def _raise(
+        self, rule: _Rule, key: Watched, span: Span, values: ScopeValues, due_at: int, now: int, *, quiet: str
+    ) -> Alert:  # fmt: skip
         occasion = date_of(span.first).isoformat() if rule.has_periods else f"n{self._crossings.get(key, 0) + 1}"
         id = _alert_id(rule, key.scope, occasion)
         earlier = self._alerts.get(id)
@@ -257,8 +257,7 @@ class ThresholdBook(CrossingBook):
         alert = Alert(
             id, METRIC_THRESHOLD, threshold.level, None, key.scope.id if key.scope.kind == "rep" else None,
             rule.scopes[key.scope], span.bounds(self._floor.calendar)[0], due_at, now,
-            is_late=now - due_at > LATE_AFTER, crossing=crossing,
-            quiet=SUMMARY if now - due_at > self._config.alerts.quiet_after else "",
+            is_late=now - due_at > LATE_AFTER, crossing=crossing, quiet=quiet,
         )  # fmt: skip
         return self._keep(alert)
 
@@ -303,7 +302,7 @@ def is_beyond(threshold: Threshold, values: ScopeValues) -> bool | None:
 
 def is_told(alert: Alert) -> bool:
     """Whether channels are told of this turn: a number that wavers around its limit is not told of again and again."""
-    return alert.turn <= _TOLD_TURNS
+    return alert.turn <= _TOLD_TURNS and alert.quiet != SILENT
 
 
 def _written(limit: Decimal, *, is_money: bool) -> int | float | str:

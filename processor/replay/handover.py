@@ -64,8 +64,6 @@ _BETWEEN_LOOKS_SECONDS = 0.1
 _TOLD_BY = {"responses": (ALERTS,), "notify": (OUTBOX,), "acknowledge": (ACKNOWLEDGEMENTS, THRESHOLD_ALERTS)}
 """Who raises, tells and acknowledges, and where it is written down. Limits are looked at beside acknowledgements."""
 
-Clock = Callable[[], int]
-
 
 def pointer_owner(bootstrap: Address, prefix: str) -> Owner:
     """The one who may write the pointer. A replay that begins later takes the name from one that is under way."""
@@ -100,7 +98,7 @@ async def hand_over(
     *,
     catch_up: Callable[[], Awaitable[tuple[Mapping[int, int], Mapping[str, Progress]]]],
     letters: Callable[[], Mapping[tuple[str, int], list[KeyAndValue]]],
-    clock: Clock = machine_clock,
+    clock: Callable[[], int] = machine_clock,
 ) -> Served:
     """Serve the generation that was made; what is served now. Raises ReplayError, with the pointer as it was.
 
@@ -141,7 +139,7 @@ async def hand_over(
 class _Mark:
     """Says in the pointer that a handover is under way, again and again: once nobody does, it is void."""
 
-    def __init__(self, work: ReplayWork, pointer: Owner, clock: Clock) -> None:
+    def __init__(self, work: ReplayWork, pointer: Owner, clock: Callable[[], int]) -> None:
         self._work = work
         self._pointer = pointer
         self._clock = clock

@@ -61,7 +61,6 @@ async def ensure_topics(
     generation: int,
     partitions: int,
     records_kept: int,
-    create: bool = True,
     log_partitions: int | None = None,
     on_altered: Callable[[str], None] | None = None,
     on_remark: Callable[[str], None] = lambda _line: None,
@@ -83,8 +82,6 @@ async def ensure_topics(
     wanted = _wanted(prefix, generation, records_kept, derived=partitions, log=log_partitions)
     async with administration(bootstrap) as admin:
         missing = sorted(set(wanted) - await _names(admin))
-        if missing and not create:
-            raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
         lost = DELIVERIES.full_name(prefix, generation)
         if keep_log and lost in missing and PROGRESS.full_name(prefix, generation) not in missing:
             raise TopicsError([f"topic {lost}: is missing, with what was delivered: floorcast topics creates it"])

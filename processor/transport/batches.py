@@ -38,6 +38,7 @@ STANDING_SECONDS = 0.02
 LOOK_SECONDS = 0.1
 """Between two looks whether there is something to do, should nobody say so."""
 
+FETCH_WAIT_MS = 50
 DRAIN_SECONDS = 0.005
 """So long a fetch waits for what the last one brought to be taken. aiokafka leaves out partitions that are not drained
 yet, and they wait until that fetch returns; its own 100 ms stop a broker for one partition that is full."""
@@ -102,7 +103,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1500 ms, for which a partition of which nothing was taken yet would not be asked for.
-        consumer._fetch_max_wait_ms = cast(BatchTransport, transport).fetch_wait_ms
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         limit_waiting(consumer._client, patience(self.app.conf.broker_session_timeout))
         return consumer
 
@@ -295,6 +296,5 @@ class BatchTransport(driver.Transport):
     """What `faust.App.transport` is set to. All topics of such an app are read in batches."""
 
     Consumer = BatchConsumer
-    fetch_wait_ms: int = 50
     batch_max: int = 4000
     on_seek: Callable[[TP, int], None] = staticmethod(_nowhere)

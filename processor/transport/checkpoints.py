@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from processor.core.ledger_state import Piece
 from schemas.instants import DAY, SECOND
 from schemas.log_marks import Asking
 from schemas.snapshot_doubts import OLDEST, SnapshotSource
@@ -36,7 +37,6 @@ DERIVED_AT_MOST = 7 * DAY
 
 log = structlog.get_logger(__name__)
 
-Piece = tuple[str, int, bytes | memoryview]
 T = TypeVar("T")
 
 

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-Place = tuple[str, int]
-"""A topic and a partition of it."""
-
 
 class Stored(Protocol):
     """One record of a partition that is read back."""

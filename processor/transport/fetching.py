@@ -19,11 +19,11 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
-from processor.transport.fetched import Place
 from processor.transport.rights import TopicRightError
 from schemas import tasks
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import ends_quietly
+from schemas.log_marks import Place
 
 T = TypeVar("T")
 

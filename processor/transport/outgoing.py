@@ -38,11 +38,11 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
-from processor.transport.fetched import Place
 from processor.transport.patience import limit_waiting
 from processor.transport.rights import TopicRightError
 from schemas.kafka import QUICK_MS, Address, kafka_options
 from schemas.kafka_clients import is_cancelled
+from schemas.log_marks import Place
 
 BACKOFF_SECONDS = 0.1
 UNKNOWN_SECONDS = 30.0

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from aiokafka.errors import ProducerFenced
 
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
-from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import KeyAndValue, Packed, pack, pack_with_headers
 from schemas.fences import encode_fence
+from schemas.log_marks import Place
 from schemas.machine_clock import machine_clock
 from schemas.topics import FENCE
 from schemas.tracing import Headers
@@ -118,10 +118,21 @@ class Owner:
         async with self._lock:
             await self._fence()
 
-    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], *, timestamp_ms: int | None = None) -> None:
-        """Write to our own partition of each topic; return when all is acknowledged."""
+    async def send(
+        self,
+        messages: Mapping[str, Sequence[KeyAndValue]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Mapping[str, Headers] | None = None,
+    ) -> None:
+        """Write to our own partition of each topic; return when all is acknowledged.
+
+        `headers`: of each message to a topic.
+        """
         await self.send_to(
-            {(topic, self.partition): batch for topic, batch in messages.items()}, timestamp_ms=timestamp_ms
+            {(topic, self.partition): batch for topic, batch in messages.items()},
+            timestamp_ms=timestamp_ms,
+            headers={(topic, self.partition): carried for topic, carried in (headers or {}).items()},
         )
 
     async def send_to(

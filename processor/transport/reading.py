@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from processor.transport.fetched import Place, StoredRecords
+from processor.transport.fetched import StoredRecords
 from processor.transport.fetching import Fetching, PartitionAnswer
 from processor.transport.unpacking import offset_after, unpack
 from schemas.kafka import Address
+from schemas.log_marks import Place
 
 RECORDS_AT_ONCE = 20_000
 """No further batch is opened for the same call of `apply` once there are so many records: the event loop turns in

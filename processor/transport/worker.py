@@ -54,10 +54,7 @@ def build_batched_app(
     rebalance_timeout_seconds: float = 60.0,
     commit_seconds: float = 1.0,
     batch_max: int = 4000,
-    fetch_wait_ms: int = 50,
-    tick_seconds: float = TICK_SECONDS,
     renew_seconds: float = RENEW_SECONDS,
-    die: Die = die,
 ) -> StagedApp:
     """Build the app of consumer group `name`: for each source topic its stage, for each assigned partition its shard.
 
@@ -100,7 +97,7 @@ def build_batched_app(
     app.live = live
     app.die = die
     app.on_assigned = lambda tps: live.assign((tp.topic, tp.partition) for tp in tps)
-    app.transport = _transport(app, fetch_wait_ms=fetch_wait_ms, batch_max=batch_max)
+    app.transport = _transport(app, batch_max)
     for topic in stages:
         _add_agent(app, topic)
 
@@ -112,7 +109,7 @@ def build_batched_app(
 
     app.on_partitions_revoked.connect(suspend, weak=False)
     app.on_before_shutdown.connect(close, weak=False)
-    _every(app, tick_seconds, lambda: live.tick(machine_clock()), "tick")
+    _every(app, TICK_SECONDS, lambda: live.tick(machine_clock()), "tick")
     _every(app, renew_seconds, live.renew, "renewal")
     _every(app, KEEP_SECONDS, live.keep, "checkpoint")
     # Faust's own producer sends nothing here, but its full-buffer warning comes once per message if it ever does.
@@ -120,16 +117,13 @@ def build_batched_app(
     return app
 
 
-def run_worker(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True) -> None:
+def run_worker(app: StagedApp, *, override_logging: bool = True) -> None:
     """Run the app until SIGTERM or SIGINT, then exit with 0; with 1 if Faust itself fails.
 
     With `override_logging`, Faust configures the root logger. At a level above INFO it would put it at DEBUG for the
-    sake of a progress spinner, which costs 17 % of the throughput.
+    sake of a progress spinner.
     """
-    if logging.getLevelName(loglevel) > logging.INFO:
-        msg = f"loglevel {loglevel}: Faust's worker takes INFO or DEBUG"
-        raise ValueError(msg)
-    worker = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging, quiet=True)
+    worker = faust.Worker(app, loglevel="INFO", redirect_stdouts=False, override_logging=override_logging, quiet=True)
     worker.spinner = None  # else it draws on stdout, beside a log of which each line is JSON
     worker.execute_from_commandline()
 
@@ -148,9 +142,8 @@ def _credentials(bootstrap: Address) -> CredentialsT | None:
     return None if context is None else faust.SSLCredentials(context)
 
 
-def _transport(app: StagedApp, *, fetch_wait_ms: int, batch_max: int) -> BatchTransport:
+def _transport(app: StagedApp, batch_max: int) -> BatchTransport:
     transport = BatchTransport(app.conf.broker_consumer, app)
-    transport.fetch_wait_ms = fetch_wait_ms
     transport.batch_max = batch_max
     transport.on_seek = lambda tp, offset: app.live.sought((tp.topic, tp.partition), offset)
     return transport

@@ -11,10 +11,10 @@ from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.errors import suggestion
+from schemas.documents.text import DocumentPath
 
 NO_LABEL = ""
 """Of a dimension without a list."""
-Place = tuple[str | int, ...]
 
 
 class Catalogue(dict[str, Entry]):
@@ -32,7 +32,7 @@ class BrokenPartError(EntryError):
 class CircleError(EntryError):
     """An entry is made of itself."""
 
-    def __init__(self, path: Place, members: list[str]) -> None:
+    def __init__(self, path: DocumentPath, members: list[str]) -> None:
         self.members = members
         super().__init__(path, f"is made of itself: {' of '.join([*members, members[0]])}")
 
@@ -52,7 +52,7 @@ class Binding:
         self._open: list[str] = []
         self._others: dict[Narrowing, Binding] = {narrowing: self}
 
-    def entry(self, name: str, path: Place) -> Entry:
+    def entry(self, name: str, path: DocumentPath) -> Entry:
         entry = self._catalogue.get(name)
         if name in self._broken and name not in self._open:
             raise BrokenPartError(path, f"{name} is wrong itself")
@@ -67,7 +67,7 @@ class Binding:
             found._others, found._open = self._others, self._open
         return found
 
-    def reader(self, name: str, path: Place) -> MetricReader:
+    def reader(self, name: str, path: DocumentPath) -> MetricReader:
         found = self._readers.get(name)
         if found is not None:
             return found

@@ -21,9 +21,9 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError, FactConditions
+from schemas.documents.text import DocumentPath
 from schemas.records import FieldType
 
-Place = tuple[str | int, ...]
 _INSTANTS = ("at", "start", "end", "at_to")
 _SOMEWHEN = First(("at",))
 """Conditions are checked one by one here; at which instant a rate is asked for is all the same then."""
@@ -35,7 +35,7 @@ def problems_of(entry: Entry) -> Iterator[EntryError]:
         yield from _counting(part, place)
 
 
-def versions_in(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
+def versions_in(entry: Entry) -> Iterator[tuple[DocumentPath, Entry | Inner]]:
     """Each version and what stands in place there, with its place in the entry."""
     for place, version in _versions(entry):
         yield place, version
@@ -45,7 +45,7 @@ def versions_in(entry: Entry) -> Iterator[tuple[Place, Entry | Inner]]:
                 yield (*place, setting), part
 
 
-def _versions(entry: Entry) -> Iterator[tuple[Place, Entry]]:
+def _versions(entry: Entry) -> Iterator[tuple[DocumentPath, Entry]]:
     """Each version with its place in the entry; one that has none is its own."""
     if not isinstance(entry, Versioned):
         yield (), entry
@@ -64,7 +64,7 @@ def problems_of_text(raw: Mapping[str, Any]) -> Iterator[EntryError]:
             yield from _of_text({**raw, **version}, ("versions", number))
 
 
-def _of_text(raw: Mapping[str, Any], place: Place) -> Iterator[EntryError]:
+def _of_text(raw: Mapping[str, Any], place: DocumentPath) -> Iterator[EntryError]:
     said = SimpleNamespace()
     for setting in ("from", *_INSTANTS, "credit"):
         value = raw.get(setting)
@@ -76,7 +76,7 @@ def _of_text(raw: Mapping[str, Any], place: Place) -> Iterator[EntryError]:
     yield from _counting(said, place)
 
 
-def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
+def _counting(entry: Any, place: DocumentPath) -> Iterator[EntryError]:
     names = getattr(entry, "from_", None)
     if names is None:
         return
@@ -98,7 +98,7 @@ def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
             yield from _error_of(partial(wording.condition, {name: wanted}), place)
 
 
-def _error_of(check: Callable[[], object], place: Place) -> Iterator[EntryError]:
+def _error_of(check: Callable[[], object], place: DocumentPath) -> Iterator[EntryError]:
     try:
         check()
     except EntryError as error:

@@ -14,6 +14,7 @@ from schemas.catalogue.facts import FACTS, fields_of_fact, has_field
 from schemas.catalogue.rules import PipelineStages
 from schemas.catalogue.tenure import months_of
 from schemas.documents.errors import suggestion
+from schemas.documents.text import DocumentProblem
 from schemas.documents.values import Model
 from schemas.instants import parse_duration
 from schemas.records import CHOICES, FIELDS, FieldType
@@ -24,9 +25,6 @@ ALWAYS = "team"
 ATTRIBUTES = "attributes"
 PERSON = "rep"
 _WITH_ATTRIBUTES = frozenset({"lead", "deal", "rep", "activity"})
-
-Problem = tuple[tuple[str | int, ...], str]
-"""Where in the dimension, and what is wrong."""
 
 UNKNOWN = "unknown"
 _LATER = "later"
@@ -176,7 +174,7 @@ def with_stages(dimensions: Dimensions, pipelines: Iterable[PipelineStages]) -> 
     }
 
 
-def dimension_problems(dimension: Dimension) -> Iterator[Problem]:
+def dimension_problems(dimension: Dimension) -> Iterator[DocumentProblem]:
     """Everything that is wrong with a dimension whose parts are of the right kinds."""
     yield from _of(dimension)
     if dimension.values is not None and dimension.bands is not None:
@@ -184,7 +182,7 @@ def dimension_problems(dimension: Dimension) -> Iterator[Problem]:
     yield from _values(dimension.values or {}, dimension.other)
 
 
-def _of(dimension: Dimension) -> Iterator[Problem]:
+def _of(dimension: Dimension) -> Iterator[DocumentProblem]:
     of = dimension.of
     owners = {PERSON: FIELDS[PERSON], **{name: dict.fromkeys(fields_of_fact(name)) for name in FACTS}}
     owner = max((name for name in owners if of.startswith(f"{name}.")), key=len, default=None)
@@ -216,7 +214,7 @@ def _kind_of(owner: str, field: str) -> FieldType | None:
     return FIELDS[PERSON].get(field) if owner == PERSON else FACTS[owner].get(field)
 
 
-def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
+def _values(values: Mapping[str, list[str]], other: str) -> Iterator[DocumentProblem]:
     if len(values) > MAX_VALUES:
         yield ("values",), f"has {len(values)} values; {MAX_VALUES} are the most"
     if other in values:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.catalogue.base import Entry, LacksDimensionError
-from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError, Place
+from schemas.catalogue.binding import NO_LABEL, Binding, BrokenPartError, Catalogue, CircleError
 from schemas.catalogue.checking import metrics_in, versions_in
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.dimensions import ALWAYS
@@ -17,6 +17,7 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner, reader_of
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
+from schemas.documents.text import DocumentPath
 from schemas.documents.values import Model
 
 _PART = Inner.model_validate({"from": "call", "at": "dialed_at", "agg": "count"})
@@ -30,7 +31,7 @@ _NOTHING: Mapping[str, tuple[Any, ...]] = {
 """Setting -> what it may hold where nothing is asked of it."""
 
 
-def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tuple[str, Place, str]]:
+def faults_of(catalogue: Catalogue, broken: Collection[str] = ()) -> Iterator[tuple[str, DocumentPath, str]]:
     """(metric, place in its entry, what is wrong), under whatever rules.
 
     `broken`: names of which it is known already that nothing can be made of them.
@@ -90,7 +91,7 @@ class _Peeling:
             return error
         return None
 
-    def _without(self, entry: Entry, path: Place) -> Entry | None:
+    def _without(self, entry: Entry, path: DocumentPath) -> Entry | None:
         other: Entry
         for other in _without(entry, path):
             error = self._fault_of(other)
@@ -111,7 +112,7 @@ class _Peeling:
         yield from {error.reason: error for error in found if not isinstance(error, BrokenPartError)}.values()
 
 
-def _without(entry: Model, path: Place) -> Iterator[Any]:
+def _without(entry: Model, path: DocumentPath) -> Iterator[Any]:
     """The entry with nothing said at a place, in each way that there is."""
     if isinstance(entry, Versioned):
         place = int(path[1]) if len(path) > 2 else len(entry.entries)

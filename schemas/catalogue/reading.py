@@ -23,7 +23,7 @@ from schemas.catalogue.faults import faults_of
 from schemas.catalogue.series import taken_by
 from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, DocumentPath, read_document
+from schemas.documents.text import Document, DocumentPath, DocumentProblem, read_document
 from schemas.documents.values import DurationSetting, Model
 
 SHIPPED = "metrics.yaml"
@@ -31,8 +31,6 @@ MAX_OWN = 200
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z", re.ASCII)
 _OFF = "false"
 _NAME_RULE = "must be a small letter, and at most 63 small letters, digits and _ behind it"
-
-DocumentProblem = tuple[DocumentPath, str]
 
 
 class MetricsFile(Model):

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator
 from schemas.catalogue import CollisionError
 from schemas.catalogue.defined import Defined, bound_under
 from schemas.catalogue.funnel import Funnel
-from schemas.config.references import Found
 from schemas.config.rules import rules_of
 from schemas.config.whole import Config
 from schemas.documents.errors import suggestion
+from schemas.documents.text import DocumentProblem
 
 
-def unknown_pipelines(defined: Defined, pipelines: Collection[str]) -> Iterator[Found]:
+def unknown_pipelines(defined: Defined, pipelines: Collection[str]) -> Iterator[DocumentProblem]:
     """Funnels of pipelines that there are not, each with its place in metrics.yaml."""
     for name in sorted(defined.own):
         held = defined.metrics[name]
@@ -23,7 +23,7 @@ def unknown_pipelines(defined: Defined, pipelines: Collection[str]) -> Iterator[
             yield ("metrics", name, "pipeline"), f"{reason}{suggestion(str(held.pipeline), pipelines)}"
 
 
-def collisions(config: Config) -> Iterator[Found]:
+def collisions(config: Config) -> Iterator[DocumentProblem]:
     """Metrics of one name in what is stored. Called once both files are right by themselves."""
     own = config.defined.own
     if not own:

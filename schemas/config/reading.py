@@ -20,8 +20,7 @@ from schemas.config.sound import misnamed
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, read_document
-from schemas.documents.text import DocumentPath as Place
+from schemas.documents.text import Document, DocumentPath, read_document
 
 METRICS = "metrics.yaml"
 """The file of the user's own metrics, beside the configuration."""
@@ -46,7 +45,7 @@ def parse_config(
     document = read_document(text, source)
     if not isinstance(document.value, dict):
         raise ConfigError([document.problem((), "must be a mapping with organisation and connections")])
-    missing: dict[Place, str] = {}
+    missing: dict[DocumentPath, str] = {}
     data = _filled(document.value, environment, (), missing)
     problems = [(path, f"environment variable {name} is not set") for path, name in missing.items()]
     metrics = None if folder is None else _metrics_of(data.get("metrics"), folder)
@@ -133,7 +132,7 @@ def _metrics_of(named: Any, folder: Path) -> "ReadDefinitions | _Unread":
     return read_metrics(text, str(path), shipped()) if isinstance(text, str) else text
 
 
-def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: dict[Place, str]) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], path: DocumentPath, missing: dict[DocumentPath, str]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(inner, environment, (*path, key), missing) for key, inner in value.items()}
     if isinstance(value, list):
@@ -150,7 +149,7 @@ def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: di
     return _ENV.sub(fill, value)
 
 
-def _found(problem: ErrorDetails, document: Document) -> list[tuple[Place, str]]:
+def _found(problem: ErrorDetails, document: Document) -> list[tuple[DocumentPath, str]]:
     """Where each problem that pydantic told in one stands, and what it is."""
     if problem["type"] == "references":
         return [(tuple(path), reason) for path, reason in problem["ctx"]["problems"]]

@@ -18,14 +18,11 @@ from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import FiguresTile, FunnelTile, Tile, metrics_of, team_of
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
+from schemas.documents.text import DocumentPath, DocumentProblem
 from schemas.goals.metrics import is_spread
 
 if TYPE_CHECKING:
     from schemas.config.whole import Config
-
-Place = tuple[str | int, ...]
-Found = tuple[Place, str]
-"""Where, and what is wrong."""
 
 
 def check_references(config: "Config", read: ReadDefinitions | None) -> None:
@@ -58,7 +55,7 @@ def _unknown(what: str, where: str, names: str | Sequence[str] | None, known: It
             yield f"there is no {what} {name!r} under {where}{suggestion(name, among)}"
 
 
-def _calendars(config: "Config") -> Iterator[Found]:
+def _calendars(config: "Config") -> Iterator[DocumentProblem]:
     known = config.calendars
     for reason in _unknown("calendar", "calendars", config.organisation.calendar, known):
         yield ("organisation", "calendar"), reason
@@ -75,7 +72,7 @@ def _calendars(config: "Config") -> Iterator[Found]:
             yield ("lead_response", "rules", index, "clock"), reason
 
 
-def _teams(config: "Config") -> Iterator[Found]:
+def _teams(config: "Config") -> Iterator[DocumentProblem]:
     for rep, person in config.reps.items():
         for reason in _unknown("team", "teams", person.team, config.teams):
             yield ("reps", rep, "team"), reason
@@ -96,7 +93,7 @@ def _teams(config: "Config") -> Iterator[Found]:
                 yield ("goals", name, "amounts", index, "team"), reason
 
 
-def _teams_of_screens(config: "Config") -> Iterator[Found]:
+def _teams_of_screens(config: "Config") -> Iterator[DocumentProblem]:
     for name, screen in config.screens.items() if config.teams else ():
         for reason in _unknown("team", "teams", screen.teams, config.teams):
             yield ("screens", name, "teams"), reason
@@ -105,7 +102,7 @@ def _teams_of_screens(config: "Config") -> Iterator[Found]:
                 yield ("screens", name, *place, "team"), reason
 
 
-def _channels(config: "Config") -> Iterator[Found]:
+def _channels(config: "Config") -> Iterator[DocumentProblem]:
     for index, route in enumerate(config.alerts.routes):
         for reason in _unknown("channel", "alerts.channels", route.to, config.alerts.channels):
             yield ("alerts", "routes", index, "to"), reason
@@ -118,7 +115,7 @@ def _channels(config: "Config") -> Iterator[Found]:
         yield ("digest", "to"), reason
 
 
-def _people(config: "Config") -> Iterator[Found]:
+def _people(config: "Config") -> Iterator[DocumentProblem]:
     seen: dict[str, str] = {}
     for rep, entry in config.reps.items():
         if not 0 < len(rep) <= 256 or not rep.isprintable():
@@ -134,7 +131,7 @@ def _people(config: "Config") -> Iterator[Found]:
                     yield place, f"{alias!r} is already an alias of {seen[alias]!r}"
 
 
-def _secrets(config: "Config") -> Iterator[Found]:
+def _secrets(config: "Config") -> Iterator[DocumentProblem]:
     """Whoever may post as one connection could post as the other."""
     holder: dict[str, str] = {}
     for name, connection in config.connections.items():
@@ -146,7 +143,7 @@ def _secrets(config: "Config") -> Iterator[Found]:
                 yield ("connections", name, "secrets", index), f"is a secret of connection {first!r} too"
 
 
-def _matches(config: "Config") -> Iterator[Found]:
+def _matches(config: "Config") -> Iterator[DocumentProblem]:
     for name, connection in config.connections.items():
         if connection.match is None:
             continue
@@ -160,13 +157,13 @@ def _matches(config: "Config") -> Iterator[Found]:
                 yield place, f"connection {other!r} has a match of its own, so a call could count nowhere"
 
 
-def _rates(config: "Config") -> Iterator[Found]:
+def _rates(config: "Config") -> Iterator[DocumentProblem]:
     currency = config.organisation.currency
     if currency in config.currency_rates:
         yield ("currency_rates", currency), f"{currency} is the organisation's own currency"
 
 
-def _export(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+def _export(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
     reps = config.prometheus.reps
     why = None if isinstance(reps, str) or reps.by in broken else _lacking(config, reps.by)
     if why is not None:
@@ -182,7 +179,7 @@ def _lacking(config: "Config", metric: str) -> str | None:
     )
 
 
-def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
     for name, threshold in config.alerts.thresholds.items():
         if threshold.metric not in broken:
             for field, reason in _of_threshold(threshold, config):
@@ -211,13 +208,13 @@ def _of_threshold(threshold: Threshold, config: "Config") -> Iterator[tuple[str,
         )
 
 
-def _tiles_of(screen: ScreenConfig) -> Iterator[tuple[Place, Tile]]:
+def _tiles_of(screen: ScreenConfig) -> Iterator[tuple[DocumentPath, Tile]]:
     for number, scene in enumerate(screen.scenes):
         for place, tile in enumerate(scene.tiles):
             yield ("scenes", number, "tiles", place), tile
 
 
-def _tiles(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+def _tiles(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
     for name, screen in config.screens.items():
         for place, tile in _tiles_of(screen):
             field = "metrics" if isinstance(tile, FiguresTile) else "metric"
@@ -235,14 +232,14 @@ def _of_tile(tile: Tile, metric: str, config: "Config") -> Iterator[str]:
         yield f"{metric} is no funnel"
 
 
-def _digest(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+def _digest(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
     for name in config.digest.metrics if config.digest is not None else ():
         lacking = None if name in broken else _lacking(config, name)
         if lacking is not None:
             yield ("digest", "metrics"), lacking
 
 
-def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+def _goals(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
     catalogue, aliases = config.catalogue, _known_aliases(config) if config.goals else {}
     for name, goal in config.goals.items():
         if goal.metric in broken:
@@ -270,7 +267,7 @@ def _known_aliases(config: "Config") -> dict[str, str]:
     return found
 
 
-def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[Found]:
+def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[DocumentProblem]:
     """What is not spread over days does not add up over people either."""
     own = {amount.team for amount in goal.amounts if amount.amount is not None and amount.rep is None}
     told: set[str] = set()
@@ -287,7 +284,7 @@ def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[Found]:
             yield ("goals", name, "amounts", index, "each"), reason
 
 
-def _pipelines(config: "Config") -> Iterator[Found]:
+def _pipelines(config: "Config") -> Iterator[DocumentProblem]:
     names = config.stage_names()
     for name, entry in config.pipelines.items():
         for stage in entry.ambiguous(names):

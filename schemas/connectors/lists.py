@@ -84,4 +84,4 @@ class Walk:
 
 def standing_still() -> BadAnswerError:
     """Where a list does not go on as it is asked to."""
-    return BadAnswerError("a list gives the same page again, wherever it is asked to go on")
+    return BadAnswerError("a list gives the same page again, or none with rows, wherever it is asked to go on")

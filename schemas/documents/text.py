@@ -25,6 +25,8 @@ MAX_VALUES = 1 << 17
 """With all that aliases (`*name`) stand for: a few lines of them can stand for more than there is memory."""
 
 DocumentPath = tuple[str | int, ...]
+DocumentProblem = tuple[DocumentPath, str]
+"""Where, and what is wrong."""
 _OWN_TAGS = "tag:yaml.org,2002:"
 _NOTHING = f"{_OWN_TAGS}null"
 _PLAIN_TAGS = frozenset(

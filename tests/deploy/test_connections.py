@@ -6,7 +6,7 @@ from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.connectors import read_connection
 from schemas.instants import parse_instant
 from schemas.progress import Progress
-from schemas.unknown_names import UnknownName, count_unknown
+from schemas.unknown_names import UNKNOWN, UnknownName
 
 AT = parse_instant("2026-03-18T09:41:30.344Z")
 FEED = ConnectionStats(
@@ -34,8 +34,8 @@ def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> Non
     one.saw("feed", AT, AT - 5)
     other.saw("feed", AT - 1, AT)
     for partition in (one, other):
-        count_unknown(partition.counters, "feed", {("call", "dialedat"): 2})
-        count_unknown(partition.counters, "gone", {("call", "x"): 2})
+        UNKNOWN.count(partition.counters, "feed", {("call", "dialedat"): 2}.items())
+        UNKNOWN.count(partition.counters, "gone", {("call", "x"): 2}.items())
 
     feed = read_connection({"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]})
     crm = read_connection(

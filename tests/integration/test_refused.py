@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import ssl
@@ -131,4 +132,6 @@ async def test_a_file_that_is_not_there_is_named_by_its_setting(command: str, tm
     code, said = await ended(await start(tmp_path, "127.0.0.1:9", variables, command))
 
     assert code == ExitCode.WRONG_USE
-    assert "FLOORCAST_KAFKA_SSL_CAFILE" in said
+    last = json.loads(said.splitlines()[-1])
+    assert (last["event"], last["code"]) == ("process.ended", ExitCode.WRONG_USE)
+    assert "FLOORCAST_KAFKA_SSL_CAFILE" in last["why"]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.counted_texts import MAX_TEXTS
-from schemas.unknown_names import UnknownName, count_unknown, unknown_names
+from schemas.unknown_names import UNKNOWN, UnknownName, unknown_names
 
 NAMES = st.tuples(st.sampled_from(["call", "deal"]), st.text(max_size=5))
 
@@ -17,9 +17,9 @@ def test_any_order_keeps_the_same_names_with_their_whole_counts(data: st.DataObj
     one: dict[str, int] = {}
     other: dict[str, int] = {}
     for connection, name, count in told:
-        count_unknown(one, connection, {name: count})
+        UNKNOWN.count(one, connection, {name: count}.items())
     for connection, name, count in data.draw(st.permutations(told)):
-        count_unknown(other, connection, {name: count})
+        UNKNOWN.count(other, connection, {name: count}.items())
 
     assert one == other
     summed: dict[tuple[str, str, str], int] = {}
@@ -37,9 +37,9 @@ def test_no_more_than_so_many_names_are_kept_and_those_are_counted_in_full() -> 
     forwards: dict[str, int] = {"events": 7}
     backwards: dict[str, int] = {"events": 7}
     for name in (*names, *names):
-        count_unknown(forwards, "feed", {name: 1})
+        UNKNOWN.count(forwards, "feed", {name: 1}.items())
     for name in (*reversed(names), *names):
-        count_unknown(backwards, "feed", {name: 1})
+        UNKNOWN.count(backwards, "feed", {name: 1}.items())
 
     assert forwards == backwards
     kept = unknown_names([forwards])["feed"]
@@ -51,8 +51,8 @@ def test_no_more_than_so_many_names_are_kept_and_those_are_counted_in_full() -> 
 def test_partitions_are_summed_and_the_most_frequent_stands_first() -> None:
     one: dict[str, int] = {}
     other: dict[str, int] = {}
-    count_unknown(one, "feed", {("call", "dialedat"): 2, ("kall", "kall"): 3})
-    count_unknown(other, "feed", {("call", "dialedat"): 5})
+    UNKNOWN.count(one, "feed", {("call", "dialedat"): 2, ("kall", "kall"): 3}.items())
+    UNKNOWN.count(other, "feed", {("call", "dialedat"): 5}.items())
 
     assert unknown_names([one, other, {"ignored.unknown_field": 9}]) == {
         "feed": [UnknownName("call", "dialedat", 7), UnknownName("kall", "kall", 3)]

@@ -5,11 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from api.http.models.common import Answer, InstantText
+from schemas.goals.standing import State
 
 GoalNumber = int | float | str
 """Of the metric: money is a decimal string."""
-
-State = Literal["reached", "missed", "ahead", "on_track", "behind"]
 
 
 class GoalAnswer(Answer):

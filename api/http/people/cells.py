@@ -8,12 +8,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from api.read.rows import Json
 from api.words.texts import ReaderWords
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.formats import NOTHING, Formats
 from schemas.instants import parse_instant
+from schemas.json_object import Json
 
 BARS_WIDTH, BARS_HEIGHT = 120, 28
 _GAP = 0.22

@@ -16,7 +16,6 @@ from api.read.goal_rows import row_json, standings_of
 from api.read.leaderboards import LeaderboardAsked as Ranked
 from api.read.leaderboards import Leaderboards
 from api.read.metric_rows import MetricRows
-from api.read.rows import Json
 from api.read.segments import TEAM, RowParts
 from api.read.standouts import standouts
 from api.read.view import Scope, View, rep_scope
@@ -26,6 +25,7 @@ from schemas.catalogue.reading import shipped
 from schemas.config.rules import rules_of
 from schemas.formats import NOTHING, Formats
 from schemas.instants import parse_instant
+from schemas.json_object import Json
 from schemas.windows import Span, date_of, first_day_of, span_of
 
 FIRST = (

@@ -18,11 +18,12 @@ from api.http.parameters import (
     read_router,
     shown_name,
 )
-from api.read.funnels import Json, funnel_json, funnel_segments
+from api.read.funnels import funnel_json, funnel_segments
 from api.read.rows import window_json
 from api.read.view import View
 from schemas.catalogue.funnel import FunnelReader
 from schemas.instants import format_instant
+from schemas.json_object import Json
 
 router = read_router("funnels")
 

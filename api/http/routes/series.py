@@ -22,10 +22,11 @@ from api.http.parameters import (
     read_router,
 )
 from api.http.rows_asked import By, require_dimension
-from api.read.rows import Json, has_money, window_json
+from api.read.rows import has_money, window_json
 from api.read.segments import RowParts
 from api.read.view import Scope, View
 from schemas.instants import MINUTE, format_instant
+from schemas.json_object import Json
 from schemas.windows import Span, date_of, day_from, first_day_of, first_minute_kept, periods
 
 router = read_router("metrics")

@@ -6,9 +6,10 @@ from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import tagged_answer
 from api.http.models.standouts import StandoutsAnswer
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, TeamAsked, read_router, reps_asked
-from api.read.rows import Json, has_money, window_json
+from api.read.rows import has_money, window_json
 from api.read.standouts import standouts
 from schemas.instants import format_instant
+from schemas.json_object import Json
 
 router = read_router("metrics")
 

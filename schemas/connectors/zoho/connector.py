@@ -120,7 +120,8 @@ class Zoho(CrmConnector):
         for id in ids:
             if said := values.get(id):
                 fields = self._fields(table, said, at, parsed, changed=said)
-                if fields.get("stage") and "status" not in fields and id not in wanted:
+                if fields.get("stage") and fields.get("status") != "open" and id not in wanted:
+                    # What the stage means, or when it was entered, which is when the deal closed.
                     parsed.want(table.name, id)
                 yield Statement(table.record, id, at, fields)
 

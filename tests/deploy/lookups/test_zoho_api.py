@@ -8,7 +8,7 @@ import pytest
 from deploy.lookups.backfill import BackfillMark, begin
 from deploy.lookups.client import CrmApiError
 from schemas.connectors.asking import GONE, HISTORY
-from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.instants import DAY, HOUR, MINUTE, SECOND, parse_instant
 from tests.deploy.lookups.zoho_world import REPS, ZohoWorld
 from tests.fakes.http import Response
 from tests.fakes.zoho import iso
@@ -183,6 +183,34 @@ async def test_a_stage_keeps_its_word_when_it_is_shown_under_another_one(world: 
         "open",
         "lost",
     ]
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+async def test_a_deal_whose_close_was_told_by_values_alone_is_not_missed(world: ZohoWorld, has_history: bool) -> None:
+    world.crm.has_history = has_history
+    id, events = world.crm.create("Deals", {"Stage": "Qualification", "Owner": OWNER, "Closing_Date": "2026-03-20"})
+    world.send(events)
+    await told(world)
+    begun = await world.rounds.reconcile(None)
+    world.clock.now += 20 * MINUTE
+    (event,) = world.crm.set("Deals", id, {"Stage": "Closed Won"})
+    world.send([event | {"affected_values": [{"record_id": id, "values": {"Stage": "Closed Won"}}]}])
+    closed_at = world.crm.now() * SECOND if has_history else parse_instant("2026-03-20T00:00:00Z")
+    await told(world)
+    world.clock.now += 10 * MINUTE
+    await world.rounds.reconcile(begun)
+
+    found = world.known.record("hub", "deal", id)
+    assert found is not None
+    assert (found.get("status"), found.get("closed_at")) == ("won", closed_at)
+    assert world.known.ever_missed("hub") == {}
+
+
+async def told(world: ZohoWorld) -> None:
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
 
 
 async def test_a_queue_of_refusals_is_waited_for(world: ZohoWorld) -> None:

@@ -24,12 +24,12 @@ from schemas.dead_letters import DeadLetter
 from schemas.definitions import ROWS
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
-from schemas.frames import Engagement, change_frames, engagement_frames
+from schemas.frames import QUIET, Engagement, change_frames, engagement_frames
 from schemas.instants import DAY
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.records import fold_all
 from schemas.requests import MOST_IN_A_FRAME, request_headers
-from schemas.topics import DEAD_LETTERS, FENCE, PROGRESS
+from schemas.topics import DEAD_LETTERS, FENCE, PANES, PROGRESS
 from schemas.tracing import Headers
 from tests.builders import change, instant, make_config
 
@@ -78,8 +78,17 @@ class Topics:
         self.writes = 0
         self.writes_left = 1_000
         self.written: dict[str, int] = {}
+        self.quietly: list[str] = []
+        """Topics of messages that say that no webhook caused them."""
 
-    async def send(self, messages: Mapping[str, Sequence[Any]], *, timestamp_ms: int | None = None) -> None:
+    async def send(
+        self,
+        messages: Mapping[str, Sequence[Any]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Mapping[str, Headers] | None = None,
+    ) -> None:
+        self.quietly += [topic for topic in messages if (headers or {}).get(topic)]
         await self.send_to({(topic, 0): some for topic, some in messages.items()})
 
     async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
@@ -200,6 +209,20 @@ async def test_a_batch_that_is_repeated_after_a_crash_is_counted_once(
     assert expected == {"events": 4, "dead..unreadable": 1}
 
     assert await count_all(monkeypatch, killed_after) == expected
+
+
+@pytest.mark.parametrize(("key", "said"), [(None, []), (QUIET, [PLACE.topic(PANES)])])
+async def test_panes_say_whether_no_webhook_has_changed_them(
+    monkeypatch: pytest.MonkeyPatch, key: bytes | None, said: list[str]
+) -> None:
+    topics = Topics()
+    shard = shard_on(topics, monkeypatch)
+    (frame,) = change_frames([change("call", "c", START, rep="ana", direction="outbound", dialed_at=START)])
+
+    await shard.process([Record(0, frame, key=key)])
+    await shard.close()
+
+    assert topics.quietly == said
 
 
 async def test_the_cutoff_is_told_before_anything_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from schemas.alerts import Alert, decode_alert, decode_frame, encode_alert
 from schemas.config import Config
 from schemas.deals import DealCard, encode_deal
 from schemas.fences import encode_fence
+from schemas.frames import QUIETLY
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
 from schemas.records import RecordChange
@@ -57,7 +58,7 @@ class FakeOwner:
     async def prove(self) -> None:
         self.written.append(("proved", None))
 
-    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], *, timestamp_ms: int | None = None) -> None:
+    async def send(self, messages: Mapping[str, Sequence[KeyAndValue]], **_how: object) -> None:
         await self.send_to({(topic, 0): batch for topic, batch in messages.items()})
 
     async def send_to(
@@ -104,6 +105,7 @@ class FakeRecord:
     topic: str = ""
     partition: int = 0
     timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class FakeTopics:
@@ -114,10 +116,11 @@ class FakeTopics:
         self.opened = 0
         self.failure: Exception | None = None
 
-    def did(self, rep: str, calls: int) -> None:
+    def did(self, rep: str, calls: int, *, is_quiet: bool = False) -> None:
         key = pane_key("ledger.0", rep, day_window(NINE // (24 * HOUR)))
         records = self.records.setdefault(NAMES.topic(PANES), [])
-        records.append(FakeRecord(key, encode_pane(pane_of(calls_made=calls))))
+        headers = (QUIETLY,) if is_quiet else ()
+        records.append(FakeRecord(key, encode_pane(pane_of(calls_made=calls)), headers=headers))
 
     def follower(self, _bootstrap: str, topic: str, **_settings: Any) -> "FakeFollower":
         self.opened += 1
@@ -219,6 +222,25 @@ async def test_channels_are_told_before_the_alert_is_written_by_who_has_proved_t
     ]  # fmt: skip
     assert shard.progress.counters["alerts.warn"] == 1
     assert desk.watermark.users == 0
+
+
+async def test_of_what_no_webhook_told_channels_hear_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first number has been looked at once the second is told: all that was written by then is looked at."""
+    desk = Desk(monkeypatch, {"many": {"metric": "calls_made", "per": "rep", "reaches": 10}})
+    desk.topics.did("r1", 1)
+    shard = await desk.start()
+    desk.watermark.settled_at = NINE + HOUR
+    while not list(shard._watch.floor.store.windows()):
+        await asyncio.sleep(0.001)
+
+    desk.topics.did("r1", 10, is_quiet=True)
+    desk.topics.did("r2", 10)
+    desk.watermark.settled_at += SECOND
+    found = await shard.wait_for(2)
+    await shard.close()
+
+    assert {(alert.rep, alert.quiet) for alert in found} == {("r1", "silent"), ("r2", "")}
+    assert [alert.rep for alert in shard.fake.told()] == ["r2"]
 
 
 async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

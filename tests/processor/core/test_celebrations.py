@@ -166,8 +166,17 @@ def milestone(limit: float, **fields: Any) -> Alert:
     said: dict[str, Any] = {"rep": None, "team": "north", "resolved_at": None} | fields
     return Alert(
         f"goal:quota:team:north:2026-03-01:{limit:g}", "goal", "warn", None, said["rep"], said["team"], NOW, NOW, NOW,
-        said["resolved_at"], crossing=crossing,
+        said["resolved_at"], crossing=crossing, quiet=said.get("quiet", ""),
     )  # fmt: skip
+
+
+def test_a_milestone_to_which_no_webhook_led_is_told_to_nobody() -> None:
+    worker = Worker({"celebrate": [{"on": "goal_reached", "to": ["desk"]}]})
+
+    worker.book.note_goal(milestone(1.0, quiet="silent"))
+    assert worker.told() == []
+    worker.book.note_goal(milestone(1.0, quiet="silent", resolved_at=NOW))
+    assert worker.told() == []
 
 
 def test_goals_and_milestones_are_wins_as_well() -> None:

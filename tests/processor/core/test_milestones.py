@@ -5,6 +5,7 @@ from typing import Any
 from api.read.view import View
 from processor.agents.channels.wording import Wording
 from processor.core.milestones import MilestoneBook
+from processor.core.thresholds import is_told
 from schemas.alerts import Alert, crossing_fields, decode_alert, encode_alert
 from schemas.config import Config
 from schemas.instants import DAY
@@ -34,11 +35,11 @@ class Watched:
         self.now = NOW
         self.view.take_changes()
 
-    def take(self, *changes: RecordChange) -> list[Alert]:
+    def take(self, *changes: RecordChange, is_quiet: bool = False) -> list[Alert]:
         self.pipeline.take(changes)
         told = self.view.take_changes()
         for pane in told.panes:
-            self.book.note_pane(pane)
+            self.book.note_pane(pane, is_quiet=is_quiet)
         if told.reps or told.goals:
             self.book.note_roster()
         return self.look()
@@ -64,6 +65,16 @@ def told(alerts: list[Alert]) -> list[tuple[Any, ...]]:
         for alert in alerts
         if alert.crossing is not None
     )  # fmt: skip
+
+
+def test_a_milestone_that_is_reached_by_what_no_webhook_told_is_reached_without_a_word() -> None:
+    floor = Watched()
+
+    assert floor.take(*calls("r1", 1)) == []
+    (half,) = floor.take(*calls("r1", 2), change("rep", "r3", NOW, team="north"), is_quiet=True)
+    assert (half.quiet, is_told(half)) == ("silent", False)
+    assert {alert.quiet for alert in floor.take(*calls("r1", 3, 4, 5))} == {""}
+    assert all(is_told(alert) is (alert.id != half.id) for alert in floor.take(*calls("r1", 2, 3, 4, 5, deleted=True)))
 
 
 def test_each_milestone_is_told_the_first_time_that_it_is_reached() -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processor.core.outbox import SUMMARY_AFTER, SUMMARY_AT_MOST_AFTER, Message, Outbox
+from processor.core.outbox import SUMMARY_AFTER, SUMMARY_AT_MOST_AFTER, Outbox
+from processor.core.panes import Message
 from schemas.alerts import DIGEST, WIN, Alert, AlertFrame, Silence
 from schemas.config import QuietHours
 from schemas.instants import DAY, MINUTE

@@ -44,13 +44,15 @@ class Desk:
             self.alerts[row.id] = row
             self.book.restore(encode_alert(row))
 
-    def did(self, rep: str | None, at: int, *, origin: str = "ledger.0", **measures: Any) -> None:
+    def did(
+        self, rep: str | None, at: int, *, origin: str = "ledger.0", is_quiet: bool = False, **measures: Any
+    ) -> None:
         """What a rep has done in the minute and on the day of `at`, all of it."""
         for window in (minute_window(at), day_window(self.floor.calendar.day_of(at))):
             value = encode_pane(pane_of(**measures)) if measures else None
             changed = self.floor.take_pane(pane_key(origin, rep, window), value)
             if changed is not None:
-                self.book.note_pane(changed)
+                self.book.note_pane(changed, is_quiet=is_quiet)
 
     def look(self, as_of: int, *, most: int = 250) -> list[Alert]:
         """Look until all is looked at; the alerts that turned."""
@@ -151,6 +153,36 @@ def test_a_milestone_is_crossed_not_equalled() -> None:
     assert alert.crossing is not None
     assert (alert.crossing.value, alert.crossing.limit, alert.crossing.currency) == ("1249999.99", "1000000.00", "USD")
     assert (alert.rep, alert.team, alert.started_at) == (None, None, instant("2026-01-01T00:00Z"))
+
+
+@pytest.mark.parametrize("most", [1, 250])
+def test_a_limit_that_is_crossed_by_what_no_webhook_told_is_crossed_without_a_word(most: int) -> None:
+    """Of one who was moved by a webhook too there is one, and what is too little is so because of the time."""
+    much = {"metric": "calls_made", "per": "rep", "reaches": 10}
+    few = {"metric": "calls_made", "per": "rep", "window": "7d", "below": 3}
+    desk = Desk(configured({"much": much, "few": few}, reps={"r1": {}, "r2": {}}))
+    for rep in ("r1", "r2"):
+        desk.did(rep, NINE, calls_made=9)
+    assert desk.look(NINE, most=most) == []
+
+    desk.did("r1", NINE, calls_made=12, is_quiet=True)
+    desk.did("r2", NINE, calls_made=11)
+    desk.did("r2", NINE, calls_made=12, is_quiet=True)
+    raised = desk.look(NINE + SECOND, most=most)
+    assert sorted((alert.rep, alert.quiet, is_told(alert)) for alert in raised) == [
+        ("r1", "silent", False),
+        ("r2", "", True),
+    ]
+
+    for rep in ("r1", "r2"):
+        desk.did(rep, NINE, calls_made=2, is_quiet=True)
+    turned = sorted((alert.event, alert.rep, is_told(alert)) for alert in desk.look(NINE + 2 * SECOND, most=most))
+    assert turned == [
+        ("raised", "r1", True),
+        ("raised", "r2", True),
+        ("resolved", "r1", False),
+        ("resolved", "r2", True),
+    ]
 
 
 def test_a_rolling_window_falls_below_by_itself_and_each_crossing_is_another_alert() -> None:

@@ -2,7 +2,7 @@
 
 from processor.core.unknown_news import UnknownNews
 from schemas.instants import HOUR
-from schemas.unknown_names import UnknownName, count_unknown
+from schemas.unknown_names import UNKNOWN, UnknownName
 from tests.strategies import NOW
 
 
@@ -11,11 +11,11 @@ def test_names_are_said_at_once_and_then_once_an_hour_as_far_as_there_were_more(
     news = UnknownNews()
     assert news.due(counters, NOW) == {}
 
-    count_unknown(counters, "feed", {("call", "dialedat"): 3})
+    UNKNOWN.count(counters, "feed", {("call", "dialedat"): 3}.items())
     assert news.due(counters, NOW + 1) == {"feed": [UnknownName("call", "dialedat", 3)]}
 
-    count_unknown(counters, "feed", {("call", "dialedat"): 2})
-    count_unknown(counters, "crm", {("kall", "kall"): 1})
+    UNKNOWN.count(counters, "feed", {("call", "dialedat"): 2}.items())
+    UNKNOWN.count(counters, "crm", {("kall", "kall"): 1}.items())
     assert news.due(counters, NOW + HOUR) == {}
     assert news.due(counters, NOW + 1 + HOUR) == {
         "crm": [UnknownName("kall", "kall", 1)],

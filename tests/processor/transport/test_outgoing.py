@@ -19,10 +19,11 @@ from aiokafka.errors import (
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from processor.transport.fetched import Place, Stored
+from processor.transport.fetched import Stored
 from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing
 from processor.transport.packing import KeyAndValue, pack
 from processor.transport.reading import read_to
+from schemas.log_marks import Place
 from tests.processor.transport.floor import create_topics, ends_of
 
 pytestmark = pytest.mark.kafka

@@ -110,7 +110,8 @@ def test_values_of_a_notification_are_said_at_its_instant() -> None:
 
 
 def test_values_that_are_all_that_changed_need_no_look_up() -> None:
-    assert _parse(_event("deal_update_with_values")).lookups == []
+    assert _parse(_values("Deals", {"Stage": "Qualification", "Amount": 5})).lookups == []
+    assert _parse(_values("Deals", {"Stage": "Closed Won", "Amount": 5})).lookups == [("Deals", DEAL)]
     more = _event("deal_update_with_values", affected_fields=["Stage", "Amount", "Owner"])
     assert _parse(more).lookups == [("Deals", DEAL)]
 

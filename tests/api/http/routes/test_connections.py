@@ -11,8 +11,8 @@ from schemas.connectors import read_connection
 from schemas.instants import SECOND, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import CONNECTION_STATES, PROGRESS
-from schemas.unknown_names import count_unknown
-from schemas.unmapped_words import count_unmapped
+from schemas.unknown_names import UNKNOWN
+from schemas.unmapped_words import UNMAPPED
 from tests.api.reading import Floor
 
 
@@ -26,7 +26,7 @@ def told(floor: Floor) -> Floor:
     for partition, count in ((0, 2), (1, 5)):
         progress = Progress(offset=9)
         progress.saw("feed", floor.now - count * SECOND, floor.now - 60 * SECOND - count)
-        count_unknown(progress.counters, "feed", {("call", "dialedat"): count, ("kall", "kall"): 1})
+        UNKNOWN.count(progress.counters, "feed", {("call", "dialedat"): count, ("kall", "kall"): 1}.items())
         floor.view.apply(PROGRESS.name, progress_key("normalise", partition), encode_progress(progress))
     return floor
 
@@ -63,7 +63,7 @@ async def test_a_connection_that_never_delivered_is_there_too(floor: Floor) -> N
 @pytest.mark.parametrize("settings", [{"kind": "close", "secrets": ["00" * 32]}, {"kind": "file"}])
 def test_words_without_a_counterpart_are_counted_by_connection(settings: dict[str, object]) -> None:
     progress = Progress(offset=9)
-    count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
+    UNMAPPED.count(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14}.items())
     stats = connection_stats({"feed": read_connection(settings)}, {("normalise", 0): progress})
 
     (row,) = (connection_row(each, None) for each in stats)

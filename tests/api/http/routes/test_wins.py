@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from api.read.subscriptions import Filter, Subscription
 from processor.core.milestones import MilestoneBook
-from schemas.alerts import encode_alert
+from schemas.alerts import SILENT, encode_alert
 from schemas.deals import DealCard, encode_deal
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.naming import id_told
@@ -45,11 +46,12 @@ class Wall(Floor):
         self.book = MilestoneBook(self.view)
         self.take(*changes)
 
-    def reach(self) -> None:
+    def reach(self, quiet: str = "") -> None:
         """Let the worker look at goals."""
         self.book.rebase(self.view)
         for alert in self.book.look(self.now, self.now):
-            self.view.apply(THRESHOLD_ALERTS.name, alert.id.encode(), encode_alert(alert))
+            row = encode_alert(replace(alert, quiet=quiet))
+            self.view.apply(THRESHOLD_ALERTS.name, alert.id.encode(), row)
 
     def watch(self, wanted: Filter | None = None) -> Any:
         """Look at the stream; the snapshot."""
@@ -225,6 +227,16 @@ async def test_milestones_of_goals_are_wins(tmp_path: Path) -> None:
         "milestone:calls:rep:r2:2026-03-01:0.5", "milestone:calls:team:north:2026-03-01:0.5",
         "milestone:calls:rep:r1:2026-03-01:0.5",
     ]  # fmt: skip
+
+
+async def test_a_goal_to_which_no_webhook_led_is_listed_and_celebrated_by_nobody(tmp_path: Path) -> None:
+    wall = Wall(tmp_path, call("c1"), goals=GOALS)
+    wall.watch()
+    wall.reach(quiet=SILENT)
+
+    assert wall.told() == []
+    assert await wall.listed() == ["milestone:calls:rep:r1:2026-03-01:0.5"]
+    assert wall.watch()["wins"] == []
 
 
 def test_a_snapshot_has_the_last_twenty_of_those_who_are_asked_for(tmp_path: Path) -> None:
