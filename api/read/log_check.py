@@ -140,6 +140,10 @@ class LogCheck:
             except (KafkaError, OSError, TimeoutError) as error:
                 # Nothing is known meanwhile; what was so is taken to be so.
                 log.debug("log_check.interrupted", error=type(error).__name__)
+            except Exception as error:
+                # A fault of ours. Without this nobody would look any more, and what was right once were right for ever.
+                log.exception("log_check.failed")
+                self._tell([f"Kafka's topics cannot be looked at ({type(error).__name__}); the log says why"])
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._hurry.wait()

@@ -17,7 +17,8 @@ from processor.agents.stage import Deployment, StageShard
 from processor.agents.watermark import Watermark
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
-from processor.core.groups import Groups, GroupsOutput
+from processor.core.groups import Groups
+from processor.core.groups_output import GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
@@ -204,18 +205,18 @@ class ResponsesShard(StageShard):
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
         await self.reach(newest_at, self.groups.cutoff)
-        output = self.groups.fold(
-            (engagement for frame in frames for engagement in frame.engagements), self.progress.log_at
-        )
         if is_new:
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
-            self.progress.count("duplicates", output.duplicates)
-            self.progress.count("beyond.group", output.refused)
-        self._tell_repeated()
-        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
-        turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
-        await self.tell_channels(turned.told, self._rules)
-        await self._write(output, turned, oldest_at=oldest_at, is_quiet=is_quiet)
+        engagements = (engagement for frame in frames for engagement in frame.engagements)
+        for output in self.groups.fold_parts(engagements, self.progress.log_at):
+            if is_new:
+                self.progress.count("duplicates", output.duplicates)
+                self.progress.count("beyond.group", output.refused)
+            self._tell_repeated()
+            await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
+            turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
+            await self.tell_channels(turned.told, self._rules)
+            await self._write(output, turned, oldest_at=oldest_at, is_quiet=is_quiet)
 
     async def _write(
         self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None, is_quiet: bool = False

@@ -8,8 +8,8 @@ Owns the fold of engagements, what is handed on, how many records a group takes,
 after recovery. Does no I/O.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from heapq import heappop, heappush
 from typing import Final
 
@@ -18,6 +18,7 @@ from processor.core.bounds import SEPARATOR
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, is_copy, is_shown
+from processor.core.groups_output import GroupsOutput
 from processor.core.joining import is_news
 from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
@@ -36,25 +37,15 @@ from schemas.roster import Teams
 SLICE = 200
 """Groups looked at in one batch, to see whether they are still kept."""
 
+PART = 1_000
+"""Groups that are derived until what they have changed is handed out: a tenth of a second or so."""
+
 _NO_KEY: Final = "a key is not UTF-8"
 _SEPARATOR: Final = SEPARATOR.encode()  # no id holds it: ids are printable
 
 
-@dataclass(slots=True)
-class GroupsOutput:
-    """What a batch has changed."""
-
-    rows: list[Message] = field(default_factory=list)
-    panes: list[Message] = field(default_factory=list)
-    clocks: list[Message] = field(default_factory=list)
-    engagements: list[Engagement] = field(default_factory=list)
-    """For the roots of leads of ours that were merged."""
-    expired: list[str] = field(default_factory=list)
-    """Leads whose groups are gone: nothing is kept of them any more."""
-    duplicates: int = 0
-    """Engagements that said nothing new."""
-    refused: int = 0
-    """Records that a group has not taken, or had to let go, because it is full."""
+_Work = Callable[[GroupsOutput], None]
+"""Something to do for a group."""
 
 
 class Groups:
@@ -115,22 +106,54 @@ class Groups:
         return len(self._expiry.due) + bool(self._has_come)
 
     def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
-        """Take a batch in. `log_at` is the newest receipt seen (microseconds)."""
-        output = GroupsOutput()
+        """Take a batch in, as `fold_parts` does, and give all that it has changed at once."""
+        first, *others = self.fold_parts(engagements, log_at)
+        for part in others:
+            first.add(part)
+        return first
+
+    def fold_parts(self, engagements: Iterable[Engagement], log_at: int, *, most: int = PART) -> Iterator[GroupsOutput]:
+        """Take a batch in; what it has changed, by so many groups at most. `log_at` is the newest receipt seen (µs).
+
+        Somebody who changes the team may have very many leads: whoever writes one part before asking for the next lets
+        others have their turn in between.
+        """
+        output, last = GroupsOutput(), GroupsOutput()
         self._advance(log_at)
         self._sweep(output, SLICE)
         self._settle_coming(output, SLICE)
         changed = self._gather(engagements, output)
         # The roster goes first: what is derived after it sees the new teams.
-        moved = self._settle_roster(changed.pop(ROSTER_GROUP, {}), output)
+        moved = self._settle_roster(changed.pop(ROSTER_GROUP, {}), last)
         # And before all groups, where leads end: what is handed on goes to the new roots.
-        moves = self._settle_merges(changed.pop(MERGES_GROUP, {}), output)
-        for group, news in changed.items():
-            self._settle(group, news, moves, output)
-        self._follow_merges(moves, changed.keys(), output)
-        self._follow(moved, changed.keys(), output)
+        moves = self._settle_merges(changed.pop(MERGES_GROUP, {}), last)
+        for number, work in enumerate(self._works(changed, moves, moved), 1):
+            work(output)
+            if not number % most:
+                output.panes = self.panes.take_changes()
+                yield output
+                output = GroupsOutput()
+        # Their rows make a repetition of the batch one in which nobody moves, so all that follows is told before them.
+        output.rows += last.rows
         output.panes = self.panes.take_changes()
-        return output
+        yield output
+
+    def _works(
+        self, changed: Mapping[str, Mapping[str, bytes]], moves: Mapping[str, Move], moved: set[str]
+    ) -> Iterator[_Work]:
+        """Take in what a batch tells of groups; then derive those again of merges that it has changed, and of moves."""
+        for group, news in changed.items():
+            yield partial(self._settle, group, news, moves)
+        touched: dict[str, None] = {}
+        for lead, (before, now) in moves.items():
+            group = f"lead:{lead}"
+            if group not in changed:
+                yield partial(self._follow_merge, group, now)
+            touched |= dict.fromkeys((group, f"lead:{before}", f"lead:{now}"))
+        yield from (partial(self._derive_again, group) for group in touched if group not in changed)
+        for group in sorted(group for rep in moved for group in self._dependents.groups_of(rep)):
+            if group not in changed and self._is_affected(group):
+                yield partial(self._derive_again, group)
 
     def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, bytes]]:
         """What a batch makes of its records, by group and key.
@@ -365,25 +388,12 @@ class Groups:
         output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), row) for key, row in rows.items()]
         return self._merges.apply(rows)
 
-    def _follow_merges(self, moves: Mapping[str, Move], done: Collection[str], output: GroupsOutput) -> None:
-        """Hand on what leads hold whose root is another one, and derive them and their roots again."""
-        touched: dict[str, None] = {}
-        for lead, (before, now) in moves.items():
-            group = f"lead:{lead}"
-            if self._expiry.due and group not in done:
-                self._look_at(group, output)
-            if now != lead and group not in done and group in self._rows:
-                self._hand_on(group, now, self._rows[group], output)
-            touched |= dict.fromkeys((group, f"lead:{before}", f"lead:{now}"))
-        for group in touched:
-            if group not in done:
-                self._derive_again(group, output)
-
-    def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
-        """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
-        for group in sorted(group for rep in moved for group in self._dependents.groups_of(rep) if group not in done):
-            if self._is_affected(group):
-                self._derive_again(group, output)
+    def _follow_merge(self, group: str, root: str, output: GroupsOutput) -> None:
+        """Hand on what a lead holds whose root is another one now."""
+        if self._expiry.due:
+            self._look_at(group, output)
+        if root != group[5:] and group in self._rows:
+            self._hand_on(group, root, self._rows[group], output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""

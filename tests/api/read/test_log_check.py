@@ -185,6 +185,22 @@ async def test_settings_that_were_mended_are_seen_at_the_next_look() -> None:
     assert await bench.looks(1) == []
 
 
+async def test_a_look_that_fails_is_told_and_the_next_one_may_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.read.log_check.LOOK_SECONDS", 0.0)
+    bench = Bench()
+    bench.cluster.changed = {LOG: {"max.message.bytes": "very large"}}
+    await bench.check.start()
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not bench.check.problems():
+            await asyncio.sleep(0)
+
+        assert bench.check.problems() == ["Kafka's topics cannot be looked at (ValueError); the log says why"]
+        bench.cluster.changed = {}
+        while bench.check.problems():
+            await asyncio.sleep(0)
+    await bench.check.stop()
+
+
 async def test_another_generation_is_judged_once_it_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.read.log_check.LOOK_SECONDS", 3600.0)
     bench = Bench()

@@ -2,16 +2,19 @@
 
 import random
 from collections import defaultdict
+from itertools import islice
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.core.bounds import SEPARATOR
 from processor.core.deals import deal_row, joined_stays
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.facts import CurrentValues, GroupFacts
-from processor.core.groups import Groups, GroupsOutput
+from processor.core.groups import Groups
+from processor.core.groups_output import GroupsOutput
 from processor.core.joining import is_news
 from processor.core.retention import first_version, last_instant, marked
 from schemas.catalogue.base import Reading
@@ -90,6 +93,55 @@ def test_heard_at_once_or_one_by_one_a_group_is_the_same(log: list[RecordChange]
     assert left(parts) == left(whole)
     assert duplicates >= len(engagements)
     assert fold(at_once, again, whole).duplicates == len(again)
+
+
+@given(log=logs(("rep", "lead", "call"), most=20), before=st.integers(0, 8), written=st.integers(0, 12))
+def test_a_batch_that_was_written_in_part_is_made_good_by_its_repetition(
+    log: list[RecordChange], before: int, written: int
+) -> None:
+    engagements = heard(log)
+    at_once, killed = make_groups(), make_groups()
+    whole: Told = {}
+    told: Told = {}
+    fold(at_once, engagements[:before], whole)
+    output = fold(at_once, engagements[before:], whole)
+    fold(killed, engagements[:before], told)
+    handed_on: set[Engagement] = set()
+    for part in islice(killed.fold_parts(engagements[before:], NOW, most=1), written):
+        handed_on |= {*part.engagements}
+        told.update(part.rows + part.clocks + part.panes)
+
+    begun = make_groups()
+    for key, row in left(told).items():
+        if SEPARATOR.encode() in key and row is not None:
+            begun.restore(key, row)
+    panes = {key: pane for key, pane in left(told).items() if key.startswith(b"responses.0|") and pane is not None}
+    clocks = {
+        key: clock
+        for key, clock in left(told).items()
+        if clock is not None and key not in panes and SEPARATOR.encode() not in key
+    }
+    repaired = begun.rebuild(panes, clocks, NOW)
+    told.update(repaired.rows + repaired.clocks + repaired.panes)
+    handed_on |= {*fold(begun, engagements[before:], told).engagements}
+
+    assert left(told) == left(whole)
+    assert handed_on >= {*output.engagements}
+
+
+def test_somebody_with_many_leads_moves_in_parts() -> None:
+    def engagements(*log: RecordChange) -> list[Engagement]:
+        return heard([*log])
+
+    at = NOW - HOUR
+    leads = [change("lead", f"l{number}", at, rep="r", received_at=at) for number in range(5)]
+    groups, told = make_groups(), Told()
+    fold(groups, engagements(*leads, change("rep", "r", at, team="a")), told)
+
+    parts = [*groups.fold_parts(engagements(change("rep", "r", at + 1, team="b")), NOW, most=2)]
+
+    assert [len(part.clocks) for part in parts] == [2, 2, 1]
+    assert [len(part.rows) for part in parts] == [0, 0, 1]
 
 
 @given(log=logs(tuple(FIELDS)))
