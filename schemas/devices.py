@@ -4,7 +4,6 @@ Owns the records and their fold: every api folds the same topic, so that all of 
 Reads no clock: `now` is an argument.
 """
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from schemas.instants import MINUTE, SECOND
-from schemas.keys import ApiKey, ApiScope
+from schemas.keys import ApiKey, ApiScope, hashed
 
 CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 CODE_LENGTH = 6
@@ -99,11 +98,6 @@ def key_of(entry: AccessEntry) -> bytes:
 
 def _id_of(entry: Device | Heartbeat | Command | HashedKey) -> str:
     return entry.id if isinstance(entry, Device | HashedKey) else entry.device
-
-
-def hashed(secret: str) -> str:
-    """What is kept of a secret: 32 random bytes cannot be guessed, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_code(now: int) -> tuple[Code, str]:

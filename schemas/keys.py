@@ -130,7 +130,7 @@ def new_key(
     """A key and its token, which is shown this once and never stored."""
     key_id = secrets.token_hex(6)
     token = f"fc_{key_id}.{secrets.token_urlsafe(32)}"
-    return ApiKey(key_id, _hash(token), scope, now, team, expires_at, rep=rep), token
+    return ApiKey(key_id, hashed(token), scope, now, team, expires_at, rep=rep), token
 
 
 VERIFIER = "verifier"
@@ -140,7 +140,7 @@ VERIFIER = "verifier"
 def ephemeral_key() -> tuple[str, str]:
     """Give a token, and the hash by which an api that is started with it knows it (`verifier_key_sha256`)."""
     token = f"fc_{VERIFIER}.{secrets.token_urlsafe(32)}"
-    return token, _hash(token)
+    return token, hashed(token)
 
 
 def list_keys(path: Path) -> list[ApiKey]:
@@ -207,9 +207,9 @@ def _write(path: Path, file_of_keys: _KeyFile) -> None:
         raise KeyFileError(path, f"cannot be written: {error.strerror}") from None
 
 
-def _hash(token: str) -> str:
-    # 32 random bytes cannot be guessed, so a fast hash is enough; a slow one would cost each request 100 ms.
-    return hashlib.sha256(token.encode()).hexdigest()
+def hashed(secret: str) -> str:
+    """What is kept of a secret: 32 random bytes cannot be guessed, so a fast hash is enough at each request."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class KeyStore:
@@ -259,7 +259,7 @@ class KeyStore:
         key_id = token[3:].partition(".")[0]
         key = self._passing.get(key_id) or self._find(key_id)
         # Hash also for an unknown id, so that the time taken does not tell which ids exist.
-        matches = hmac.compare_digest(_hash(token), key.sha256 if key else "0" * 64)
+        matches = hmac.compare_digest(hashed(token), key.sha256 if key else "0" * 64)
         return key if key is not None and matches and not key.is_expired(now) else None
 
     def _find(self, key_id: str) -> ApiKey | None:

@@ -50,6 +50,8 @@ class PaneStore:
         self._panes_of: list[int] = [0]
         self.people_revision = 0
         """Grows when somebody has a first pane, or none any more."""
+        self._people: tuple[int, list[str]] = -1, []
+        """As of which revision."""
         self._fresh_days = 0
         self._packed = 0
         self.is_loading = True
@@ -144,6 +146,7 @@ class PaneStore:
             for _ in self.settling() if self._counted is None else self._count_all(self._counted):
                 pass
         self._counted, self._is_loaded, self.is_loading = None, False, False
+        self.people_revision += 1
 
     def _count_all(self, counted: set[Window]) -> Iterator[Window]:
         """How many panes there are, and of whom. What comes in for a window that is counted is counted as ever."""
@@ -332,9 +335,12 @@ class PaneStore:
         """Whether somebody has a pane at all."""
         return self._panes_of[place] > 0
 
-    def people(self) -> Iterator[str]:
-        """All who have one."""
-        return (name for name, number in zip(self.names, self._panes_of, strict=True) if number and name is not None)
+    def people(self) -> Sequence[str]:
+        """All who have one. There may have been very many more, so they are looked for when they are others only."""
+        if self._people[0] != self.people_revision:
+            there = zip(self.names, self._panes_of, strict=True)
+            self._people = self.people_revision, [name for name, number in there if number and name is not None]
+        return self._people[1]
 
     def all_in(self, window: Window) -> list[tuple[str, int]]:
         """(origin, place) of each pane of a window."""

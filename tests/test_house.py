@@ -30,7 +30,6 @@ LONGER: dict[str, int] = {}
 """File -> lines of code that it may have."""
 
 FIGURES: dict[str, int] = {
-    "schemas/keys.py": 1,
     "api/read/exposition.py": 1,
     "processor/app.py": 3,
     "processor/replay/hand.py": 1,

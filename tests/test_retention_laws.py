@@ -24,7 +24,7 @@ from tests.builders import make_config
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
 from tests.strategies import NOW, long_log
-from tests.test_laws import SLOW, batches, served_clock
+from tests.test_laws import EACH, SLOW, batches, served_clock
 
 KEPT = {"minutes": "25h", "records": "30d"}
 CONFIGS = {
@@ -100,7 +100,7 @@ def run(config: Config, days: list[list[RecordChange]], seed: int) -> Pipeline:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@FEW
+@EACH
 @given(log=SEEDS.map(long_log).map(complete), seed=st.integers(0, 2**16))
 @example(log=complete(long_log(34)), seed=3)  # a mail names a thread by two changes that are heard at once
 def test_every_number_and_clock_equals_the_recount_after_a_long_time(

@@ -3,7 +3,7 @@
 import random
 
 from api.read.view import ORGANISATION
-from schemas.instants import DAY, HOUR, MINUTE
+from schemas.instants import DAY, MINUTE
 from schemas.records import RecordChange
 from schemas.windows import date_of, span_between, span_of
 from tests.builders import change, instant, make_config
@@ -13,7 +13,7 @@ from tests.pipeline import Pipeline, served
 CONFIG = make_config(timezone="Europe/Berlin", retention={"minutes": "25h", "records": "30d"})
 FIRST = instant("2025-03-01T00:00:00Z")
 DAYS = 365
-A_DAY = 24
+A_DAY = 12
 
 
 def day_of_work(chance: random.Random, day: int) -> list[RecordChange]:
@@ -21,7 +21,7 @@ def day_of_work(chance: random.Random, day: int) -> list[RecordChange]:
     found: list[RecordChange] = []
     start = FIRST + day * DAY
     for number in range(A_DAY):
-        at = start + number * HOUR + chance.randrange(50 * MINUTE)
+        at = start + number * DAY // A_DAY + chance.randrange(50 * MINUTE)
         id, rep = f"{day}-{number}", f"r{chance.randrange(4)}"
         match number % 6:
             case 0:

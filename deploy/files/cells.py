@@ -141,3 +141,8 @@ def read_duration(text: str, form: str | None, decimal: str | None) -> str:
         raise CellError(msg)
     said = (Decimal(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part)
     return format(sum(said, Decimal(0)), "f")
+
+
+def name_key(text: str) -> str:
+    """A name by which something is looked for, however it is spaced and in whatever case."""
+    return " ".join(text.split()).casefold()

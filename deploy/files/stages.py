@@ -6,6 +6,8 @@ Owns the way from a label to the id, as floorcast.yaml and the CRM's own API say
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deploy.files.cells import name_key
+
 
 @dataclass(frozen=True, slots=True)
 class FileStages:
@@ -20,7 +22,7 @@ class FileStages:
 
     def pipeline(self, text: str) -> str:
         """The id of a pipeline that is named by it, or by what it is called."""
-        found = [id for id, stages in self.labels.items() if _folded(stages.get("", id)) == _folded(text)]
+        found = [id for id, stages in self.labels.items() if name_key(stages.get("", id)) == name_key(text)]
         return found[0] if text not in self.labels and len(found) == 1 else text
 
     def stage(self, pipeline: str | None, text: str) -> str | None:
@@ -30,10 +32,10 @@ class FileStages:
         """
         if text in self.names or any(text in stages for stages in self.labels.values()):
             return text
-        called = {id for id, name in self.names.items() if _folded(name) == _folded(text)}
+        called = {id for id, name in self.names.items() if name_key(name) == name_key(text)}
         for name, stages in self.labels.items():
             if not name or pipeline in (None, name):
-                called |= {id for id, label in stages.items() if id and _folded(label) == _folded(text)}
+                called |= {id for id, label in stages.items() if id and name_key(label) == name_key(text)}
         if len(called) == 1:
             return called.pop()
         return text if text in self.statuses else None
@@ -41,7 +43,3 @@ class FileStages:
     def status(self, pipeline: str | None, text: str) -> str | None:
         """What a deal in a stage is; None: nobody says."""
         return self.statuses.get(self.stage(pipeline, text) or text)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()

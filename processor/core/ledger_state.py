@@ -48,19 +48,19 @@ class LedgerState:
         """
         left = self.rows
         for day, keys in sorted(self.filed.items()):
-            for part in in_pieces(keys):
+            for part in batched(keys):
                 # One that is filed twice is looked at on the earlier day.
                 rows = {key: left.pop(key) for key in part if key in left}
                 if rows:
                     yield "rows", day, _encode(rows)
-        for items in in_pieces(left.items()):
+        for items in batched(left.items()):
             yield "unfiled", 0, _encode(dict(items))
         yield "spared", 0, _encode(self.spared)
         yield "quietly won", 0, _encode(self.quietly_won)
         places = {rep: place for place, rep in enumerate({rep for panes in self.panes.values() for rep in panes})}
         yield "people", 0, _encode(list(places))
         for window, panes in self.panes.items():
-            for held in in_pieces(panes.items()):
+            for held in batched(panes.items()):
                 yield "panes", window, _encode(([places[rep] for rep, _ in held], [pane for _, pane in held]))
 
 
@@ -105,8 +105,8 @@ def state_of(pieces: Iterable[Piece]) -> LedgerState:
     return LedgerState(rows, filed, spared, quietly_won, panes)
 
 
-def in_pieces(items: Iterable[T]) -> Iterator[list[T]]:
-    """So many of them at a time as are one piece."""
+def batched(items: Iterable[T], most: int = AT_ONCE) -> Iterator[list[T]]:
+    """The same items in lists of at most so many: of a state, as many as are one piece."""
     left = iter(items)
-    while part := list(islice(left, AT_ONCE)):
+    while part := list(islice(left, most)):
         yield part

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from processor.core.ledger_state import Piece, in_pieces
+from processor.core.ledger_state import Piece, batched
 from processor.core.panes import HeldPanes
 from schemas.panes import pane_key
 
@@ -26,7 +26,7 @@ class PublishedPanes:
     def pieces(self) -> Iterator[Piece]:
         """All of them, as they were published."""
         for window, panes in self.panes.items():
-            for part in in_pieces(panes.items()):
+            for part in batched(panes.items()):
                 yield "published", window, _encode({pane_key(self.origin, rep, window): pane for rep, pane in part})
 
 

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -25,6 +25,7 @@ from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
+from processor.core.ledger_state import batched
 from processor.core.normalise import normalise
 from processor.replay.cut import older_part
 from processor.replay.spool import Spool
@@ -392,7 +393,7 @@ class Hand:
         owner = await self._owner(partition)
         for topic, found in list(share.unwritten.items()):
             messages, share.unwritten[topic] = found, {}
-            # Panes of one origin after those of the other: no batch may hold both (see `Wanted` in reading.py).
+            # Panes of one origin after those of the other: no batch may hold both (see `IsWanted` in reading.py).
             apart = (
                 groupby(sorted(messages.items(), key=_origin_of), _origin_of)
                 if topic is PANES
@@ -442,13 +443,6 @@ class _Told:
 
 def _origin_of(pane: tuple[bytes, bytes | None]) -> bytes:
     return pane[0].partition(b"|")[0]
-
-
-def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
-    """The same items in lists of at most so many."""
-    rest = iter(items)
-    while found := list(islice(rest, most)):
-        yield found
 
 
 def _batches(frames: Iterable[bytes], most: int) -> Iterator[ChangesReceived]:

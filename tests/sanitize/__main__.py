@@ -64,7 +64,8 @@ def copy_sources() -> None:
     """Copy what has changed, with its times: what is compiled of the rest stays."""
     for name in COPIED:
         for source in (ROOT / name).rglob("*"):
-            if source.is_dir() or source.suffix in {".so", ".c", ".pyc"}:
+            # Of bytecode there are files for a moment, where tests run meanwhile.
+            if source.is_dir() or source.suffix in {".so", ".c"} or source.parent.name == "__pycache__":
                 continue
             target = COPY / source.relative_to(ROOT)
             if not target.exists() or target.stat().st_mtime != source.stat().st_mtime:

@@ -533,7 +533,7 @@ def test_a_day_of_which_many_panes_cannot_be_read_is_not_packed_again_for_each(m
         tried += 1
         return packed_block(*given)
 
-    monkeypatch.setattr("schemas.pane_store.pack", counting)
+    monkeypatch.setattr("schemas.pane_store.packed_block", counting)
     for rep in range(40):
         floor.take_pane(pane_key("ledger.0", f"s{rep}", day_window(TODAY - rep)), encode_pane({cell: 1}))
     assert tried == 0
