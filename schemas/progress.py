@@ -5,8 +5,11 @@ that is repeated after a crash is folded again (harmless) but not counted again.
 """
 
 import msgspec
+import structlog
 
 from schemas.log_marks import LogMark
+
+log = structlog.get_logger("progress")
 
 STAGES = ("normalise", "ledger", "responses")
 
@@ -66,3 +69,12 @@ def read_progress_key(key: bytes) -> tuple[str, int]:
     """(stage, partition). Raises ValueError."""
     stage, partition = key.decode().split("|")
     return stage, int(partition)
+
+
+def progress_in(key: bytes, value: bytes) -> tuple[tuple[str, int], Progress] | None:
+    """(stage, partition) and what it has done; None: floorcast has not written that, and it says nothing."""
+    try:
+        return read_progress_key(key), decode_progress(value)
+    except (msgspec.MsgspecError, ValueError):
+        log.error("progress.unreadable", key=key.decode(errors="replace"))
+        return None

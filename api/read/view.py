@@ -27,7 +27,7 @@ from schemas.definitions import definitions_digest
 from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, ScopeValues, rep_scope, team_scope
 from schemas.goals.book import GoalBook
 from schemas.leads import LeadClock, decode_clock
-from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.progress import Progress, progress_in
 from schemas.topics import (
     ACKNOWLEDGEMENTS,
     ALERTS,
@@ -207,8 +207,9 @@ class View(Floor):
         return joined_acknowledgements(self._acknowledgements.get(alert, {}).values())
 
     def _apply_progress(self, key: bytes, value: bytes | None) -> None:
-        if value is not None:
-            progress, place = decode_progress(value), read_progress_key(key)
+        found = None if value is None else progress_in(key, value)
+        if found is not None:
+            place, progress = found
             # What was done by other definitions is still to be done by ours.
             if progress.definitions in {"", self.definitions}:
                 self.progress[place] = progress

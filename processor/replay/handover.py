@@ -40,7 +40,7 @@ from schemas.generations import SERVED, Handover, Served, encode_served, group_n
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.machine_clock import machine_clock
-from schemas.progress import Progress, decode_progress, encode_progress, read_progress_key
+from schemas.progress import Progress, encode_progress, progress_in, read_progress_key
 from schemas.topics import (
     ACKNOWLEDGEMENTS,
     ALERT_ACTIONS,
@@ -89,7 +89,8 @@ class HandedOver:
     @property
     def progress(self) -> dict[tuple[str, int], Progress]:
         """(stage, partition) -> what it has done."""
-        return {read_progress_key(key): decode_progress(row) for (_, key), row in self.rows[PROGRESS].items()}
+        found = (progress_in(key, row) for (_, key), row in self.rows[PROGRESS].items())
+        return dict(each for each in found if each is not None)
 
 
 async def hand_over(

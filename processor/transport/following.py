@@ -15,7 +15,7 @@ from processor.transport.fetched import Fetched, Stored
 from processor.transport.rights import raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import stop_quietly
-from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.progress import Progress, progress_in
 from schemas.topics import FENCE
 
 FETCH_BYTES = 8 << 20
@@ -155,7 +155,9 @@ def take_progress(held: dict[tuple[str, int], Progress], records: Iterable[Store
     """Bring (stage, partition) -> progress up to date with messages of the topic `progress`."""
     for record in records:
         if record.key is not None and record.key != FENCE and record.value is not None:
-            held[read_progress_key(record.key)] = decode_progress(record.value)
+            found = progress_in(record.key, record.value)
+            if found is not None:
+                held[found[0]] = found[1]
 
 
 async def _partitions(bootstrap: Address, topic: str) -> int:
