@@ -130,6 +130,8 @@ class ViewConsumer:
         self._on_change = on_change
         self._on_redefined = on_redefined
         self._other_definitions = OtherDefinitions(view.definitions)
+        self._taking = "Kafka"
+        """What was taken in last."""
         self._clock = clock
         self.served = served
         self._snapshots = snapshots
@@ -215,7 +217,7 @@ class ViewConsumer:
                 # A message that nobody can read: from here on the numbers would be wrong, so none are served.
                 log.exception("view.failed", again_in=delay)
                 self.is_loaded = False
-                self._problem = f"the view cannot take in what Kafka holds: {type(error).__name__}"
+                self._problem = f"the view cannot take in what {self._taking} holds: {type(error).__name__}"
             if self._positions != applied:
                 delay = _SHORTEST_DELAY
             await asyncio.sleep(delay)
@@ -299,7 +301,7 @@ class ViewConsumer:
     def _apply(self, fetched: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         now = self._clock()
         for tp, records in fetched.items():
-            name = self._names[tp.topic]
+            name, self._taking = self._names[tp.topic], f"{tp.topic}[{tp.partition}]"
             apply = self._view.apply if self.is_loaded else self._view.load
             passed = self._other_definitions.pass_on(name, tp.partition, records, is_served=self.is_loaded)
             for record in passed:
