@@ -13,7 +13,7 @@ import os
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -25,6 +25,7 @@ from processor.transport.appending import Filler
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
 from schemas.kafka import Address
+from schemas.steps import TellStep
 from schemas.topics import ACCESS, ALERT_ACTIONS, CONNECTION_STATES, DELIVERIES, FENCE, MAX_MESSAGE, STREAM_POSITIONS
 
 SAVED = {topic.name: topic for topic in (DELIVERIES, ALERT_ACTIONS, ACCESS, CONNECTION_STATES, STREAM_POSITIONS)}
@@ -34,8 +35,6 @@ _MAGIC = b"floorcast backup 1\n"
 _LENGTH = struct.Struct(">I")
 _DIGEST = 16
 _SAID_EACH = 1_000
-
-TellRead = Callable[[str, int, int], None]
 
 
 class BackupError(Exception):
@@ -59,7 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Record | _End).decode
 
 
-async def save(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> Mapping[str, int]:
+async def save(kafka: Address, prefix: str, path: Path, *, say: TellStep) -> Mapping[str, int]:
     """Write all that lies in the topics now; how many messages there are of each.
 
     The file appears whole or not at all, and is its owner's alone: bodies of webhooks are in it. Raises BackupError,
@@ -83,7 +82,7 @@ async def save(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> Map
     return counts
 
 
-async def restore(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> Mapping[str, int]:
+async def restore(kafka: Address, prefix: str, path: Path, *, say: TellStep) -> Mapping[str, int]:
     """Add what the topics lack; how many messages that was of each.
 
     Nothing is written unless the whole file can be read. Raises BackupError, MissingTopicError, KafkaError, OSError.
@@ -106,7 +105,7 @@ async def restore(kafka: Address, prefix: str, path: Path, *, say: TellRead) -> 
     return added
 
 
-async def _save_topic(kafka: Address, prefix: str, name: str, packed: BinaryIO, say: TellRead) -> int:
+async def _save_topic(kafka: Address, prefix: str, name: str, packed: BinaryIO, say: TellStep) -> int:
     """The messages of one topic, up to where it ends now; of each key in a compacted one the last that is there."""
     count = 0
 

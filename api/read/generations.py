@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from api.read.small_topics import following
 from api.read.topics import POINTER
 from api.settings import Settings
-from schemas.generations import SERVED, Served, decode_served, first_generation
+from schemas.generations import Served, first_generation, newest_served
 
 log = structlog.get_logger("api")
 
@@ -45,8 +45,6 @@ async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
     served, told = first_generation(settings.partitions), None
     async with following(settings.kafka, POINTER.full_name(settings.prefix)) as found:
         async for records, is_whole in found:
-            for record in records:
-                if record.key == SERVED and record.value is not None:
-                    served = decode_served(record.value)
+            served = newest_served(records, served)
             if is_whole and served is not told:
                 yield (told := served)

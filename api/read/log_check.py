@@ -105,7 +105,7 @@ class LogCheck:
         self._lasting: list[Loss] = []
         self._problems: list[str] = []
         self.has_looked = False
-        """Before the first look at what is served nothing is known."""
+        """Nothing is known before the first look, nor before the first at what took the place of what was doubted."""
         self._view: object = None
         self._marks: dict[Place, LogMark] = {}
         self._hurry = asyncio.Event()
@@ -125,7 +125,7 @@ class LogCheck:
         await self._asking.close()
 
     def problems(self) -> list[str]:
-        """Why the numbers cannot be believed; empty where they can, and before the first look at what is served."""
+        """Why the numbers cannot be believed; empty where they can, and while `has_looked` is not so."""
         return self._problems if self.has_looked else []
 
     def ingest_problems(self) -> list[str]:
@@ -150,8 +150,9 @@ class LogCheck:
             self._hurry.clear()
 
     def look_soon(self) -> None:
-        """Look again without waiting: something else is served from now on, of which nothing is known yet."""
-        self.has_looked = False
+        """Look again without waiting: something else is served from now on, and what was doubted was of the other."""
+        if self._problems:
+            self.has_looked = False
         self._hurry.set()
 
     async def look(self) -> None:

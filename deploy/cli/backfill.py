@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from deploy.cli.bars import TellStep, progress_bar
+from deploy.cli.bars import progress_bar
 from deploy.cli.common import announce, checked_config, fail, group, kafka_of, say, target_of, with_settings
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
@@ -26,6 +26,7 @@ from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
 from schemas.machine_clock import machine_clock
+from schemas.steps import TellStep
 from schemas.topics import DELIVERIES
 
 app = group()

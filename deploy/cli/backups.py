@@ -13,10 +13,11 @@ from deploy.cli.common import fail, group, kafka_of, target_of, with_settings
 from deploy.settings import Settings
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Address
+from schemas.steps import TellStep
 
 app = group()
 
-BackupWork = Callable[[Address, str, backups.TellRead], Awaitable[Mapping[str, int]]]
+BackupWork = Callable[[Address, str, TellStep], Awaitable[Mapping[str, int]]]
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Progress bars of commands that take their time: how far a step is, and how long it will take."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,8 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-TellStep = Callable[[str, int, int], None]
-"""Name of the step, how much of it is done, of how much."""
+from schemas.steps import TellStep
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import structlog
 
 from deploy.lookups.pacing import LONGEST, SharedPace, backoff
 from schemas.connection_states import LimitsState
-from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, CrmApi, NotLetInError, Steps
+from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, CrmSource, NotLetInError, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.connectors.quotas import DailyQuota, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
@@ -67,7 +67,7 @@ class Client:
 
     def __init__(
         self,
-        source: CrmApi,
+        source: CrmSource,
         pace: SharedPace,
         *,
         daily: int | None = None,

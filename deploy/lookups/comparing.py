@@ -29,7 +29,7 @@ SAME = 2 * SECOND
 def instants_of_news(
     changes: Iterable[RecordChange], known: RecordOf, asked_at: int, *, is_exact: bool = True
 ) -> list[int]:
-    """The instants of what these say that is not known; none: all of it is. `is_exact`: as `Source` has it."""
+    """The instants of what these say that is not known; none: all of it is. `is_exact`: as `CrmSource` has it."""
     tells = _tells if is_exact else _tells_otherwise
     by_record: dict[tuple[str, str], list[RecordChange]] = {}
     for change in changes:

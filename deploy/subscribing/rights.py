@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.lookups.client import Client, CrmApiError
 from deploy.lookups.pacing import SharedPace
 from schemas.connectors import Connection, build_source
-from schemas.connectors.asking import BadAnswerError, CrmApi, NotSeenError
+from schemas.connectors.asking import BadAnswerError, CrmSource, NotSeenError
 from schemas.instants import MINUTE
 from schemas.machine_clock import machine_clock
 
@@ -38,7 +38,7 @@ def rights_of(connection: Connection) -> Rights | None:
     return None if source is None else asyncio.run(_ask(source))
 
 
-async def _ask(source: CrmApi) -> Rights:
+async def _ask(source: CrmSource) -> Rights:
     found = Rights()
     with tempfile.TemporaryDirectory() as folder:
         async with Client(source, SharedPace(Path(folder) / "limits.json"), sleep=_sleep) as client:

@@ -393,7 +393,7 @@ class Hand:
         owner = await self._owner(partition)
         for topic, found in list(share.unwritten.items()):
             messages, share.unwritten[topic] = found, {}
-            # Panes of one origin after those of the other: no batch may hold both (see `Wanted` in reading.py).
+            # Panes of one origin after those of the other: no batch may hold both (see `IsWanted` in reading.py).
             apart = (
                 groupby(sorted(messages.items(), key=_origin_of), _origin_of)
                 if topic is PANES

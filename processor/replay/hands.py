@@ -6,7 +6,7 @@ nor what becomes of what was made.
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -30,9 +30,7 @@ from processor.replay.hand import (
     main,
 )
 from schemas.progress import Progress
-
-TellProgress = Callable[[str, int, int], None]
-"""Called with the name of a step, how much of it is done and how much it is."""
+from schemas.steps import TellStep
 
 _END_SECONDS = 5.0
 
@@ -44,7 +42,7 @@ class ReplayError(Exception):
 class Hands:
     """All hands of one replay. Use as an async context manager."""
 
-    def __init__(self, work: ReplayWork, say: TellProgress) -> None:
+    def __init__(self, work: ReplayWork, say: TellStep) -> None:
         self._work = work
         self._say = say
         self._processes: list[BaseProcess] = []

@@ -16,7 +16,7 @@ from processor.machine import processors
 from processor.replay.cut import LEEWAY
 from processor.replay.hand import ReplayWork, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
-from processor.replay.hands import Hands, ReplayError, TellProgress
+from processor.replay.hands import Hands, ReplayError
 from processor.replay.spool import Spool
 from processor.transport.administration import (
     add_partitions,
@@ -38,6 +38,7 @@ from schemas.generations import Served
 from schemas.instants import format_instant
 from schemas.kafka import Address
 from schemas.progress import Progress
+from schemas.steps import TellStep
 from schemas.topics import DEAD_LETTERS, DELIVERIES, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
 
 MAX_HANDS = 8
@@ -72,7 +73,7 @@ async def replay(
     folder: Path,
     since: int | None = None,
     partitions: int | None = None,
-    say: TellProgress = lambda _step, _done, _total: None,
+    say: TellStep = lambda _step, _done, _total: None,
 ) -> ReplayResult:
     """Make a new generation from the log and let it be served.
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
-from schemas.generations import SERVED, Served, decode_served, first_generation
+from schemas.generations import Served, first_generation, newest_served
 from schemas.kafka import Address
 from schemas.machine_clock import machine_clock
 from schemas.topics import GENERATIONS
@@ -39,9 +39,7 @@ class Pointer:
         return self.served
 
     def _apply(self, _partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key == SERVED and record.value is not None:
-                self.served = decode_served(record.value)
+        self.served = newest_served(records, self.served)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.connectors.aircall import AIRCALL
-from schemas.connectors.asking import CrmApi
+from schemas.connectors.asking import CrmSource
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
@@ -55,9 +55,9 @@ def build_connector(connection: Connection) -> Connector:
     return connector if connection.currency is None else InCurrency(connector, connection.currency)
 
 
-def build_source(connection: Connection) -> CrmApi | None:
+def build_source(connection: Connection) -> CrmSource | None:
     """What the API of a connection is asked; None: it has none, or names none."""
-    source: CrmApi | None = KINDS[connection.kind].source(connection)
+    source: CrmSource | None = KINDS[connection.kind].source(connection)
     return source
 
 

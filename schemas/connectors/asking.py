@@ -26,7 +26,7 @@ class Ask:
 
     method: str
     path: str
-    """Below `CrmApi.address`, or a whole address: some vendors give their tokens elsewhere."""
+    """Below `CrmSource.address`, or a whole address: some vendors give their tokens elsewhere."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     """Sent as JSON; None: nothing is sent."""
@@ -34,7 +34,7 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent beside those that let the request in."""
     pace: str = ""
-    """Further limit that it falls under, by its name in `CrmApi.paces`."""
+    """Further limit that it falls under, by its name in `CrmSource.paces`."""
     expected: frozenset[int] = frozenset()
     """Statuses beside 2xx that are an answer."""
 
@@ -218,7 +218,7 @@ def without_asking(value: _T) -> Steps[_T]:
     yield  # a generator, as what asks is
 
 
-class CrmApi(ABC):
+class CrmSource(ABC):
     """A vendor's API. Pure: it says what to ask, and makes sense of the answers.
 
     What has a body here is so of vendors who tell nothing of it.

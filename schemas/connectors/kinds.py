@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from schemas.connectors.asking import CrmApi
+from schemas.connectors.asking import CrmSource
 from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
 from schemas.connectors.tables import Table
@@ -32,7 +32,7 @@ class ConnectorKind(Generic[_Settings]):
     """Has `kind: Literal[<its name>]`, and checks all that can be checked without asking anybody."""
     build: Callable[[_Settings], Connector]
     """Called with valid settings."""
-    source: Callable[[_Settings], CrmApi | None] = lambda _settings: None
+    source: Callable[[_Settings], CrmSource | None] = lambda _settings: None
     """What its API is asked; None: it has none, or the connection does not name it."""
     objects: Sequence[Table] = ()
     """What the vendor's objects say, for its page."""

@@ -91,6 +91,7 @@ class FakeZoho(FakeServer):
         return row.id, [self._notification(module, row.id, "insert", [])]
 
     def set(self, module: str, id: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Of every other record the notification has what was changed, as a channel may ask for."""
         row, now = self.rows[module][id], self.now()
         changed = [name for name, value in fields.items() if row.fields.get(name) != value]
         if not changed:
@@ -99,7 +100,10 @@ class FakeZoho(FakeServer):
         row.modified = now
         if "Stage" in changed:
             row.stages.append((str(fields["Stage"]), now))
-        return [self._notification(module, id, "update", changed)]
+        told = self._notification(module, id, "update", changed)
+        if int(id) % 2 and "Owner" not in changed:  # since when somebody has it, only a notification would tell
+            told["affected_values"] = [{"record_id": id, "values": {name: fields[name] for name in changed}}]
+        return [told]
 
     def delete(self, module: str, id: str) -> list[dict[str, Any]]:
         self.rows[module][id].deleted_at = self.now()

@@ -17,7 +17,7 @@ from deploy.simulator.posting import DeliveryPoster, HttpSender, PayloadForm, Po
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
-from schemas.instants import DAY, HOUR
+from schemas.instants import DAY, HOUR, to_datetime
 from schemas.records import RecordChange, with_places
 from tests.oracle import Books, recount
 
@@ -31,6 +31,13 @@ Outgoing = tuple[str, Post]
 def clock() -> int:
     """The machine's clock, in microseconds."""
     return time.time_ns() // 1000
+
+
+def noon() -> str:
+    """A zone in which it is about noon now, so that no day ends under a test."""
+    ahead = 12 - to_datetime(clock()).hour
+    # Names of these zones have the sign of POSIX: Etc/GMT-8 is eight hours ahead.
+    return "Etc/GMT" if ahead == 0 else f"Etc/GMT{'-' if ahead > 0 else '+'}{abs(ahead)}"
 
 
 def hostile_deliveries(*, seed: int, events: int, now: int, connections: Sequence[str]) -> list[Outgoing]:

@@ -23,7 +23,7 @@ from tests.sinks import HttpSink, Received
 pytestmark = [pytest.mark.kafka]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
-LEADS = 3_000
+LEADS = 2_000
 ENVIRONMENT = {"FLOORCAST_TRACES": "{sink}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
 Json = dict[str, Any]

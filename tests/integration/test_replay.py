@@ -30,7 +30,7 @@ from schemas.topics import DELIVERIES
 from tests.integration.commands import COMMAND
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
+from tests.integration.posted import Posted, clock, hostile_deliveries, noon, post_of
 from tests.integration.served import Reader, all_differences, settle
 from tests.integration.waiting import until_seen, until_true
 from tests.sinks import HttpSink
@@ -44,7 +44,7 @@ Json = dict[str, Any]
 
 def configuration(sink: str) -> Json:
     return {
-        "organisation": {"name": "Replay", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
+        "organisation": {"name": "Replay", "timezone": noon(), "currency": "USD"},
         "connections": {"feed": {"kind": "generic", "secrets": [SECRET]}},
         "lead_response": {"rules": [{"when": {"source": "web"}, "sla": "2s"}, {"sla": "1h"}]},
         "currency_rates": {"EUR": "1.08"},
@@ -179,7 +179,7 @@ async def test_what_is_fixed_and_redefined_comes_into_force_and_no_screen_sees_a
             await posted.post([("feed", post_of([orjson.loads(dial(dialled, "r-live")[1])], f"live-{dialled}"))])
             dialled += 1
             seen.append((await calls_of(reader, "r-live"), dialled, await calls_of(reader, "r-fixed")))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         code, words = await running
         assert code == 0, words
         await shown.until(lambda: shown.rep("r-live").get("calls_made") == dialled)

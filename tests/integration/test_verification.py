@@ -19,8 +19,8 @@ from schemas.panes import decode_pane, encode_pane, read_pane_key
 from schemas.topics import FENCE, PANES, VERIFICATIONS
 from schemas.verifications import Verification, decode_verification
 from schemas.windows import is_day
-from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, hostile_deliveries
+from tests.integration.floor_process import READY_SECONDS, FloorProcess
+from tests.integration.posted import Posted, clock, hostile_deliveries, noon
 from tests.integration.served import Reader, settle
 from tests.integration.waiting import until_true
 from tests.panes import cell_of
@@ -28,7 +28,7 @@ from tests.panes import cell_of
 pytestmark = [pytest.mark.kafka]
 
 CONFIGURATION: dict[str, Any] = {
-    "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
+    "organisation": {"name": "Integration", "timezone": noon(), "currency": "USD"},
     "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
     "teams": {"north": {"name": "North"}},
     "reps": {"r-1": {"name": "Ana Lim", "team": "north"}},
@@ -116,7 +116,7 @@ async def until_verified(floor: FloorProcess, reader: Reader, *, since: int, dif
         return bool(found) and parse_instant(found["verified_at"]) > since and (found["differences"] > 0) == differing
 
     try:
-        await until_true(is_there)
+        await until_true(is_there, READY_SECONDS)  # it gives way to all others
     except TimeoutError:
         pytest.fail(f"{found}\n{floor.words()}")
     return found

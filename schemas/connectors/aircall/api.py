@@ -16,7 +16,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Pace,
     Steps,
@@ -38,7 +38,7 @@ _UNKNOWN = frozenset({404})
 _LONGEST = 300.0
 
 
-class AircallSource(CrmApi):
+class AircallSource(CrmSource):
     """Aircall's API, for one connection."""
 
     people = USERS

@@ -23,7 +23,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Learned,
     ListStretch,
@@ -67,7 +67,7 @@ _MILLISECOND = 1000
 """Instants are written in these: the end of one has all that lies in it."""
 
 
-class CloseSource(CrmApi):
+class CloseSource(CrmSource):
     """Close's API, for one connection."""
 
     people = USERS

@@ -16,7 +16,7 @@ from schemas.connectors.asking import (
     Ask,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Learned,
     Pace,
@@ -62,7 +62,7 @@ MADE_BY, USERS = "$made_by", "$users"
 """Members of a record: the owner who is the user that made it; owner -> user, of all whom it names as owners."""
 
 
-class HubSpotSource(CrmApi):
+class HubSpotSource(CrmSource):
     """HubSpot's API, for one connection."""
 
     people = "owners"

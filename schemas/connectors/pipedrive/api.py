@@ -20,7 +20,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Learned,
     ListStretch,
@@ -56,7 +56,7 @@ _OVERLAP = 50
 """Rows of a list by places that are read twice: so many may go meanwhile, and each moves up what is behind it."""
 
 
-class PipedriveSource(CrmApi):
+class PipedriveSource(CrmSource):
     """Pipedrive's API, for one connection."""
 
     people = USERS

@@ -25,7 +25,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Learned,
     NotLetInError,
@@ -93,7 +93,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
 
 
-class SalesforceSource(CrmApi):
+class SalesforceSource(CrmSource):
     """Salesforce's API, for one connection."""
 
     people = PERSON.name

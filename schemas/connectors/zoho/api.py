@@ -20,7 +20,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     CrmAnswer,
-    CrmApi,
+    CrmSource,
     Envelope,
     Learned,
     NotLetInError,
@@ -69,7 +69,7 @@ def _accounts(region: str) -> str:
     return f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
 
 
-class ZohoSource(CrmApi):
+class ZohoSource(CrmSource):
     """Zoho's API, for one connection."""
 
     people = USERS.name

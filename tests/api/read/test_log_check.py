@@ -185,6 +185,15 @@ async def test_settings_that_were_mended_are_seen_at_the_next_look() -> None:
     assert await bench.looks(1) == []
 
 
+async def test_what_was_right_stays_so_while_another_generation_is_looked_at() -> None:
+    bench = Bench()
+    await bench.looks()
+
+    bench.check.look_soon()
+
+    assert bench.check.has_looked
+
+
 async def test_a_look_that_fails_is_told_and_the_next_one_may_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.read.log_check.LOOK_SECONDS", 0.0)
     bench = Bench()
