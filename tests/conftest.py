@@ -111,7 +111,8 @@ class _BrokerDesk(socketserver.TCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _BrokerClerk)
         self._folder = TemporaryDirectory(prefix="floorcast-tests-")
-        self._broker = LocalBroker(Path(self._folder.name), die_with_parent=True, short_lived=True)
+        # It serves for so many minutes that both compilers pay off: see deploy/local/kafka_jvm.py.
+        self._broker = LocalBroker(Path(self._folder.name), die_with_parent=True)
         self._thread = threading.Thread(target=self.serve_forever, name="broker-desk", daemon=True)
         self._thread.start()
 

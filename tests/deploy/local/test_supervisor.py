@@ -303,9 +303,9 @@ async def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     parent = f"""
 import asyncio, sys
 from pathlib import Path
-from deploy.local.supervisor import Program
+from deploy.local.supervisor import ChildProgram
 async def main():
-    child = Program("c", [sys.executable, "-c", "import time; time.sleep(600)"], Path({str(tmp_path / "c.log")!r}))
+    child = ChildProgram("c", [sys.executable, "-c", "import time; time.sleep(600)"], Path({str(tmp_path / "c.log")!r}))
     await child.start()
     print(child.pid, flush=True)
     await child.wait()
