@@ -30,7 +30,7 @@ from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PANES, RECORD_CHANGES
 from schemas.windows import is_day
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
+from tests.integration.posted import Posted, clock, hostile_deliveries, noon, post_of
 from tests.integration.served import Reader, all_differences, leaderboard_differences, row_differences, settle
 from tests.integration.waiting import until_true
 from tests.panes import cell_of
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.kafka]
 EVENTS = 2_000
 PARTITIONS = 4
 CONFIGURATION: dict[str, Any] = {
-    "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
+    "organisation": {"name": "Integration", "timezone": noon(), "currency": "USD"},
     "connections": {
         "feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]},
         "dialer": {"kind": "generic", "secrets": ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]},
