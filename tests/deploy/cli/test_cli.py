@@ -15,6 +15,8 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+import api.logs
+import processor.logs
 from deploy.cli import app, common
 from deploy.cli.program import COMMANDS
 from deploy.local import ports, target, up
@@ -167,8 +169,13 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["dance"], "dance"),
     ],
 )
-def test_wrong_use_is_exit_code_2_and_names_what_is_wrong(folder: Path, arguments: list[str], word: str) -> None:
+def test_wrong_use_is_exit_code_2_and_names_what_is_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], word: str
+) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT)
+    # That of api and worker would begin in this process.
+    monkeypatch.setattr(api.logs, "configure_logs", lambda: None)
+    monkeypatch.setattr(processor.logs, "configure_logging", lambda: None)
 
     result = floorcast(*arguments)
 
