@@ -18,11 +18,11 @@ from typing import Self
 
 from deploy.simulator.floor import Mix, SimulatedFloor
 from deploy.simulator.posting import DeliveryPoster, HttpSender, Post, ServerAnswer, Summary, posts
+from deploy.simulator.truth import changes_of
 from schemas.config import load_config
-from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import HOUR
-from schemas.records import RecordChange, with_places
+from schemas.records import RecordChange
 from tests.faults.stack import CONNECTION
 
 RATE = 25.0
@@ -53,8 +53,7 @@ class Load:
         self.tries: list[Try] = []
         self._clock_ahead = 0.0
         self._turned_at = float("-inf")
-        config = load_config(config_file, os.environ)
-        self._connector = build_connector(config.connections[CONNECTION])
+        self._config = config = load_config(config_file, os.environ)
         self._key = read_key(config.connections[CONNECTION].secrets[0].get_secret_value(), "secret")
         self._sender = HttpSender(f"{url}/webhooks/{CONNECTION}")
         self._floor = SimulatedFloor(seed, 12, MIX, ("USD", "EUR"))
@@ -118,12 +117,7 @@ class Load:
 
     def changes(self) -> list[RecordChange]:
         """What the acknowledged deliveries say, as their connector reads it."""
-        at = _clock()
-        return [
-            change
-            for post in self.taken.values()
-            for change in with_places(self._connector.parse(post.as_received(CONNECTION, at)).changes)
-        ]
+        return changes_of(self.taken.values(), self._config, CONNECTION, _clock())
 
     def _until_ending(self, flow: Iterator[Post]) -> Iterator[Post]:
         for post in flow:

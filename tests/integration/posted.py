@@ -14,11 +14,11 @@ from random import Random
 from deploy.simulator.floor import Mix, SimulatedFloor, delivery_size
 from deploy.simulator.known import CrmEvent
 from deploy.simulator.posting import DeliveryPoster, HttpSender, PayloadForm, Post, Summary, write_delivery
+from deploy.simulator.truth import changes_of
 from schemas.config import Config, load_config
-from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import DAY, HOUR, to_datetime
-from schemas.records import RecordChange, with_places
+from schemas.records import RecordChange
 from tests.oracle import Books, recount
 
 HOSTILE = Mix(duplicates=0.20, late=0.10, edits=0.10, deletions=0.05)
@@ -131,10 +131,8 @@ class Posted:
 
     def changes(self, config: Config) -> list[RecordChange]:
         """What the acknowledged deliveries say, as their connectors read it."""
-        connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
         return [
             change
             for connection, summary, at in self._summaries
-            for post in summary.taken
-            for change in with_places(connectors[connection].parse(post.as_received(connection, at)).changes)
+            for change in changes_of(summary.taken, config, connection, at)
         ]

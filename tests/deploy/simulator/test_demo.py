@@ -25,11 +25,15 @@ from deploy.simulator.posting import (
     write_delivery,
 )
 from deploy.simulator.truth import changes_of, write_truth
+from processor.core.normalise import normalise
 from schemas.config import load_config
+from schemas.connectors import build_connector
 from schemas.connectors.base import SignedRequest
 from schemas.connectors.generic import Generic
 from schemas.connectors.standard_webhooks import read_key
+from schemas.deliveries import encode_delivery
 from schemas.instants import HOUR, SECOND
+from schemas.progress import Progress
 
 START = 1_774_000_000 * SECOND
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the example of the documentation
@@ -205,6 +209,19 @@ def test_the_truth_takes_the_later_of_two_words_of_one_instant_in_a_delivery() -
 
     assert max(changes, key=lambda change: change.version).fields["direction"] == "inbound"
     assert [change.version[1] >> 56 for change in changes] == [0, 1, 2, 3]
+
+
+def test_the_truth_reads_deliveries_as_the_processor_does() -> None:
+    """Numbers are hidden before versions are made: else two words of one instant end otherwise in the truth."""
+    made = list(posts(SimulatedFloor(1), start=START, rate=10, count=400))
+    log = [(offset, encode_delivery(post.as_received("feed", START + HOUR))) for offset, post in enumerate(made)]
+
+    read = normalise(
+        log, partition=0, connectors={"feed": build_connector(CONFIG.connections["feed"])}, progress=Progress()
+    )
+
+    assert any(b'"number"' in post.body for post in made)
+    assert changes_of(made, CONFIG, "feed", START + HOUR) == read.changes
 
 
 def test_the_demo_has_a_right_configuration_that_only_its_owner_can_read(tmp_path: Path) -> None:
