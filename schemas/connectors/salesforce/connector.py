@@ -158,6 +158,8 @@ class Salesforce(CrmConnector):
         except SoapError as error:
             parsed.refuse("bad_shape", f"body: {error}")
             return parsed
+        if not message.notifications:
+            parsed.refuse("bad_shape", "body: holds no Notification")
         for index, notification in enumerate(message.notifications):
             read_event(
                 notification.fields, index, partial(self._notified, notification, delivery.received_at), parsed,

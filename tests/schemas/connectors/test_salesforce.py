@@ -307,6 +307,16 @@ def test_a_won_opportunity() -> None:
     }
 
 
+def test_a_message_without_a_notification_is_told_of() -> None:
+    body = _message("opportunity_won", ("<Notification>", "\0tification>"), ("</Notification>", "\0Notification>"))
+
+    parsed = parse(_connector(), body, headers=XML, received_at=LATER)
+
+    assert [(problem.reason, problem.detail) for problem in parsed.problems] == [
+        ("bad_shape", "body: holds no Notification")
+    ]
+
+
 def test_a_deal_closed_when_it_last_entered_a_closed_stage_not_at_its_close_date() -> None:
     body = _message(
         "opportunity_won",
