@@ -210,10 +210,22 @@ def make_change(*, kind: str, id: str, changed_at: int, fields: Mapping[str, Val
 
     `fields` are normalised values by name, `deleted` among them if the CRM said it.
     """
-    ordered = dict(sorted(fields.items()))
-    content = _encode((kind, id, changed_at, ordered))
-    digest = int.from_bytes(blake2b(content, digest_size=8).digest(), "big") & HASH_MASK
-    return RecordChange(kind, id, changed_at, digest, ordered, received_at)
+    return make_ordered_change(kind, id, changed_at, {name: fields[name] for name in sorted(fields)}, received_at)
+
+
+def make_ordered_change(
+    kind: str, id: str, changed_at: int, fields: dict[str, Value], received_at: int
+) -> RecordChange:
+    """The same of fields that stand in the order of their names already, and are the change's own from now on.
+
+    By place, since every event comes by here.
+    """
+    hashed = _NOTHING_HASHED.copy()  # cheaper than one made with its parameters
+    hashed.update(_encode((kind, id, changed_at, fields)))
+    return RecordChange(kind, id, changed_at, int.from_bytes(hashed.digest(), "big") & HASH_MASK, fields, received_at)
+
+
+_NOTHING_HASHED = blake2b(digest_size=8)
 
 
 HASH_MASK = (1 << _HASH_BITS) - 1
@@ -233,6 +245,8 @@ def with_places(changes: Sequence[RecordChange]) -> list[RecordChange]:
     are more changes the first of them share a place, among which the hash decides. One that has a place of its own
     already keeps it, if it is the later one.
     """
+    if len(changes) < 2 or len({(change.kind, change.id, change.changed_at) for change in changes}) == len(changes):
+        return list(changes)
     beyond: Counter[tuple[str, str, int]] = Counter()
     if len(changes) > MAX_PLACE:
         said_of = Counter((change.kind, change.id, change.changed_at) for change in changes)
