@@ -324,8 +324,7 @@ def _results(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
 
 
 def _next(answer: CrmAnswer) -> str | None:
-    paging = answer.data.get("paging") if isinstance(answer.data, dict) else None
-    after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
+    after = answer.member("paging", "next", "after")
     return None if after is None else str(after)
 
 
