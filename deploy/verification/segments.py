@@ -96,8 +96,7 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
     if of in _FIXED:
         return {value: value for value in _FIXED[of]}
     if of == "deal.stays.stage":
-        pipelines: Mapping[str, Any] = getattr(terms.config, "pipelines", {})
-        return {step: step for held in pipelines.values() for step in held.steps if step not in held.won}
+        return {step: step for held in terms.config.pipelines.values() for step in held.steps if step not in held.won}
     return {}
 
 
