@@ -324,7 +324,8 @@ def _results(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
 
 
 def _next(answer: CrmAnswer) -> str | None:
-    after = answer.member("paging", "next", "after")
+    paging = answer.member("paging")
+    after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
     return None if after is None else str(after)
 
 
