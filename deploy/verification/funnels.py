@@ -4,8 +4,6 @@ Owns the recount's own reading of funnels, one deal or lead after another, step 
 of all that entered the first step, how many entered the last.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

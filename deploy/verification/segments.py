@@ -1,7 +1,5 @@
 """Dimensions: by which values of a field a metric is told apart, and which of them something has."""
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Mapping
 from datetime import date
