@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.currency import InCurrency
-from schemas.connectors.file import read_file_events
+from schemas.connectors.file_events import read_file_events
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, BROUGHT_BY, FILE, QUIET, REQUEST, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
