@@ -26,7 +26,7 @@ from schemas.records import (
     RecordChange,
     Value,
     make_change,
-    make_ordered_change,
+    ordered_change,
 )
 
 # To others what has more bits is a float.
@@ -143,7 +143,7 @@ def _change(event: Any, received_at: int, kinds: Mapping[type, "_Kind"]) -> Reco
     if fields.get("stage") is not None and "entered_stage_at" not in fields:
         fields["entered_stage_at"] = changed_at
     if len(fields) == in_order:
-        return make_ordered_change(kind, id, changed_at, fields, received_at)
+        return ordered_change(kind, id, changed_at, fields, received_at)
     return make_change(kind=kind, id=id, changed_at=changed_at, fields=fields, received_at=received_at)
 
 
