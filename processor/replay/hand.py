@@ -20,7 +20,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from processor.agents.outputs import GROUP_TOPICS, LEDGER_TOPICS, frames_of_engagements, group_messages, ledger_messages
-from processor.core.batch import Changes, ChangesReceived, new_batch
+from processor.core.batch import Changes, ChangesReceived, new_batch, row_check
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.groups import Groups
@@ -213,6 +213,7 @@ class Hand:
         self._number = number
         self._digest = definitions_digest(config)
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
+        self._check_row = row_check()
         self._spool = Spool(work.spool, number)
         self._told = _Told(tell)
         self._parsed = {
@@ -363,7 +364,7 @@ class Hand:
         handed_on = 0
         for partition, share in self._shares.items():
             frames = (
-                decode_engagements(frame).engagements
+                decode_engagements(frame, self._check_row).engagements
                 for frame in self._spool.take(f"engagements.{order.round}", partition)
             )
             for engagements in _together(frames, GROUPED_AT_ONCE):
