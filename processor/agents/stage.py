@@ -334,8 +334,10 @@ class StageShard:
         """Called after a look that has made newer marks. What the batch in hand counts stays out of it."""
         if not self._has_resumed:
             return  # the load tells them with its end: until then outputs may be not yet published anew
-        settled = decode_progress(self._settled)
-        settled.marks = self.progress.marks = self._sure_marks()
+        settled, marks = decode_progress(self._settled), self._sure_marks()
+        if marks == settled.marks:
+            return  # of `progress` alone, which is not told there: to write it would make the next one, and so for ever
+        settled.marks = self.progress.marks = marks
         self._settled = self._done = encode_progress(settled)
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
