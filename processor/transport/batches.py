@@ -30,6 +30,7 @@ from mode import ServiceT
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
 from processor.transport.patience import limit_waiting, patience
+from schemas.kafka_clients import FetchPace
 from schemas.kafka_refusals import missing_right
 
 STANDING_SECONDS = 0.02
@@ -96,6 +97,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.error: BaseException | None = None
         """What fetching came to an end by."""
         self._drained = drained
+        self._pace: FetchPace | None = None
         self._seeking = 0
         """Seeks under way; counted in the main loop, read in the thread."""
         self._arrival: asyncio.Future[None] | None = None
@@ -111,6 +113,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         assert self._consumer is not None
         self._consumer._fetcher._prefetch_backoff = DRAIN_SECONDS
+        self._pace = FetchPace(self._consumer, FETCH_WAIT_MS)
         self._consumer._coordinator._coordination_task.add_done_callback(self._on_coordination_end)
         self.add_future(self._drain())
 
@@ -173,13 +176,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _take(self) -> None:
         assert self._consumer is not None
+        assert self._pace is not None
         is_standing = self._seeking or not self.consumer.flow_active
         if is_standing or self._consumer._fetcher._subscriptions.reassignment_in_progress:
+            self._pace.note(has_come=True)  # what is assigned or sought next should not wait for a fetch of before
             return
         unpaused = self.consumer.unpaused()
         self._consumer._fetcher._max_partition_fetch_bytes = fetch_bytes(len(unpaused))
         wanted = self._drained.with_room(unpaused)
-        if wanted and (fetched := await self._fetch_records(self._consumer, wanted, timeout=0)):
+        fetched = await self._fetch_records(self._consumer, wanted, timeout=0) if wanted else {}
+        self._pace.note(has_come=bool(fetched) or wanted != unpaused)
+        if fetched:
             self._drained.put(fetched)
 
 
