@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from deploy.cli.left_out import left_out
+
 COMMANDS = {
     "up": (
         "deploy.cli.up",
@@ -96,6 +98,8 @@ class _Commands(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
+            with left_out():
+                import structlog  # noqa: F401, PLC0415 - most commands log, and some draw bars with what it leaves out
             found = get_group(import_module(COMMANDS[name][0]).app)
             self._made[name] = found if name in _GROUPS else found.commands[name]
             self._made[name].name = name

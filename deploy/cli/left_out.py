@@ -1,0 +1,43 @@
+"""What libraries import for uses that no process of ours has: each would pay for it at its start.
+
+Owns which these are. Whoever imports one of them afterwards gets the library itself.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+class _Named(ModuleType):
+    """In place of a library of which somebody names a type, for annotations."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+_UNUSED: dict[str, type[ModuleType] | None] = {
+    "rich": None,  # structlog draws tracebacks with it where it is there; our logs are JSON
+    "aiohttp": _Named,  # Faust annotates by its session, and has no other use for it while its web server is off
+    "aiohttp.client": _Named,
+}
+"""Name -> what stands there; None: nothing, as if it were not installed."""
+
+
+@contextmanager
+def left_out() -> Iterator[None]:
+    """For imports: what they import of these they do without. What is there already stays."""
+    stand_ins = {
+        name: None if stand_in is None else stand_in(name)
+        for name, stand_in in _UNUSED.items()
+        if name not in sys.modules
+    }
+    sys.modules.update(stand_ins)  # type: ignore[arg-type] - None says that there is none
+    try:
+        yield
+    finally:
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
