@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any, cast
 
 
 class _Named(ModuleType):
@@ -29,15 +30,14 @@ _UNUSED: dict[str, type[ModuleType] | None] = {
 @contextmanager
 def left_out() -> Iterator[None]:
     """For imports: what they import of these they do without. What is there already stays."""
+    modules: dict[str, ModuleType | None] = cast(Any, sys.modules)  # None says that there is none
     stand_ins = {
-        name: None if stand_in is None else stand_in(name)
-        for name, stand_in in _UNUSED.items()
-        if name not in sys.modules
+        name: None if stand_in is None else stand_in(name) for name, stand_in in _UNUSED.items() if name not in modules
     }
-    sys.modules.update(stand_ins)  # type: ignore[arg-type] - None says that there is none
+    modules.update(stand_ins)
     try:
         yield
     finally:
         for name, stand_in in stand_ins.items():
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
+            if modules.get(name) is stand_in:
+                modules.pop(name, None)

@@ -180,9 +180,10 @@ def canonical(part: Any) -> str:
         return "{" + " ".join(sorted(map(canonical, part))) + "}"
     if isinstance(part, tuple):
         return "(" + " ".join(map(canonical, part)) + ")"
-    if hasattr(part, "__dataclass_fields__"):
-        said = ((is_added, getattr(part, name)) for name, is_added in _parts_of(type(part)))
-        return type(part).__name__ + canonical(
+    kind: Any = type(part)
+    if hasattr(kind, "__dataclass_fields__"):
+        said = ((is_added, getattr(part, name)) for name, is_added in _parts_of(kind))
+        return str(kind.__name__) + canonical(
             tuple(held for is_added, held in said if held is not None or not is_added)
         )
     return repr(part)
