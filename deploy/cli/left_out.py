@@ -21,6 +21,9 @@ class _Named(ModuleType):
 
 _UNUSED: dict[str, type[ModuleType] | None] = {
     "rich": None,  # structlog draws tracebacks with it where it is there; our logs are JSON
+    "pytz": None,  # Babel asks it for the machine's zone, for which it opens six hundred files; else zoneinfo knows it
+    "croniter": _Named,  # Faust's way to timers that none of ours goes by
+    "croniter.croniter": _Named,
     "aiohttp": _Named,  # Faust annotates by its session, and has no other use for it while its web server is off
     "aiohttp.client": _Named,
 }
