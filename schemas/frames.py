@@ -124,8 +124,7 @@ def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row)
         if not (
             is_name(engagement.group) and is_name(engagement.record) and (not engagement.via or is_name(engagement.via))
         ):
-            msg = "a group or a record has no name"
-            raise DamagedError(msg)
+            raise DamagedError("a group or a record has no name")
         check(engagement.row)
     return found
 

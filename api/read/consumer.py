@@ -26,6 +26,7 @@ from schemas import tasks
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
 from schemas.kafka_clients import FetchPace, begun_whole, is_cancelled, stop_quietly
+from schemas.kafka_patience import LEAST_SECONDS, limit_waiting
 from schemas.kafka_refusals import what_refuses
 from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
@@ -248,11 +249,12 @@ class ViewConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=wait_ms,
-            # A connection that went silent is given up after so long, and the leaders are asked for anew.
             request_timeout_ms=_REQUEST_MS,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
         )
+        # A broker that went silent is given up after so long, and the leaders are asked for anew.
+        limit_waiting(consumer._client, LEAST_SECONDS)
         stack.push_async_callback(stop_quietly, consumer)
         await begun_whole(consumer.start())
         consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS

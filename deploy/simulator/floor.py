@@ -62,8 +62,7 @@ class SimulatedFloor:
 
     def __post_init__(self) -> None:
         if not 1 <= self.reps <= 5000:
-            msg = "there must be 1 to 5000 reps"
-            raise ValueError(msg)
+            raise ValueError("there must be 1 to 5000 reps")
         self._crm = Crm(self.seed, self.reps, self.currencies)
         self._activities = Activities(self._crm, self._later)
         self._random = self._crm.random

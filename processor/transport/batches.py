@@ -29,8 +29,8 @@ from mode import ServiceT
 
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
-from processor.transport.patience import limit_waiting, patience
 from schemas.kafka_clients import FetchPace
+from schemas.kafka_patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right
 
 STANDING_SECONDS = 0.02

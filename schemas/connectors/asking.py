@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from schemas.connectors.base import PlacedError
 from schemas.connectors.tables import instant_text
 from schemas.instants import parse_instant
 
@@ -51,7 +52,7 @@ class CrmAnswer:
 Steps = Generator[Ask, CrmAnswer, _T]
 
 
-class BadAnswerError(Exception):
+class BadAnswerError(PlacedError):
     """An answer that is not what the vendor documents. The message names the member, never a value."""
 
 
@@ -298,8 +299,7 @@ def required_member(data: Any, name: str, kind: type[_T]) -> _T:
     """A member that must be there. Raises BadAnswerError."""
     found = data.get(name) if isinstance(data, dict) else None
     if not isinstance(found, kind):
-        msg = f"{name}: is missing or of another type than documented"
-        raise BadAnswerError(msg)
+        raise BadAnswerError(name, "is missing or of another type than documented")
     return found
 
 
@@ -307,8 +307,7 @@ def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
     """The objects of a list that must be there. Raises BadAnswerError."""
     for found in required_member(data, name, list):
         if not isinstance(found, dict):
-            msg = f"{name}: must be a list of objects"
-            raise BadAnswerError(msg)
+            raise BadAnswerError(name, "must be a list of objects")
         yield found
 
 
@@ -317,9 +316,7 @@ def instant_told(value: Any, name: str) -> int:
     try:
         text = instant_text(value)
         if text is None:
-            msg = "is missing"
-            raise ValueError(msg)
+            raise ValueError("is missing")
         return parse_instant(text)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
+        raise BadAnswerError(name, str(error)) from None

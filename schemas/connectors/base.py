@@ -34,11 +34,19 @@ class SignedRequest:
     body: bytes
 
 
-class SignatureError(Exception):
+class PlacedError(Exception):
+    """An error whose message says where (a header, a member) and what is wrong there, and never what stands there."""
+
+    def __init__(self, *said: str) -> None:
+        """The place, if there is one, and the problem."""
+        super().__init__(": ".join(said))
+
+
+class SignatureError(PlacedError):
     """The request does not prove where it comes from. The message names the header or rule, never the secret."""
 
 
-class ContentTypeError(Exception):
+class ContentTypeError(PlacedError):
     """A content type that this kind of connection does not take (answered 415)."""
 
 
@@ -49,8 +57,7 @@ TOLERANCE = 5 * MINUTE
 def check_near(at: int, now: int, header: str) -> None:
     """Raise SignatureError unless a request was signed near `now`, by the instant in this header."""
     if abs(now - at) > TOLERANCE:
-        msg = f"{header}: is more than 5 minutes away from now"
-        raise SignatureError(msg)
+        raise SignatureError(header, "is more than 5 minutes away from now")
 
 
 class SecretError(ValueError):

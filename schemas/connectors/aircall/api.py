@@ -96,8 +96,9 @@ class AircallSource(CrmSource):
             if int(page) >= _PAGES:
                 last = _second(records[-1])
                 if last <= int(start):
-                    msg = f"{CALLS}: more in one second than Aircall lists: what was made after {start} is lacking"
-                    raise BadAnswerError(msg)
+                    raise BadAnswerError(
+                        CALLS, f"more in one second than Aircall lists: what was made after {start} is lacking"
+                    )
                 following = f"{last} 1"
         left = total - (int(page) - 1) * _LISTED if isinstance(total, int) else None
         return Changed(found, following, left, records=records)

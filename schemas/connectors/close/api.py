@@ -189,8 +189,9 @@ class CloseSource(CrmSource):
         query |= {f"{name}__lte": until} if until else {}
         answer = yield Ask("GET", path, query, expected=_TOO_FAR if skip else frozenset())
         if answer.status in _TOO_FAR:
-            msg = f"{object}: more of one instant than Close lists ({until}): what lies before it is lacking"
-            raise BadAnswerError(msg)
+            raise BadAnswerError(
+                object, f"more of one instant than Close lists ({until}): what lies before it is lacking"
+            )
         found = [(row["id"], _at(row, name)) for row in _rows(answer)]
         stretch = ListStretch(len(_ACTIONS[object]), len(_ACTIONS[object]) + 1, is_newest_first=True)
         if not _has_more(answer):
@@ -236,8 +237,7 @@ class CloseSource(CrmSource):
         query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": cursor}
         answer = yield Ask("GET", f"{_ROOT}/lead/", query, expected=_TOO_FAR)
         if answer.status in _TOO_FAR:
-            msg = f"lead: more than Close lists: what lies behind {cursor} is lacking"
-            raise BadAnswerError(msg)
+            raise BadAnswerError("lead", f"more than Close lists: what lies behind {cursor} is lacking")
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
         following = f"{_LISTED}{_SKIP}{_behind(int(cursor), found)}" if _has_more(answer) else None
         return _since(since, found, following)

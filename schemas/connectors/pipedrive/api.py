@@ -215,8 +215,7 @@ def updated_at(record: Mapping[str, Any]) -> int:
         value = record.get(name)
         if value:
             return instant_told(value, name)
-    msg = "update_time: is missing"
-    raise BadAnswerError(msg)
+    raise BadAnswerError("update_time", "is missing")
 
 
 def _deleted(record: Mapping[str, Any]) -> dict[str, Any]:

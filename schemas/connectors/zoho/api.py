@@ -112,8 +112,7 @@ class ZohoSource(CrmSource):
         said = answer.data if isinstance(answer.data, dict) else {}
         token, domain = said.get("access_token"), said.get("api_domain")
         if not isinstance(token, str) or not token:
-            msg = "the refresh token is not taken"
-            raise NotLetInError(msg)
+            raise NotLetInError("the refresh token is not taken")
         if not self._is_own_address and isinstance(domain, str) and domain.startswith("https://www.zohoapis."):
             self._domain = domain.rstrip("/")
         return {"authorization": f"Zoho-oauthtoken {token}"}
@@ -346,6 +345,5 @@ def _told(answer: CrmAnswer, name: str) -> str | None:
         return None
     found = _info(answer).get(name)
     if not found:
-        msg = f"{name}: is missing, though there are more"
-        raise BadAnswerError(msg)
+        raise BadAnswerError(name, "is missing, though there are more")
     return str(found)
