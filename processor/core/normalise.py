@@ -14,14 +14,13 @@ import msgspec
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.currency import InCurrency
 from schemas.connectors.file_events import read_file_events
+from schemas.counted_texts import UNKNOWN, UNMAPPED
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, BROUGHT_BY, FILE, QUIET, REQUEST, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import RecordChange, with_places
-from schemas.unknown_names import UNKNOWN
-from schemas.unmapped_words import UNMAPPED
 
 NEVER = 2**62
 LEAD = "lead"
