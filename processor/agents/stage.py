@@ -332,8 +332,8 @@ class StageShard:
 
     def _tell_marks(self) -> None:
         """Called after a look that has made newer marks. What the batch in hand counts stays out of it."""
-        # Until the load has told them with its end, outputs may be not yet published anew. And of `progress` alone, whose
-        # mark is not told there, a write would make the next one, and so for ever.
+        # Until the load has told them with its end, outputs may be not yet published anew. And of `progress` alone,
+        # whose mark is not told there, a write would make the next one, and so for ever.
         if not self._has_resumed or (marks := self._sure_marks()) == self.progress.marks:
             return
         settled = decode_progress(self._settled)

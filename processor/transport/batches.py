@@ -13,7 +13,7 @@ Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 `._drain_messages`, `._active_partitions`, `._read_offset`, `._new_offset`, `._add_gap`, `._acked`, `._acked_index`,
 `._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._client`, `._fetcher._prefetch_backoff`,
 `._fetcher._create_fetch_waiter`, `._fetcher._max_partition_fetch_bytes`,
-`._fetcher._subscriptions.reassignment_in_progress`, `._coordinator._coordination_task`.
+`._fetcher._subscriptions.reassignment_in_progress`, `._coordinator`, `._coordinator._coordination_task`.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from mode import ServiceT
 
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
+from processor.transport.unjoined import close_coordinator
 from schemas.kafka_clients import FetchPace
 from schemas.kafka_patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right
@@ -116,6 +117,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._pace = FetchPace(self._consumer, FETCH_WAIT_MS)
         self._consumer._coordinator._coordination_task.add_done_callback(self._on_coordination_end)
         self.add_future(self._drain())
+
+    async def on_thread_stop(self) -> None:
+        """Called in the thread at the end."""
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            await close_coordinator(self._consumer._coordinator)
+        await super().on_thread_stop()
 
     def _on_coordination_end(self, task: "asyncio.Task[None]") -> None:
         # aiokafka gives up for good on what it did not expect of a broker that is just starting, and Faust never asks:
