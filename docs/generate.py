@@ -50,6 +50,7 @@ from schemas.connectors.hubspot.object_types import BY_TYPE_ID
 from schemas.connectors.hubspot.objects import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
+from schemas.documents.by_kind import ByKind
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.kafka_rights import RIGHTS
 from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
@@ -161,6 +162,8 @@ def _type(hint: Any) -> str:
 
 def _composed(origin: Any, arguments: Sequence[Any]) -> str:
     if origin is Annotated:
+        if (kinds := _kinds_in(arguments)) is not None:
+            return " or ".join(map(_type, kinds.models()))
         inner, limits = _type(arguments[0]), _bounds(arguments[1:])
         return f"{inner}, {limits}" if limits else inner
     if origin is Literal:
@@ -195,7 +198,14 @@ def _default(field: FieldInfo, hint: Any) -> str:
     return _code(str(value).lower() if isinstance(value, bool) else value)
 
 
+def _kinds_in(annotations: Sequence[Any]) -> ByKind | None:
+    return next((each for each in annotations if isinstance(each, ByKind)), None)
+
+
 def _inner_models(hint: Any) -> Iterator[type[BaseModel]]:
+    if (kinds := _kinds_in(get_args(hint))) is not None:
+        yield from kinds.models()
+        return
     if _is_model(hint):
         yield hint
     for argument in get_args(hint):

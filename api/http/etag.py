@@ -8,8 +8,10 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
+from api.http.parameters import ReadRequest
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.response_cache import KnownAnswer, tag_of
+from schemas.instants import format_instant
 
 _MOVES_BY_ITSELF = frozenset(
     {
@@ -60,6 +62,11 @@ def answer_known(found: KnownAnswer, as_of: str) -> Response:
 def tagged_answer(request: Request, payload: Any) -> Response:
     """The payload as JSON."""
     return _tagged(tag_of(_values(request, payload)), orjson.dumps(payload, default=_parts_of))
+
+
+def answer_rows(request: ReadRequest, rows: list[Any], **more: Any) -> Response:
+    """A list, as of the instant of the request, and what stands beside it."""
+    return tagged_answer(request, {"rows": rows, "as_of": format_instant(request.now), **more})
 
 
 def answer_text(request: Request, payload: Any, text: str, media_type: str) -> Response:

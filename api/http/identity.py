@@ -35,6 +35,7 @@ _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""
+NO_KEY = "this key is not valid: it has expired, was revoked, or was never one of this floorcast"
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
 """Headers that begin so come from a proxy."""
 
@@ -82,17 +83,14 @@ class Identity:
             try:
                 wanted = scope_of(scope["method"], scope["path"])
             except UnnamedAddressError:
-                msg = "Not Found"
-                raise NotFoundError(msg) from None
+                raise NotFoundError(detail="Not Found") from None
             if wanted is not None and not is_no_board(scope["path"], config_of(scope).screen_names):
                 access = authenticate(HTTPConnection(scope))
                 is_own = access.rep is not None and is_open_to_reps(scope["method"], scope["path"])
                 if not is_own and not access.scope.includes(wanted):
-                    msg = f"this needs a key of scope {wanted}"
-                    raise ForbiddenError(msg)
+                    raise ForbiddenError(detail=f"this needs a key of scope {wanted}")
                 if access.screen is not None and is_closed_to_screens(scope["path"]):
-                    msg = "a screen reads what it shows, and no metrics of everybody"
-                    raise ForbiddenError(msg)
+                    raise ForbiddenError(detail="a screen reads what it shows, and no metrics of everybody")
                 scope[_ACCESS] = access
         return self.app(scope, receive, send)
 
@@ -125,15 +123,13 @@ def _find(request: HTTPConnection) -> Access:
     store: KeyStore = request.app.state.keys
     now: int = request.app.state.clock()
     if not store.is_known:
-        msg = "the API keys have not been read from Kafka yet"
-        raise UnavailableError(msg, retry_after=1)
+        raise UnavailableError(detail="the API keys have not been read from Kafka yet", retry_after=1)
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
         key = store.find(token.strip(), now) if scheme.lower() == "bearer" else None
         if key is None:
-            msg = "the API key is not valid"
-            raise UnauthenticatedError(msg, field="authorization")
+            raise UnauthenticatedError(detail="the API key is not valid", field="authorization")
         return _access(key, key.scope)
     page = _page_asked(request)
     if page is not None:
@@ -150,8 +146,7 @@ def _find(request: HTTPConnection) -> Access:
     if store.is_open:
         _require_direct(request)
         return Access(ApiScope.ADMIN)
-    msg = "an API key is needed: Authorization: Bearer fc_…"
-    raise UnauthenticatedError(msg, field="authorization")
+    raise UnauthenticatedError(detail="an API key is needed: Authorization: Bearer fc_…", field="authorization")
 
 
 def _access(key: ApiKey, scope: ApiScope) -> Access:
@@ -164,9 +159,14 @@ def _page_asked(request: HTTPConnection) -> str | None:
     first, _, _ = request.scope["path"].removeprefix("/").partition("/")
     if first in PAGES:
         return str(first)
-    raw: bytes = request.scope["query_string"]
-    asked = parse_qs(raw.decode("latin-1")).get("page", [""])[-1] if b"page=" in raw else ""
+    asked = _asked(request, "page")
     return asked if asked in PAGES else None
+
+
+def _asked(request: HTTPConnection, name: str) -> str | None:
+    """A parameter of the address; most have none, and are not read for it."""
+    raw: bytes = request.scope["query_string"]
+    return parse_qs(raw.decode("latin-1")).get(name, [None])[-1] if f"{name}=".encode() in raw else None
 
 
 def _page_key(request: HTTPConnection, page: str, store: KeyStore, now: int) -> ApiKey | None:
@@ -177,41 +177,30 @@ def _page_key(request: HTTPConnection, page: str, store: KeyStore, now: int) -> 
         return None
     key = store.find(token, now)
     if key is None and not store.is_open:
-        msg = "this key is not valid: it has expired, was revoked, or was never one of this floorcast"
-        raise UnauthenticatedError(msg, field="token")
+        raise UnauthenticatedError(detail=NO_KEY, field="token")
     return key
 
 
 def token_asked(request: HTTPConnection) -> str | None:
     """The key in the address, if there is one."""
-    raw: bytes = request.scope["query_string"]
-    return parse_qs(raw.decode("latin-1")).get("token", [None])[-1] if b"token=" in raw else None
+    return _asked(request, "token")
 
 
 def _screen_asked(request: HTTPConnection) -> str | None:
     """The screen in the address of a board, else the one that a page of a board names."""
     path: str = request.scope["path"]
-    if path.startswith(BOARD):
-        return path.removeprefix(BOARD)
-    raw: bytes = request.scope["query_string"]
-    return parse_qs(raw.decode("latin-1")).get("screen", [None])[-1] if b"screen=" in raw else None
+    return path.removeprefix(BOARD) if path.startswith(BOARD) else _asked(request, "screen")
 
 
 def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | None:
     """The key in the address of a board, else in the cookie of the board that asks. No other board's cookie counts."""
-    path: str = request.scope["path"]
-    raw: bytes = request.scope["query_string"]
-    query = parse_qs(raw.decode("latin-1")) if b"screen=" in raw or b"token=" in raw else {}
-    if path.startswith(BOARD):
-        screen = path.removeprefix(BOARD)
-        if "token" in query:
-            key = store.find(query["token"][-1], now)
-            if key is None:
-                msg = "the token is not valid"
-                raise UnauthenticatedError(msg, field="token")
-            return key
-    else:
-        screen = query.get("screen", [""])[-1]
+    token = token_asked(request) if request.scope["path"].startswith(BOARD) else None
+    if token is not None:
+        key = store.find(token, now)
+        if key is None:
+            raise UnauthenticatedError(detail="the token is not valid", field="token")
+        return key
+    screen = _screen_asked(request) or ""
     if not _SCREEN.fullmatch(screen):
         return None
     cookie = request.cookies.get(cookie_of(screen))
@@ -222,14 +211,18 @@ def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | N
 def _require_direct(request: HTTPConnection) -> None:
     """Refuse who only seems to be on this machine, where no key is asked for."""
     if is_forwarded(request.scope["headers"]):
-        msg = "without API keys nothing is served through a proxy; see `floorcast keys create`"
-        raise UnauthenticatedError(msg, field="authorization")
+        raise UnauthenticatedError(
+            detail="without API keys nothing is served through a proxy; see `floorcast keys create`",
+            field="authorization",
+        )
     # A page of another site may point its own host name at this machine (DNS rebinding); it cannot forge Host.
     client = request.client
     is_here = is_loopback(_host_name(request.headers.get("host", "")))
     if not is_here or (client is not None and not is_loopback(client.host)):
-        msg = "without API keys only local addresses such as 127.0.0.1 are served; see `floorcast keys create`"
-        raise UnauthenticatedError(msg, field="host")
+        raise UnauthenticatedError(
+            detail="without API keys only local addresses such as 127.0.0.1 are served; see `floorcast keys create`",
+            field="host",
+        )
 
 
 def is_forwarded(headers: Sequence[tuple[bytes, bytes]]) -> bool:
@@ -253,19 +246,26 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
 
     None if the address has no token. The token is valid: the request has come this far with it, or with a better one.
     """
-    token = request.query_params.get("token")
+    return redirect_without_token(request, f"{BOARD}{quote(screen, safe='')}", cookie_of(screen), needs_key=True)
+
+
+def redirect_without_token(request: Request, path: str, cookie: str, *, needs_key: bool = False) -> Response | None:
+    """For `…?token=…`: keep the token in this cookie, if there is such a key, and go to the address without it.
+
+    None if the address has no token. `needs_key`: UnauthenticatedError where there is no such key.
+    """
+    token = token_asked(request)
     if token is None:
         return None
-    now: int = request.app.state.clock()
-    key = request.app.state.keys.find(token, now)
-    if key is None:
-        msg = "the token is not valid"
-        raise UnauthenticatedError(msg, field="token")
+    key = request.app.state.keys.find(token, request.app.state.clock())
+    if key is None and needs_key:
+        raise UnauthenticatedError(detail="the token is not valid", field="token")
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
-    path = f"{BOARD}{quote(screen, safe='')}"
-    response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
-    keep_token(response, request, cookie_of(screen), token, expires_at=key.expires_at)
-    response.headers["cache-control"] = "no-store"
+    response = RedirectResponse(
+        f"{path}?{rest}" if rest else path, status_code=303, headers={"cache-control": "no-store"}
+    )
+    if key is not None:
+        keep_token(response, request, cookie, token, expires_at=key.expires_at)
     return response
 
 

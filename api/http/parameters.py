@@ -7,7 +7,7 @@ another team.
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -164,9 +164,14 @@ async def span_parameter(
 
 def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
     """The span of a window's name. 422 naming an unknown one."""
-    if window not in WINDOWS:
-        raise InvalidParameterError(parameter, f"{shown_name(window)} is not one of {', '.join(WINDOWS)}")
-    return span_of(window, now, view.calendar)
+    return span_of(one_of(parameter, window, WINDOWS), now, view.calendar)
+
+
+def one_of(parameter: str, asked: str, known: Iterable[str]) -> str:
+    """What is asked for, one of these. 422 naming what else there is."""
+    if asked not in known:
+        raise InvalidParameterError(parameter, f"{shown_name(asked)} is not one of {', '.join(known)}")
+    return asked
 
 
 def dates_span(first: date, last: date) -> Span:
@@ -209,15 +214,14 @@ def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
     """Names with commas, each once; None for all. 422 naming an unknown one."""
     found = read_names("metrics", names)
     for name in found or ():
-        if name not in view.catalogue:
-            raise InvalidParameterError(field="metrics", detail=f"there is no metric {shown_name(name)}")
+        known_metric(view, name, "metrics")
     return found or None
 
 
-def known_metric(view: View, metric: str) -> None:
+def known_metric(view: View, metric: str, parameter: str = "metric") -> None:
     """422 naming a metric that there is not."""
     if metric not in view.catalogue:
-        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown_name(metric)}")
+        raise InvalidParameterError(parameter, f"there is no metric {shown_name(metric)}")
 
 
 def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
@@ -268,8 +272,7 @@ def known_team(view: View, team: str, access: Access) -> str:
     if not access.allows_team(team):
         raise _limited(access)
     if team not in view.roster.team_names:
-        msg = f"there is no team {shown_name(team)}"
-        raise NotFoundError(msg, field="team")
+        raise NotFoundError(detail=f"there is no team {shown_name(team)}", field="team")
     return team
 
 
@@ -282,8 +285,7 @@ def _limited(access: Access) -> ForbiddenError:
 def known_rep(view: View, rep: str, access: Access, now: int) -> str:
     """A rep that exists (404, also for another one than the key's, and for one of another team)."""
     if not view.is_known_rep(rep) or not access.allows(rep, team_today(view, rep, now)):
-        msg = f"there is no rep {shown_name(rep)}"
-        raise NotFoundError(msg, field="rep")
+        raise NotFoundError(detail=f"there is no rep {shown_name(rep)}", field="rep")
     return rep
 
 
@@ -303,8 +305,7 @@ def screen_filter(request: ReadRequest) -> Filter:
 def nobody_named(request: ReadRequest, rep: str | None) -> None:
     """What is about one person alone is nothing for a screen that is not told of everybody (403)."""
     if rep is not None and request.discretion is not None:
-        msg = f"the screen {request.discretion.screen!r} is not told of single people"
-        raise ForbiddenError(msg)
+        raise ForbiddenError(detail=f"the screen {request.discretion.screen!r} is not told of single people")
 
 
 def team_today(view: View, rep: str | None, now: int) -> str | None:
@@ -326,8 +327,7 @@ def reps_asked(view: View, team: str | None, access: Access, now: int) -> list[s
 def organisation_refused_to_reps(access: Access) -> None:
     """A key of one rep sees neither a team nor the organisation (403): with few people they tell who has what."""
     if access.rep is not None:
-        msg = "this key shows one rep alone"
-        raise ForbiddenError(msg)
+        raise ForbiddenError(detail="this key shows one rep alone")
 
 
 def organisation_allowed(access: Access) -> None:
@@ -356,23 +356,23 @@ def page(
 
     The cursor is the key of the last row: whatever comes or goes in between, no row is left out or shown twice.
     """
-    first = 0 if cursor is None else bisect_right(rows, _read_cursor(cursor), key=key)
+    first = 0 if cursor is None else bisect_right(rows, tuple(read_cursor(cursor, int, str)), key=key)
     found = list(rows[first : first + limit])
-    following = _write_cursor(key(found[-1])) if found and first + limit < len(rows) else None
+    following = write_cursor(key(found[-1])) if found and first + limit < len(rows) else None
     return found, {"next": following}
 
 
-def _write_cursor(key: tuple[int, str]) -> str:
-    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+def write_cursor(key: tuple[int | str, ...]) -> str:
+    """The key of a row, as `read_cursor` reads it."""
+    return urlsafe_b64encode(orjson.dumps([*key])).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[int, str]:
+def read_cursor(cursor: str, *kinds: type[int | str]) -> list[Any]:
+    """The key of the last row that was shown, of parts of these kinds (422 else)."""
     try:
-        at, id = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        found = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
     except ValueError:
-        at = id = None
-    except TypeError:
-        at = id = None
-    if type(at) is not int or type(id) is not str:
+        found = None
+    if not isinstance(found, list) or [*map(type, found)] != [*kinds]:
         raise InvalidParameterError(field="cursor", detail="is not the `next` of a page")
-    return at, id
+    return found

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError
 from api.http.etag import EncodedRows, answer_text, tagged_answer
-from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown_name
+from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, one_of, read_names
 from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
 from api.read.csv_rows import CsvTable
 from api.read.metric_rows import MetricRows
@@ -112,13 +112,9 @@ async def read_rows(
     require_dimension(view, by, view.catalogue if metrics is None else metrics)
     kinds = read_names("compare", compare) or ()
     for kind in kinds:
-        if kind not in COMPARISONS:
-            raise InvalidParameterError(
-                field="compare", detail=f"{shown_name(kind)} is not one of {', '.join(COMPARISONS)}"
-            )
+        one_of("compare", kind, COMPARISONS)
         if request.access.rep is not None and kind not in _OWN:
-            msg = f"this key shows one rep alone: compare with {', '.join(sorted(_OWN))}"
-            raise ForbiddenError(msg)
+            raise ForbiddenError(detail=f"this key shows one rep alone: compare with {', '.join(sorted(_OWN))}")
     is_csv = format == "csv" if format is not None else prefers_csv(request.headers.get("accept", ""))
     rows = MetricRows(
         view, span, request.now, metrics, by=by, compare=() if is_csv else kinds, every_goal=goals == "all",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from deploy.files.cells import name_key
 from deploy.files.problems import CellError
-from schemas.connectors.file import SERVED
+from schemas.connectors.file_events import SERVED
 from schemas.people import Person
 
 FIELDS = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})

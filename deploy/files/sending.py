@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from schemas.connectors.content import JSON
-from schemas.connectors.file import DIGEST, LINE, NAME
+from schemas.connectors.file_events import DIGEST, LINE, NAME
 from schemas.deliveries import BROUGHT_BY, FILE, Delivery, encode_delivery
 
 MOST_EVENTS = 500

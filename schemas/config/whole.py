@@ -25,7 +25,6 @@ from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import WindowName
 from schemas.connectors import AnyConnection
-from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, DurationSetting, Model, Name, WholeNumber
 from schemas.instants import DAY, HOUR
 from schemas.naming import NameStyle, strictest
@@ -72,8 +71,7 @@ class Retention(Model):
     @classmethod
     def _holds_two_days(cls, records: int) -> int:
         if records < 2 * DAY:
-            msg = "must be at least 2d"
-            raise ValueError(msg)
+            raise ValueError("must be at least 2d")
         return records
 
 
@@ -167,11 +165,7 @@ class Config(Model):
     def stage_names(self) -> dict[str, str]:
         """Stage of deals -> what the connections call it."""
         return {
-            stage: entry.name
-            for connection in self.connections.values()
-            if isinstance(connection, CrmConnection)
-            for stage, entry in connection.stages.items()
-            if entry.name is not None
+            stage: name for connection in self.connections.values() for stage, name in connection.stage_names().items()
         }
 
     def business_calendars(self) -> dict[str, BusinessCalendar]:

@@ -1,47 +1,66 @@
 """The CRMs that floorcast understands: the registry of kinds of connections.
 
 Owns the choice of settings and connector for an entry of `connections`. A new CRM is one file (or folder) here and one
-line below.
+line below. None is imported before it is asked for.
 """
 
-from collections.abc import Mapping
-from functools import reduce
-from operator import or_
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from schemas.connectors.aircall import AIRCALL
-from schemas.connectors.asking import CrmSource
 from schemas.connectors.base import Connector
-from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
 from schemas.connectors.currency import InCurrency
-from schemas.connectors.file import FILE
-from schemas.connectors.generic import GENERIC
-from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import ConnectorKind
-from schemas.connectors.pipedrive import PIPEDRIVE
-from schemas.connectors.salesforce import SALESFORCE
-from schemas.connectors.zoho import ZOHO
-
-KINDS: Mapping[str, ConnectorKind[Any]] = {
-    "aircall": AIRCALL,
-    "close": CLOSE,
-    "file": FILE,
-    "generic": GENERIC,
-    "hubspot": HUBSPOT,
-    "pipedrive": PIPEDRIVE,
-    "salesforce": SALESFORCE,
-    "zoho": ZOHO,
-}
+from schemas.documents.by_kind import ByKind
 
 if TYPE_CHECKING:
-    AnyConnection = Connection
-else:  # a registry cannot be written as a type
-    AnyConnection = Annotated[reduce(or_, (kind.settings for kind in KINDS.values())), Field(discriminator="kind")]
+    from schemas.connectors.asking import CrmSource
 
-_read = TypeAdapter(AnyConnection, config=ConfigDict(hide_input_in_errors=True)).validate_python
+_PLACES = {
+    "aircall": ("schemas.connectors.aircall", "AIRCALL"),
+    "close": ("schemas.connectors.close", "CLOSE"),
+    "file": ("schemas.connectors.file", "FILE"),
+    "generic": ("schemas.connectors.generic", "GENERIC"),
+    "hubspot": ("schemas.connectors.hubspot", "HUBSPOT"),
+    "pipedrive": ("schemas.connectors.pipedrive", "PIPEDRIVE"),
+    "salesforce": ("schemas.connectors.salesforce", "SALESFORCE"),
+    "zoho": ("schemas.connectors.zoho", "ZOHO"),
+}
+
+
+class _Kinds(Mapping[str, ConnectorKind[Any]]):
+    """The kinds by name. Each is imported when it is asked for: a configuration has one or two of them."""
+
+    def __getitem__(self, name: str) -> ConnectorKind[Any]:
+        module, constant = _PLACES[name]
+        kind: ConnectorKind[Any] = getattr(import_module(module), constant)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PLACES
+
+
+KINDS: Mapping[str, ConnectorKind[Any]] = _Kinds()
+
+
+def _settings_of(kind: str) -> type[BaseModel]:
+    settings: type[Connection] = KINDS[kind].settings
+    return settings
+
+
+_BY_KIND = ByKind(tuple(_PLACES), _settings_of)
+AnyConnection = Annotated[Connection, _BY_KIND]
+
+_read = TypeAdapter[Connection](Annotated[Any, _BY_KIND], config=ConfigDict(hide_input_in_errors=True)).validate_python
 
 
 def read_connection(entry: Mapping[str, Any]) -> Connection:
@@ -55,7 +74,7 @@ def build_connector(connection: Connection) -> Connector:
     return connector if connection.currency is None else InCurrency(connector, connection.currency)
 
 
-def build_source(connection: Connection) -> CrmSource | None:
+def build_source(connection: Connection) -> "CrmSource | None":
     """What the API of a connection is asked; None: it has none, or names none."""
     source: CrmSource | None = KINDS[connection.kind].source(connection)
     return source
@@ -72,8 +91,6 @@ __all__ = [
     "AnyConnection",
     "Connection",
     "Connector",
-    "Kind",
-    "Source",
     "build_connector",
     "build_source",
     "daily_limit",

@@ -61,6 +61,10 @@ class Connection(Model):
         """Whoever has read the whole configuration says who they are, and which zone that is."""
         self._people, self._zone = frozenset(people), zone
 
+    def stage_names(self) -> dict[str, str]:
+        """Stage of deals -> what this connection calls it."""
+        return {}
+
     def remarks(self) -> dict[str, str]:
         """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""
         return {}

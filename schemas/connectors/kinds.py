@@ -5,12 +5,14 @@ Owns the pair. Knows no kind: the registry is in `__init__.py`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from schemas.connectors.asking import CrmSource
-from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
-from schemas.connectors.tables import Table
+
+if TYPE_CHECKING:
+    from schemas.connectors.asking import CrmSource
+    from schemas.connectors.base import Connector
+    from schemas.connectors.tables import Table
 
 _Settings = TypeVar("_Settings", bound=Connection)
 
@@ -30,11 +32,11 @@ class ConnectorKind(Generic[_Settings]):
 
     settings: type[_Settings]
     """Has `kind: Literal[<its name>]`, and checks all that can be checked without asking anybody."""
-    build: Callable[[_Settings], Connector]
+    build: "Callable[[_Settings], Connector]"
     """Called with valid settings."""
-    source: Callable[[_Settings], CrmSource | None] = lambda _settings: None
+    source: "Callable[[_Settings], CrmSource | None]" = lambda _settings: None
     """What its API is asked; None: it has none, or the connection does not name it."""
-    objects: Sequence[Table] = ()
+    objects: "Sequence[Table]" = ()
     """What the vendor's objects say, for its page."""
     receipt: Receipt | None = None
     """None: 202 and the delivery's id."""

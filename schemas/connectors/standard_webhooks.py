@@ -68,11 +68,9 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
     message_id, timestamp, signatures = [headers.get(name, "").strip() for name in named]
     if not (message_id and timestamp and signatures):
         missing = next(name for name in named if not headers.get(name, "").strip())
-        msg = f"{missing}: is missing"
-        raise SignatureError(msg)
+        raise SignatureError(missing, "is missing")
     if _TIMESTAMP.fullmatch(timestamp) is None:
-        msg = f"{named[1]}: must be whole seconds since 1970"
-        raise SignatureError(msg)
+        raise SignatureError(named[1], "must be whole seconds since 1970")
     check_near(int(timestamp) * SECOND, now, named[1])
     # Entries of other schemes (v1a) may stand beside ours.
     given = [entry for entry in signatures.split() if entry.startswith("v1,")][:MAX_SIGNATURES]
@@ -83,8 +81,7 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
         for signature in expected:  # no early exit: the time taken must not tell which secret is in use
             fits |= hmac.compare_digest(entry.encode("utf-8", "backslashreplace"), signature)
     if not fits:
-        msg = f"{named[2]}: no v1 signature fits a secret of this connection"
-        raise SignatureError(msg)
+        raise SignatureError(named[2], "no v1 signature fits a secret of this connection")
 
 
 def _is_svix(headers: Mapping[str, str]) -> bool:

@@ -48,6 +48,9 @@ class CrmConnection(Connection, FileMapping):
     lookups: Lookups = Lookups()
     """How records are asked for that a webhook only names, where there is an `api`."""
 
+    def stage_names(self) -> dict[str, str]:
+        return {stage: entry.name for stage, entry in self.stages.items() if entry.name is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Meanings:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from schemas.documents.by_kind import ByKind
 from schemas.documents.errors import suggestion
 from schemas.documents.text import Document, DocumentPath
 
@@ -95,6 +96,8 @@ def _below(model: type[BaseModel], part: str | int) -> Iterator[type[BaseModel]]
 def _models_in(hint: Any) -> Iterator[type[BaseModel]]:
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         yield hint
+    if isinstance(hint, ByKind):
+        yield from hint.models()
     for argument in get_args(hint):
         yield from _models_in(argument)
 

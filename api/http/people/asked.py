@@ -4,7 +4,7 @@ Owns the parameters of `/floor` and `/me`, their checks (404 and 422 that name t
 one of them and keep the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import get_args
@@ -21,6 +21,7 @@ from api.http.parameters import (
     known_metrics,
     known_team,
     named_span,
+    one_of,
     read_date,
     shown_name,
 )
@@ -114,11 +115,7 @@ def read_asked(path: str, query: Mapping[str, str], view: View, access: Access, 
         known_team(view, team, access)
     if by is not None:
         known_dimension(view, by)
-    language = query.get("language")
-    if language is not None and language not in LANGUAGES:
-        raise InvalidParameterError(
-            field="language", detail=f"{shown_name(language)} is not one of {', '.join(LANGUAGES)}"
-        )
+    _one_of("language", query, LANGUAGES)
     sort = query.get("sort")
     if sort is not None:
         known_metric(view, sort)
@@ -160,18 +157,12 @@ def comparisons_of(access: Access) -> list[str]:
 
 def _compare(query: Mapping[str, str], access: Access) -> str | None:
     """With what; the time before if nothing is said."""
-    asked = query.get("compare", PREVIOUS)
-    kinds = comparisons_of(access)
-    if asked not in kinds:
-        raise InvalidParameterError(field="compare", detail=f"{shown_name(asked)} is not one of {', '.join(kinds)}")
+    asked = one_of("compare", query.get("compare", PREVIOUS), comparisons_of(access))
     return None if asked == NO_COMPARISON else asked
 
 
-def _one_of(name: str, query: Mapping[str, str], known: tuple[str, ...]) -> str | None:
-    asked = query.get(name)
-    if asked is not None and asked not in known:
-        raise InvalidParameterError(name, f"{shown_name(asked)} is not one of {', '.join(known)}")
-    return asked
+def _one_of(name: str, query: Mapping[str, str], known: Iterable[str]) -> str | None:
+    return one_of(name, query[name], known) if name in query else None
 
 
 def _start(query: Mapping[str, str]) -> int:

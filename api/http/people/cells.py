@@ -6,7 +6,7 @@ Owns what of a row of metrics is said how. Numbers come from api/read, their for
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.words.texts import ReaderWords
 from schemas.catalogue import Catalogue
@@ -183,8 +183,3 @@ def bars(values: Sequence[MetricValue]) -> list[Bar]:
             found.append(Bar(round(x, 2), round(min(y, BARS_HEIGHT - shown), 2), round(step * (1 - _GAP), 2),
                              round(shown, 2), place == len(drawn) - 1))  # fmt: skip
     return found
-
-
-def text_or_none(values: Any) -> str:
-    """A text that may be missing."""
-    return NOTHING if values is None else str(values)

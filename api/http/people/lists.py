@@ -17,7 +17,6 @@ from api.words.parts import readable, stage_name
 from api.words.texts import ReaderWords
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
 from schemas.config.rules import rules_of
-from schemas.deals import DealCard
 from schemas.formats import NOTHING, Formats
 from schemas.instants import SECOND, parse_instant
 from schemas.leads import LeadClock
@@ -251,6 +250,3 @@ def _flagged(
     found = [(each, flags_of(each)) for each in own]
     counts = {flag: sum(flag in held for _, held in found) for flag in flags}
     return counts, [each for each, held in found if wanted is None or wanted in held]
-
-
-__all__ = ["DealCard", "Flagged", "PageLists", "WaitingLead"]

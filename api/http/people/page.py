@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.http.bodies import bounded
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.identity import keep_token, token_asked
+from api.http.identity import NO_KEY, keep_token
 from api.http.parameters import ReadRequest
 from api.http.people.asked import NAMES
 from api.http.people.rendering import reader_words
@@ -22,7 +22,7 @@ from api.http.scopes import PAGES
 from api.read.view import View
 from api.words.texts import ReaderWords
 from schemas.formats import Formats
-from schemas.keys import ApiScope, KeyStore
+from schemas.keys import ApiScope
 
 SEE_OTHER = 303
 
@@ -51,34 +51,18 @@ def redirect_to(address: str) -> Response:
     return RedirectResponse(address, status_code=SEE_OTHER, headers={"cache-control": "no-store"})
 
 
-def redirect_without_token(request: Request, page: str) -> Response | None:
-    """For `/floor?token=…`: keep the token in the cookie of the page and go to the address without it.
-
-    None if the address has no token. It is valid: the request has come this far with it, or needs none.
-    """
-    token = token_asked(request)
-    if token is None:
-        return None
-    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
-    answer = redirect_to(f"/{page}?{rest}" if rest else f"/{page}")
-    key = _keys(request).find(token, request.app.state.clock())
-    if key is not None:
-        keep_token(answer, request, PAGES[page], token, expires_at=key.expires_at)
-    return answer
-
-
 async def take_key(request: Request, page: str) -> Response:
     """Let whoever has typed a valid key in: to the page that the key is for. Raises UnauthenticatedError, Forbidden."""
     form = await read_form(request)
     require_own(request)
     token = form.get("token", "").strip()
-    key = _keys(request).find(token, request.app.state.clock())
+    key = request.app.state.keys.find(token, request.app.state.clock())
     if key is None:
-        msg = "this key is not valid: it has expired, was revoked, or was never one of this floorcast"
-        raise UnauthenticatedError(msg, field="token")
+        raise UnauthenticatedError(detail=NO_KEY, field="token")
     if key.scope is ApiScope.BOARD:
-        msg = "this key is for wallboards: a page needs one of scope read, rep or admin"
-        raise UnauthenticatedError(msg, field="scope")
+        raise UnauthenticatedError(
+            detail="this key is for wallboards: a page needs one of scope read, rep or admin", field="scope"
+        )
     meant = "me" if key.scope is ApiScope.REP else "floor"
     answer = redirect_to(address_of(form.get("next", ""), meant) if meant == page else f"/{meant}")
     keep_token(answer, request, PAGES[meant], token, expires_at=key.expires_at)
@@ -113,10 +97,4 @@ def require_own(request: Request) -> None:
     else:
         is_own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
     if not is_own:
-        msg = "this was not sent from the page itself"
-        raise ForbiddenError(msg, field="origin")
-
-
-def _keys(request: Request) -> KeyStore:
-    keys: KeyStore = request.app.state.keys
-    return keys
+        raise ForbiddenError(detail="this was not sent from the page itself", field="origin")

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.identity import Access
 from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, organisation_allowed, page, read_router
@@ -60,8 +60,7 @@ class Snooze(BaseModel):
 def _only_json(request: Request) -> None:
     """Refuse what a page of another site could send from a browser without asking first."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        msg = "content-type: must be application/json"
-        raise ContentTypeRefusedError(msg, field="content-type")
+        raise ContentTypeRefusedError(detail="content-type: must be application/json", field="content-type")
 
 
 def _json_or_no_page(request: Request) -> None:
@@ -90,12 +89,11 @@ async def alerts(
     state: Annotated[Literal["open", "all"], Query()] = "open", limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`open`: raised and not resolved."""
-    access, view, now = request.access, request.view, request.now
+    access, view = request.access, request.view
     held = (view.open_alerts if state == "open" else view.alerts).values()
     rows = sorted((alert for alert in held if access.allows(alert.rep, alert.team)), key=_newest_alert_first)
     found, following = page(rows, _newest_alert_first, limit, cursor)
-    found_json = [alert_json(view, alert) for alert in found]
-    return tagged_answer(request, {"rows": found_json, "as_of": format_instant(now)} | following)
+    return answer_rows(request, [alert_json(view, alert) for alert in found], **following)
 
 
 @router.get(
@@ -103,12 +101,10 @@ async def alerts(
 )
 async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Newest first, of the last 10,000."""
-    access, view, now = request.access, request.view, request.now
-    organisation_allowed(access)
-    letters = sorted(view.dead_letters.values(), key=_newest_letter_first)
+    organisation_allowed(request.access)
+    letters = sorted(request.view.dead_letters.values(), key=_newest_letter_first)
     found, following = page(letters, _newest_letter_first, limit, cursor)
-    rows = [dead_letter_json(letter) for letter in found]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)} | following)
+    return answer_rows(request, [dead_letter_json(letter) for letter in found], **following)
 
 
 @router.post(
@@ -147,8 +143,7 @@ def held_alert(view: View, id: str, access: Access) -> Alert:
     """The alert of that id, if it may be seen (404 else)."""
     held = view.alerts.get(id)
     if held is None or not access.allows(held.rep, held.team):
-        msg = f"there is no alert {id[:300]!r}"
-        raise NotFoundError(msg)
+        raise NotFoundError(detail=f"there is no alert {id[:300]!r}")
     return held
 
 

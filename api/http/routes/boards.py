@@ -71,8 +71,7 @@ async def board(
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     config = config_of(request.scope)
     if screen not in config.screen_names:
-        msg = f"there is no screen {shown_name(screen)}"
-        raise NotFoundError(msg, field="screen")
+        raise NotFoundError(detail=f"there is no screen {shown_name(screen)}", field="screen")
     redirect = redirect_with_cookie(request, screen)
     if redirect is not None:
         return redirect
@@ -82,8 +81,7 @@ async def board(
         unknown = unknown_name(request)
         if unknown is not None:
             field, name = unknown
-            msg = f"there is no {field} {shown_name(name)}"
-            raise NotFoundError(msg, field=field)
+            raise NotFoundError(detail=f"there is no {field} {shown_name(name)}", field=field)
     settings = None
     if configured is not None:
         team = access_of(request).team
@@ -99,11 +97,13 @@ def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> No
     held = screen.scenes[0] if scene is None else screen.scene(scene)
     if held is None:
         scenes = ", ".join(each.name for each in screen.scenes)
-        msg = f"this screen has no scene {shown_name(scene or '')}; there are {scenes}"
-        raise NotFoundError(msg, field="scene")
+        raise NotFoundError(
+            detail=f"this screen has no scene {shown_name(scene or '')}; there are {scenes}", field="scene"
+        )
     if tile is not None and not 1 <= tile <= len(held.tiles):
-        msg = f"the scene {shown_name(held.name)} has no tile {tile}; it has {len(held.tiles)}"
-        raise NotFoundError(msg, field="tile")
+        raise NotFoundError(
+            detail=f"the scene {shown_name(held.name)} has no tile {tile}; it has {len(held.tiles)}", field="tile"
+        )
 
 
 def _settings(config: Config, name: str, screen: ScreenConfig, teams: list[str], *, origin: str = "") -> dict[str, Any]:

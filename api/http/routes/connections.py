@@ -3,12 +3,11 @@
 from starlette.responses import Response
 
 from api.http.description import READ_PROBLEMS
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.models.connections import ConnectionsAnswer
 from api.http.parameters import ReadRequest, organisation_allowed, read_router
 from api.read.connection_rows import connection_row
 from schemas.connection_stats import connection_stats
-from schemas.instants import format_instant
 
 router = read_router("health")
 
@@ -17,8 +16,8 @@ router = read_router("health")
 async def connections(request: ReadRequest) -> Response:
     """When each last delivered, and which names it sends that floorcast does not know."""
     organisation_allowed(request.access)
-    view, now = request.view, request.now
-    states = view.connection_states
+    view = request.view
     found = connection_stats(view.config.connections, view.progress)
-    rows = [connection_row(stats, states.get(stats.connection)) for stats in found]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return answer_rows(
+        request, [connection_row(stats, view.connection_states.get(stats.connection)) for stats in found]
+    )

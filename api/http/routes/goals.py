@@ -1,18 +1,16 @@
 """`GET /v1/goals`: goals by period, of the organisation, teams and reps."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import dropwhile, islice
 from typing import Annotated, NamedTuple
 
-import orjson
 from fastapi import Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.identity import Access
 from api.http.models.goals import GoalsAnswer
 from api.http.parameters import (
@@ -23,17 +21,18 @@ from api.http.parameters import (
     known_rep,
     known_team,
     nobody_named,
+    read_cursor,
     read_date,
     read_names,
     read_router,
     reps_asked,
     shown_name,
     team_today,
+    write_cursor,
 )
 from api.read.goal_rows import GoalRow, row_json, standings_of
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.goals.periods import Days
-from schemas.instants import format_instant
 from schemas.windows import Day, day_from
 
 router = read_router("goals")
@@ -68,7 +67,7 @@ async def goals(
     def key_of(row: GoalRow) -> _Key:
         return _Key(_RANKS[row.scope.kind], row.scope.id or "", order[row.goal], row.period.first)
 
-    after = None if cursor is None else _read_cursor(cursor)
+    after = None if cursor is None else _Key(*read_cursor(cursor, int, str, int, int))
     if after is not None:
         first = after[:2]
         scopes = (scope for scope in scopes if (_RANKS[scope.kind], scope.id or "") >= first)
@@ -76,9 +75,9 @@ async def goals(
     if after is not None:
         found = dropwhile(lambda each: key_of(each[0]) <= after, found)
     page = list(islice(found, limit + 1))
-    following = _write_cursor(key_of(page[limit - 1][0])) if len(page) > limit else None
+    following = write_cursor(key_of(page[limit - 1][0])) if len(page) > limit else None
     rows = [row_json(view, row, standing, now) for row, standing in page[:limit]]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now), "next": following})
+    return answer_rows(request, rows, next=following)
 
 
 class _Key(NamedTuple):
@@ -142,17 +141,3 @@ def _all_scopes(view: View, access: Access, only: str | None, now: int) -> Itera
     if access.teams is not None:
         reps = [rep for rep in reps if access.allows_team(team_today(view, rep, now))]
     yield from (rep_scope(rep) for rep in reps)
-
-
-def _write_cursor(key: _Key) -> str:
-    return urlsafe_b64encode(orjson.dumps([*key])).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> _Key:
-    try:
-        found = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
-    except ValueError:
-        found = None
-    if not isinstance(found, list) or [type(part) for part in found] != [int, str, int, int]:
-        raise InvalidParameterError(field="cursor", detail="is not the `next` of a page")
-    return _Key(*found)

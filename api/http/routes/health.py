@@ -27,8 +27,7 @@ async def readyz(request: Request, role: Role | None = None) -> Response:
     own: Role = request.app.state.settings.role
     asked = own if role is None else role
     if own not in ("all", asked):
-        msg = f"this process has the role {own}"
-        raise UnavailableError(msg)
+        raise UnavailableError(detail=f"this process has the role {own}")
     readiness: Readiness = request.app.state.readiness
     missing = readiness.problems(asked)
     if missing:

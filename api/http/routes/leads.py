@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
 from api.http.errors import InvalidParameterError, NotFoundError
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows, tagged_answer
 from api.http.models.freshness import FreshnessAnswer
 from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
 from api.http.parameters import (
@@ -67,7 +67,7 @@ async def waiting_leads(
         broadcaster = request.app.state.read_side.broadcaster
         told = await spread(broadcaster.showing(screen_filter(request), lambda: now_of(request)))
         rows = [request.discretion.lead(row, told) for row in rows]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
+    return answer_rows(request, rows, total=len(clocks), **following)
 
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
@@ -82,8 +82,7 @@ async def lead_clock(request: ReadRequest, lead: str) -> Response:
     access, view, now = request.access, request.view, request.now
     clock = view.clocks.get(lead)
     if clock is None or not access.allows(clock.rep, team_today(view, clock.rep, now)):
-        msg = f"there is no lead {shown_name(lead)}"
-        raise NotFoundError(msg, field="lead")
+        raise NotFoundError(detail=f"there is no lead {shown_name(lead)}", field="lead")
     told = lead_json(view, clock, now)
     return tagged_answer(
         request, (told if access.rep is None else of_one(told, access.rep)) | {"as_of": format_instant(now)}

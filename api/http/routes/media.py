@@ -23,8 +23,7 @@ async def photo(request: ReadRequest, rep: str) -> Response:
     """As `reps.NAME.photo` or the CRM names it, below `media/`. A screen that names nobody shows nobody."""
     name = _photo_of(request, rep)
     if name is None:
-        msg = f"there is no picture of {shown_name(rep)}"
-        raise NotFoundError(msg, field="rep")
+        raise NotFoundError(detail=f"there is no picture of {shown_name(rep)}", field="rep")
     return await _file(request, "rep", name, read_picture)
 
 
@@ -48,8 +47,7 @@ async def media(request: ReadRequest, name: str) -> Response:
     screens = request.view.config.screens
     asked = [request.access.screen] if request.access.screen is not None else [*screens]
     if not any(name in screens[screen].sound.files.values() for screen in asked):
-        msg = f"no screen plays {shown_name(name)}"
-        raise NotFoundError(msg, field="name")
+        raise NotFoundError(detail=f"no screen plays {shown_name(name)}", field="name")
     return await _file(request, "name", name, read_sound)
 
 

@@ -7,7 +7,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.models.open_deals import OpenDealsAnswer, OpenLeadsAnswer
 from api.http.parameters import (
     Cursor,
@@ -21,7 +21,6 @@ from api.http.parameters import (
     team_today,
 )
 from api.read.open_deals import DealFlag, LeadFlag, OpenDeals, OpenLeads
-from schemas.instants import format_instant
 
 router = read_router("deals")
 
@@ -46,8 +45,7 @@ async def open_deals(
         if is_theirs(deal.rep) and (flag is None or flag in deals.flags(deal))
     ]
     found, following = page(sorted(listed, key=deals.key), deals.key, limit, cursor)
-    rows = [deals.row(deal) for deal in found]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+    return answer_rows(request, [deals.row(deal) for deal in found], **following)
 
 
 @router.get(
@@ -68,8 +66,7 @@ async def open_leads(
         if lead.is_open and is_theirs(lead.rep) and (flag is None or flag in leads.flags(lead))
     ]
     found, following = page(sorted(listed, key=leads.key), leads.key, limit, cursor)
-    rows = [leads.row(lead) for lead in found]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+    return answer_rows(request, [leads.row(lead) for lead in found], **following)
 
 
 def _whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[[str | None], bool]:

@@ -17,6 +17,7 @@ from api.http.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from api.http.identity import redirect_without_token
 from api.http.parameters import ReadRequest, known_rep, reps_asked, team_today
 from api.http.people.asked import NO_COMPARISON, PageAsked, canonical_address, comparisons_of, read_asked
 from api.http.people.lists import PageLists
@@ -27,12 +28,12 @@ from api.http.people.page import (
     look_of,
     read_form,
     redirect_to,
-    redirect_without_token,
     require_own,
     take_key,
 )
 from api.http.people.rendering import rendered
 from api.http.routes.alerts import act_on, held_alert, snoozed_until
+from api.http.scopes import PAGES
 from api.read.comparison import COMPARISONS
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
@@ -84,7 +85,7 @@ async def floor(
     in a cookie and taken out of the address; so is what the page does not know, by a redirect.
     """
     query, is_other = canonical_address(request)
-    answer = redirect_without_token(request, "floor")
+    answer = redirect_without_token(request, "/floor", PAGES["floor"])
     if answer is not None:
         return answer
     access, view, now = request.access, request.view, request.now
@@ -158,7 +159,7 @@ async def me(
 ) -> Response:
     """Their numbers, goals, waiting leads, open deals and leads and wins, as HTML. With a key of scope `rep`."""
     query, is_other = canonical_address(request)
-    answer = redirect_without_token(request, "me")
+    answer = redirect_without_token(request, "/me", PAGES["me"])
     if answer is not None:
         return answer
     access, view, now = request.access, request.view, request.now

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import InvalidParameterError
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
     Cursor,
@@ -36,18 +36,16 @@ async def metric_catalogue(request: ReadRequest) -> Response:
 
     `definition` is the same text as `description`.
     """
-    view, now = request.view, request.now
-    today = date_of(view.calendar.day_of(now))
-    rows = [metric_json(view.catalogue, name, today) for name in view.catalogue]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
+    view = request.view
+    today = date_of(view.calendar.day_of(request.now))
+    return answer_rows(request, [metric_json(view.catalogue, name, today) for name in view.catalogue])
 
 
 @router.get("/reps", summary="The roster", response_model=RepsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
 async def roster(request: ReadRequest, team: TeamAsked = None) -> Response:
     """Everybody in the roster, and everybody that records name."""
     access, view, now = request.access, request.view, request.now
-    rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return answer_rows(request, [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)])
 
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
@@ -62,7 +60,7 @@ async def teams(request: ReadRequest) -> Response:
         for team, name in view.roster.team_names.items()
         if access.allows_team(team) and (access.rep is None or team in members)
     ]
-    return tagged_answer(request, {"rows": rows, "as_of": format_instant(now)})
+    return answer_rows(request, rows)
 
 
 @router.get(

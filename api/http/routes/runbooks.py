@@ -41,8 +41,7 @@ _BESIDE = re.compile(r"([\w-]+)\.md(#[\w-]+)?")
 def page(name: Annotated[str, Path(max_length=64)]) -> Response:
     """The page of an alert; `README` has all of them, and what exit codes mean."""
     if name not in _pages():
-        msg = "there is no such page; /docs/runbooks/README.md has all of them"
-        raise NotFoundError(msg)
+        raise NotFoundError(detail="there is no such page; /docs/runbooks/README.md has all of them")
     return Response(_rendered(name), media_type="text/html", headers={"cache-control": "public, max-age=3600"})
 
 

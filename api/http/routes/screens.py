@@ -110,8 +110,7 @@ class Screens:
 def _screens(request: Request) -> Screens:
     found: Screens | None = getattr(request.app.state, "screens", None)
     if found is None:
-        msg = "this process pairs no screens"
-        raise UnavailableError(msg)
+        raise UnavailableError(detail="this process pairs no screens")
     return found
 
 
@@ -129,11 +128,9 @@ async def codes(request: ReadRequest, _asked: NewCode) -> dict[str, str]:
     address, moment = (request.client.host if request.client else ""), time.monotonic()
     wait = screens.asked.wait(address, moment)
     if wait:
-        msg = f"at most {CODES_A_MINUTE} codes a minute"
-        raise TooManyRequestsError(msg, retry_after=wait)
+        raise TooManyRequestsError(detail=f"at most {CODES_A_MINUTE} codes a minute", retry_after=wait)
     if len(screens.book.open_codes(now)) >= OPEN_CODES:
-        msg = "too many screens wait to be paired"
-        raise TooManyRequestsError(msg, retry_after=60)
+        raise TooManyRequestsError(detail="too many screens wait to be paired", retry_after=60)
     screens.asked.note(address, moment)
     code, claim = new_code(now)
     for old in [each for each in screens.book.codes.values() if now >= each.expires_at]:
@@ -156,8 +153,7 @@ async def claimed(request: ReadRequest, code: str) -> Response:
     found = screens.book.codes.get(written_code(code))
     scheme, _, claim = request.headers.get("authorization", "").partition(" ")
     if found is None or now >= found.expires_at or scheme.lower() != "bearer" or not found.is_claim(claim.strip()):
-        msg = "there is no such code; it may have expired"
-        raise NotFoundError(msg, field="code")
+        raise NotFoundError(detail="there is no such code; it may have expired", field="code")
     headers = {"cache-control": "no-store"}
     device = screens.book.devices.get(found.device or "")
     if device is None:
@@ -183,13 +179,11 @@ async def pair(request: ReadRequest, pairing: Pairing) -> dict[str, Any]:
     screens, now, moment = _screens(request), request.now, time.monotonic()
     wait = screens.wrong.wait("", moment)
     if wait:
-        msg = "too many wrong codes"
-        raise TooManyRequestsError(msg, retry_after=wait)
+        raise TooManyRequestsError(detail="too many wrong codes", retry_after=wait)
     code = screens.book.open_code(pairing.code, now)
     if code is None:
         screens.wrong.note("", moment)
-        msg = "there is no such code; it may be used or expired"
-        raise NotFoundError(msg, field="code")
+        raise NotFoundError(detail="there is no such code; it may be used or expired", field="code")
     config = config_of(request.scope)
     if pairing.screen not in config.screen_names:
         there = ", ".join(config.screen_names)
@@ -274,6 +268,5 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
 def _known(book: AccessBook, device: str) -> Device:
     found = book.devices.get(device)
     if found is None:
-        msg = f"there is no screen {shown_name(device)}"
-        raise NotFoundError(msg, field="device")
+        raise NotFoundError(detail=f"there is no screen {shown_name(device)}", field="device")
     return found

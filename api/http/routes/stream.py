@@ -75,8 +75,7 @@ async def stream(
     access, view, now = request.access, request.view, request.now
     broadcaster: Broadcaster = request.app.state.read_side.broadcaster
     if broadcaster.clients >= MAX_CLIENTS:
-        msg = "too many streams are open"
-        raise UnavailableError(msg, retry_after=5)
+        raise UnavailableError(detail="too many streams are open", retry_after=5)
     if access.screen is not None:
         wanted = screen_filter(request)
     else:

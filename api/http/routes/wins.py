@@ -7,12 +7,11 @@ from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.errors import ForbiddenError
-from api.http.etag import tagged_answer
+from api.http.etag import answer_rows
 from api.http.models.wins import WinsAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, SpanAsked, known_team, page, read_router, screen_filter
 from api.read.subscriptions import Filter
 from api.read.won import wins_between
-from schemas.instants import format_instant
 from schemas.wins import Win
 
 router = read_router("deals")
@@ -33,8 +32,7 @@ async def wins(
         known_team(view, team, access)
     wanted = Filter() if access.screen is None else screen_filter(request)
     if not wanted.wins:
-        msg = f"the screen {access.screen!r} tells no wins"
-        raise ForbiddenError(msg)
+        raise ForbiddenError(detail=f"the screen {access.screen!r} tells no wins")
     start, end = span.bounds(view.calendar)
     found = [
         # Before they are in order: a cursor names a win, and so perhaps a person.
@@ -45,4 +43,4 @@ async def wins(
         and wanted.wants_win(win.row)
     ]
     rows, following = page(sorted(found, key=Win.key), Win.key, limit, cursor)
-    return tagged_answer(request, {"rows": [win.row for win in rows], "as_of": format_instant(request.now)} | following)
+    return answer_rows(request, [win.row for win in rows], **following)
