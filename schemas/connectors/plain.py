@@ -134,10 +134,6 @@ def _date(text: str) -> str:
     return text
 
 
-def _date_or_instant(text: str) -> str | int:
-    return _date(text) if len(text) == 10 else _instant(text)
-
-
 def _trimmed(value: str | int) -> str:
     if type(value) is int:
         return str(value)
@@ -159,16 +155,12 @@ def _decimal(value: str | int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _seconds(value: int) -> int:
-    return value * 1_000_000
-
-
 _READERS: Mapping[FieldType, _Read | None] = {
     FieldType.TEXT: _trimmed,
     FieldType.INSTANT: _instant,
     FieldType.DATE: _date,
-    FieldType.DATE_OR_INSTANT: _date_or_instant,
-    FieldType.SECONDS: _seconds,
+    FieldType.DATE_OR_INSTANT: lambda text: _date(text) if len(text) == 10 else _instant(text),
+    FieldType.SECONDS: lambda value: value * 1_000_000,
     FieldType.PHONE: phone,
     FieldType.DECIMAL: _decimal,
 }
