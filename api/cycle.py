@@ -24,33 +24,65 @@ class Cycle(RequestResponseCycle):
     answer for forbidden characters.
     """
 
+    # What is so when a request begins.
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding = None
+    expected_content_length = 0
+    held: MutableMapping[str, Any] | None = None
+    """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
+    _is_read = False
+    """Whether the application has all of the body."""
+    _event: asyncio.Event | None = None
+
     def __init__(
         self, connection: HttpToolsProtocol, scope: HTTPScope, *, expects_continue: bool, keep_alive: bool
     ) -> None:
-        super().__init__(
-            scope,
-            connection.transport,
-            connection.flow,
-            connection.logger,
-            connection.access_logger,
-            connection.access_log,
-            connection.server_state.default_headers,
-            asyncio.Event(),
-            expects_continue,
-            keep_alive,
-            connection.on_response_complete,
-        )
-        self.held: MutableMapping[str, Any] | None = None
-        """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
+        # Not uvicorn's own, which makes an event that hardly any request waits for.
+        self.scope = scope
+        self.transport = connection.transport
+        self.flow = connection.flow
+        self.logger = connection.logger
+        self.access_logger = connection.access_logger
+        self.access_log = connection.access_log
+        self.default_headers = connection.server_state.default_headers
+        self.on_response = connection.on_response_complete
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = expects_continue
+        self.body = bytearray()
+
+    @property
+    def message_event(self) -> asyncio.Event:  # type: ignore[override]
+        """What uvicorn waits for until there is more of the request; made when it does."""
+        if self._event is None:
+            self._event = asyncio.Event()
+            if self.body or not (self.more_body or self._is_read):
+                self._event.set()
+        return self._event
+
+    def wake(self) -> None:
+        """Something has come, or come to an end: whoever waits for it looks again."""
+        if self._event is not None:
+            self._event.set()
 
     async def receive(self) -> Any:
         """Give a piece of the request."""
-        if self.more_body or self.disconnected or self.response_complete or self.waiting_for_100_continue:
-            return await super().receive()
-        if not self.message_event.is_set():
-            return await super().receive()
+        if (
+            self.more_body
+            or self._is_read
+            or self.disconnected
+            or self.response_complete
+            or self.waiting_for_100_continue
+        ):
+            message = await super().receive()
+            self._is_read = not self.more_body
+            return message
         # All that was left of it is there: nothing to wait for, and nothing more of it to read.
-        self.message_event.clear()
+        self._is_read = True
+        if self._event is not None:
+            self._event.clear()
         body, self.body = bytes(self.body), bytearray()
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -83,7 +115,7 @@ class Cycle(RequestResponseCycle):
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.transport.write(head.content + body)
-        self.message_event.set()
+        self.wake()
         self.on_response()
         return True
 
