@@ -13,10 +13,11 @@ from api.read.exposition import (
     Exposition,
     Picture,
     ResponseHistogram,
-    WaitingSeries,
     crossed_limits,
+    exported_leads,
     render,
 )
+from api.read.piecemeal import at_once
 from api.read.view import ScopeValues, rep_scope
 from schemas.alerts import encode_alert
 from schemas.catalogue.reading import shipped
@@ -348,9 +349,8 @@ def test_open_alerts_of_metrics_are_counted_by_threshold_and_alerts_of_both_stag
 
 def test_waiting_leads_of_a_team_that_nobody_names_any_more_are_still_counted() -> None:
     view = make_view(make_config())
-    leads = WaitingSeries(view, 0)
+    leads = at_once(exported_leads(view, 0))
 
-    assert leads.look_at()
     assert leads.counts == {("", "waiting"): 0, ("", "warned"): 0, ("", "breached"): 0}
     assert leads.oldest == {}
 
