@@ -12,7 +12,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
-from schemas.alerts import GOAL, SILENT, Alert, Crossing, decode_alert
+from schemas.alerts import GOAL, SILENT, Alert, Crossing
 from schemas.config.goals import Goal
 from schemas.floor import Floor
 from schemas.goals.book import GoalBook
@@ -21,10 +21,11 @@ from schemas.windows import Window, date_of, day_window, index_of, is_day
 
 
 class MilestoneBook(CrossingBook):
-    """State: the alerts that were raised, beside which attainments may be others since the last look."""
+    """Numbers are attainments here."""
+
+    kind = GOAL
 
     def __init__(self, floor: Floor) -> None:
-        self._alerts: dict[str, Alert] = {}
         self._open: dict[Watched, set[str]] = {}
         super().__init__(floor)
 
@@ -39,19 +40,6 @@ class MilestoneBook(CrossingBook):
     def is_needed(self) -> bool:
         """Whether there is any milestone, or an alert of one that there was."""
         return bool(self._milestones) or bool(self._open)
-
-    def restore(self, row: bytes) -> None:
-        """Put an alert back that an earlier owner published, if it is of a goal."""
-        alert = decode_alert(row)
-        if alert.kind == GOAL:
-            self._keep(alert)
-
-    def forget(self, before: int) -> list[str]:
-        """Forget the alerts that were resolved before that instant; their ids."""
-        ids = [id for id, alert in self._alerts.items() if alert.resolved_at is not None and alert.resolved_at < before]
-        for id in ids:
-            del self._alerts[id]
-        return ids
 
     def oldest(self, now: int) -> dict[bool, Window]:
         """The oldest day that means anything to a goal at `now` or later, if there is any; as thresholds say it."""

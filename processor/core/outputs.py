@@ -1,9 +1,32 @@
-"""What a batch changes of the groups of a partition. Owns how the parts of one are joined."""
+"""What a batch changes: of the ledger of a partition, and of its groups. Owns how the parts of one batch are joined."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
 
 from processor.core.panes import Message
 from schemas.frames import Engagement
+from schemas.late import LateChange
+
+
+@dataclass(slots=True)
+class LedgerOutput:
+    """What a batch has changed."""
+
+    rows: list[Message] = field(default_factory=list)
+    panes: list[Message] = field(default_factory=list)
+    roster: list[Message] = field(default_factory=list)
+    deals: list[Message] = field(default_factory=list)
+    """What lists show of deals."""
+    engagements: list[Engagement] = field(default_factory=list)
+    late: list[LateChange] = field(default_factory=list)
+    """Changes to what is older than what is kept."""
+    duplicates: int = 0
+    """Changes that said nothing new."""
+    damaged: list[bytes] = field(default_factory=list)
+    """Keys of rows that are none: they are let go."""
+    dropped: int = 0
+    """Values of pointers that were too many for their records to remember."""
 
 
 @dataclass(slots=True)
@@ -22,12 +45,16 @@ class GroupsOutput:
     refused: int = 0
     """Records that a group has not taken, or had to let go, because it is full."""
 
-    def add(self, part: "GroupsOutput") -> None:
-        """What another part of the same batch has changed, after this one."""
-        self.rows += part.rows
-        self.panes += part.panes
-        self.clocks += part.clocks
-        self.engagements += part.engagements
-        self.expired += part.expired
-        self.duplicates += part.duplicates
-        self.refused += part.refused
+
+_Output = TypeVar("_Output", LedgerOutput, GroupsOutput)
+
+
+def joined(parts: Iterable[_Output]) -> _Output:
+    """All parts of one batch as one: their lists one after the other, their numbers added up."""
+    first, *others = parts
+    for part in others:
+        for each in fields(first):
+            held = getattr(first, each.name)
+            held += getattr(part, each.name)
+            setattr(first, each.name, held)
+    return first
