@@ -18,7 +18,7 @@ from processor.agents.watermark import Watermark
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
 from processor.core.groups import Groups
-from processor.core.groups_output import GroupsOutput
+from processor.core.outputs import GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
@@ -188,14 +188,7 @@ class ResponsesShard(StageShard):
         self.finish(records)
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
-        frames: list[EngagementFrame] = []
-        unread: list[Fetched] = []
-        for record in records:
-            try:
-                frames.append(decode_engagements(record.value or b"", self._check))
-            except msgspec.MsgspecError:
-                unread.append(record)
-        await self.let_go_unread(unread)
+        frames = await self.decoded(records, lambda frame: decode_engagements(frame, self._check))
         if not frames:
             return
         for part in self.groups.cutoff.parts(frames, lambda frame: frame.received_at):

@@ -554,14 +554,23 @@ class StageShard:
         why = f"row {key.decode('utf-8', 'replace')!r} of {self.deployment.topic(topic)} is none"
         return DeadLetter("", "unreadable", why, self.partition, 0, self._damaged, 0, self.stage)
 
-    async def let_go_unread(self, records: Sequence[Fetched]) -> None:
-        """Write down messages that are no frames, and go on: nobody but us writes them, so this is a fault of ours.
+    async def decoded(self, records: Sequence[Fetched], decode: Callable[[bytes], T]) -> list[T]:
+        """What `decode` makes of each message.
 
+        Those that are no frames are written down, and we go on: nobody but us writes them, so this is a fault of ours.
         Unless a newer version runs, which may have written them.
         """
-        if records:
-            await refuse_newer_messages(self.deployment.bootstrap, self.deployment.topic(PROGRESS), records[0])
-            await self.dead_letter([self._unreadable(record) for record in records])
+        found: list[T] = []
+        unread: list[Fetched] = []
+        for record in records:
+            try:
+                found.append(decode(record.value or b""))
+            except msgspec.MsgspecError:
+                unread.append(record)
+        if unread:
+            await refuse_newer_messages(self.deployment.bootstrap, self.deployment.topic(PROGRESS), unread[0])
+            await self.dead_letter([self._unreadable(record) for record in unread])
+        return found
 
     def _unreadable(self, record: Fetched) -> DeadLetter:
         self._unread += record.offset >= self.progress.offset

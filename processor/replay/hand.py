@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from multiprocessing.connection import Connection
@@ -468,6 +468,11 @@ def _together(parts: Iterable[list[_Item]], most: int) -> Iterator[list[_Item]]:
                 held = []
     if held:
         yield held
+
+
+def replay_owner(bootstrap: Address, name: str, topics: Sequence[str], partition: int = 0) -> Owner:
+    """An owner with a way out of its own."""
+    return Owner(outgoing=Outgoing(bootstrap), name=name, topics=topics, partition=partition, die=refuse_in_replay)
 
 
 class WriteRefusedError(Exception):
