@@ -240,27 +240,21 @@ class AlertBook:
         for alert in list(held.values()):
             if not alert.is_open and not alert.is_owed:
                 continue
-            at = instants.get(alert.level)
-            if clock is not None and at is not None and clock.started_at is not None:
-                if is_redefined:
-                    moved = replace(alert, started_at=clock.started_at, due_at=at)
-                    if at > now and moved.is_open:
-                        moved = replace(moved.resolved(now), is_owed=not alert.quiet)
-                    elif at <= now and not moved.is_open:
-                        # Channels take it for open: one turn forward that they need not hear of.
-                        moved = moved.reopened()
-                    moved = _of_owner(moved, clock)
-                    if moved != alert:
-                        held[alert.id] = moved
-                        (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
-                    continue
-                if alert.started_at == clock.started_at and alert.due_at == at:
-                    moved = _of_owner(alert, clock)
-                    if moved != alert:
-                        held[alert.id] = moved
-                        (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
-                    continue
-            _put(held, alert.resolved(now), turned)
+            at, moved = instants.get(alert.level), alert
+            if is_redefined and clock is not None and clock.started_at is not None and at is not None:
+                moved = replace(alert, started_at=clock.started_at, due_at=at)
+                if at > now and moved.is_open:
+                    moved = replace(moved.resolved(now), is_owed=not alert.quiet)
+                elif at <= now and not moved.is_open:
+                    # Channels take it for open: one turn forward that they need not hear of.
+                    moved = moved.reopened()
+            if clock is None or (clock.started_at, at) != (moved.started_at, moved.due_at):
+                _put(held, alert.resolved(now), turned)
+                continue
+            moved = _of_owner(moved, clock)
+            if moved != alert:
+                held[alert.id] = moved
+                (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
 
 
 def _put(held: dict[str, Alert], alert: Alert, turned: Turned) -> None:

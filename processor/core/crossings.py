@@ -133,6 +133,11 @@ def watched_by(alert: Alert) -> Watched:
     return Watched(name, Scope(per, {"rep": alert.rep, "team": alert.team}.get(per)))
 
 
+def with_value(alert: Alert, value: float | None) -> Alert:
+    """The same, with what the number is by now."""
+    return alert if alert.crossing is None else replace(alert, crossing=replace(alert.crossing, value=value))
+
+
 def over(alert: Alert, now: int) -> Alert:
     """It ends whatever the number is: its period is over, or nobody looks at that number any more."""
     crossing = None if alert.crossing is None else replace(alert.crossing, is_over=True)

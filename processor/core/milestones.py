@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by, with_value
 from schemas.alerts import GOAL, SILENT, Alert, Crossing
 from schemas.config.goals import Goal
 from schemas.floor import Floor
@@ -83,7 +83,8 @@ class MilestoneBook(CrossingBook):
             if id not in current:  # another period's, or of a milestone that there is no more
                 found.append(self._keep(over(alert, now)))
             elif attainment is None or attainment < current[id]:
-                found.append(self._keep(_with_value(alert.resolved(now), attainment)))
+                value = None if attainment is None else float(attainment)
+                found.append(self._keep(with_value(alert.resolved(now), value)))
         for id, limit in current.items():
             if id not in self._alerts and attainment is not None and attainment >= limit:
                 raised = self._raise(id, key, goal, period, limit, attainment, as_of, now)
@@ -131,11 +132,6 @@ class MilestoneBook(CrossingBook):
         if not held:
             del self._open[key]
         return alert
-
-
-def _with_value(alert: Alert, attainment: Fraction | None) -> Alert:
-    value = None if attainment is None else float(attainment)
-    return alert if alert.crossing is None else replace(alert, crossing=replace(alert.crossing, value=value))
 
 
 def _alert_id(key: Watched, period: Days, limit: Fraction) -> str:
