@@ -240,7 +240,7 @@ class NotifyShard(StageShard):
                 for turn in turns:
                     lane.refusals.pop(turn.alert.id, None)
                 self.progress.count(f"told.{lane.name}", len(turns))
-                self.tell_counters()
+                self.settle()
                 rows += (self.outbox.summed if is_summary else self.outbox.told)(lane.name, turns)
         await self._write(rows)
 
@@ -317,7 +317,7 @@ class NotifyShard(StageShard):
                 lane.refusals.pop(turn.alert.id, None)
             self.progress.count(f"given_up.{lane.name}", len(hopeless))
             log.error("alerts.given_up", channel=lane.name, alerts=[turn.alert.id for turn in hopeless][:20])
-        self.tell_counters()
+        self.settle()
         return (self.outbox.summed if is_summary else self.outbox.give_up)(lane.name, hopeless)
 
 

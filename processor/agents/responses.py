@@ -168,7 +168,7 @@ class ResponsesShard(StageShard):
         # The alert goes first: it says itself how much of it is told.
         await self.write({ALERTS: alert_rows(turned.alerts)})
         await self.write({GROUPS: _quiet_rows(turned)})
-        self.tell_counters()
+        self.settle()
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""

@@ -207,7 +207,7 @@ class StageShard:
             )
         self.progress.offset = max(self.progress.offset, offset)
         self._has_resumed = True
-        self._settle()
+        self.settle()
 
     async def recover(self) -> Published:
         """Become the owner; what was published in our partitions up to our fence, by this stage or another.
@@ -378,13 +378,10 @@ class StageShard:
         self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
         self.progress.count("dead..unreadable", self._unread)
         self._unread = 0
-        self._settle()
+        self.settle()
 
-    def tell_counters(self) -> None:
-        """Tell counters that changed by time alone; not within a batch that counts, whose offset is not done yet."""
-        self._settle()
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Tell the progress as it is; not within a batch that counts, whose offset is not done yet."""
         self.progress.marks = self._sure_marks()
         self._settled = self._done = encode_progress(self.progress)
         if self._telling is None:

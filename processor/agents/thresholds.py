@@ -86,8 +86,9 @@ class ThresholdsShard(AcknowledgeShard):
         self._milestones = MilestoneBook(floor)
         self._announcements = Announcements(floor)
         self._missed = MissedBook()
-        asked = {name for name, each in config.connections.items() if getattr(each, "api", None) is not None}
-        self._asked = frozenset(asked)
+        self._asked = frozenset(
+            name for name, each in config.connections.items() if getattr(each, "api", None) is not None
+        )
         self._die = die
         self._connections: asyncio.Task[None] | None = None
         self._watch = _Watch(self, floor, (self._book, self._milestones), self._announcements, watermark, clock, die)
@@ -162,7 +163,7 @@ class ThresholdsShard(AcknowledgeShard):
                 if alert.event == "raised":
                     self.count_raised(alert)
             await self.write({THRESHOLD_ALERTS: alert_rows([*found, *(kept(alert) for _, alert in to_tell)])})
-            self.tell_counters()
+            self.settle()
 
     def rep_name(self, rep: str) -> str | None:
         """As the roster calls them."""
@@ -233,11 +234,7 @@ class _Watch:
 
         Nor before the first delivery: where nobody has said anything yet, nobody has done too little by eleven.
         """
-        while not self._watermark.settled_at:
-            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        while not self._is_current():
-            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        while not self._watermark.has_deliveries:
+        while not (self._watermark.settled_at and self._is_current() and self._watermark.has_deliveries):
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
 
     def _is_current(self) -> bool:

@@ -303,12 +303,8 @@ def carried_progress(
 
 def _offsets(work: ReplayWork, told: HandedOver, ends: Mapping[int, int]) -> dict[tuple[str, int], int]:
     """Where the workers of the new generation go on."""
-    progress = told.progress
-    actions = {
-        partition: done.offset
-        for (stage, partition), done in progress.items()
-        if stage == "acknowledge" and done.offset
-    }
     return {(work.topic(DELIVERIES), partition): end for partition, end in ends.items()} | {
-        (work.topic(ALERT_ACTIONS), partition): offset for partition, offset in actions.items()
+        (work.topic(ALERT_ACTIONS), partition): done.offset
+        for (stage, partition), done in told.progress.items()
+        if stage == "acknowledge" and done.offset
     }
