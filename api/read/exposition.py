@@ -211,10 +211,6 @@ class Exposition:
         yield _text(_leads(picture))
         yield _text(_pipeline(picture))
 
-    def render(self, picture: Picture) -> bytes:
-        """The whole text."""
-        return b"".join(self.pieces(picture))
-
     def _sales(self, picture: Picture) -> Iterator[bytes]:
         metrics = [
             (*exported(name, metric.unit), name, metric.description) for name, metric in picture.catalogue.items()
@@ -263,7 +259,7 @@ def _lines(
 
 def render(picture: Picture) -> bytes:
     """The text of one picture, with nothing remembered."""
-    return Exposition().render(picture)
+    return b"".join(Exposition().pieces(picture))
 
 
 def _goals(picture: Picture) -> Iterator[bytes]:

@@ -111,7 +111,6 @@ class ReadSide:
             else LogCheck(
                 asking,
                 prefix=settings.prefix,
-                partitions=settings.partitions,
                 reading=self._what_is_read,
                 on_lost=self._read_anew,
                 clock=clock,
