@@ -36,8 +36,7 @@ def verification_interval(text: str) -> int | None:
         return None
     interval = parse_duration(text)
     if not 10 * SECOND <= interval <= DAY:
-        msg = "must be between 10s and 1d"
-        raise ValueError(msg)
+        raise ValueError("must be between 10s and 1d")
     return interval
 
 

@@ -39,8 +39,7 @@ def parse_week(hours: Mapping[str, Sequence[str]]) -> Week:
                 raise ValueError(msg)
             week[weekday] = found
     if not any(week.values()):
-        msg = "no day has hours"
-        raise ValueError(msg)
+        raise ValueError("no day has hours")
     return tuple(week.get(weekday, ()) for weekday in range(7))
 
 

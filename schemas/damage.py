@@ -37,11 +37,9 @@ def check_change(change: RecordChange) -> None:
         msg = "an instant of a change is outside the years 1901 to 2242"
         raise DamagedError(msg)
     if not 0 <= change.digest < 1 << 64:
-        msg = "a digest has not 64 bits"
-        raise DamagedError(msg)
+        raise DamagedError("a digest has not 64 bits")
     if not is_name(change.id):
-        msg = "an id is none"
-        raise DamagedError(msg)
+        raise DamagedError("an id is none")
     check_fields(change.kind, change.fields)
 
 
@@ -49,8 +47,7 @@ def check_fields(kind: str, fields: Mapping[str, Value]) -> None:
     """Raises DamagedError unless every field is one of the kind and holds what such a field may hold."""
     fits = _FITTING.get(kind)
     if fits is None:
-        msg = "there is no such kind of record"
-        raise DamagedError(msg)
+        raise DamagedError("there is no such kind of record")
     for name, value in fields.items():
         fit = fits.get(name)
         if fit is None or (value is not None and not fit(value)):
@@ -107,8 +104,7 @@ def check_row(row: bytes) -> None:
     if (ats and not FIRST_CHANGE <= min(ats) <= max(ats) <= LAST_CHANGE) or (
         digests and not 0 <= min(digests) <= max(digests) < 1 << 64
     ):
-        msg = "a version is none"
-        raise DamagedError(msg)
+        raise DamagedError("a version is none")
 
 
 def is_name(text: str) -> bool:

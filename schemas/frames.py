@@ -124,8 +124,7 @@ def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row)
         if not (
             is_name(engagement.group) and is_name(engagement.record) and (not engagement.via or is_name(engagement.via))
         ):
-            msg = "a group or a record has no name"
-            raise DamagedError(msg)
+            raise DamagedError("a group or a record has no name")
         check(engagement.row)
     return found
 
@@ -184,6 +183,19 @@ def by_group(engagements: Iterable[Engagement], partitions: int) -> dict[int, li
                 found.setdefault(partition, []).append(engagement)
         else:
             found.setdefault(partition_of(engagement.group, partitions), []).append(engagement)
+    return found
+
+
+def changes_by_partition(changes: Iterable[RecordChange], partitions: int) -> dict[int, list[RecordChange]]:
+    """Changes by the partition of their record, order kept."""
+    found: dict[int, list[RecordChange]] = {}
+    for change in changes:
+        # As `partition_of` its `record_key`: every change comes by here.
+        partition = crc32(f"{change.kind}|{change.id}".encode()) % partitions
+        if partition in found:
+            found[partition].append(change)
+        else:
+            found[partition] = [change]
     return found
 
 

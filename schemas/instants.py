@@ -14,6 +14,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # Bounds of what a CRM can mean; outside them a number is in the wrong unit (seconds read as milliseconds and so on).
 EARLIEST = -(2**31) * SECOND
 LATEST = (2**33) * SECOND
@@ -63,8 +64,7 @@ def _read_instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if offset in 'Zz' else offset}")
     except ValueError:
-        msg = "names a day, time or offset that does not exist"
-        raise ValueError(msg) from None
+        raise ValueError("names a day, time or offset that does not exist") from None
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     return checked(from_datetime(moment) + micros)
 
@@ -72,16 +72,13 @@ def _read_instant(text: str) -> int:
 def parse_date(text: str) -> date:
     """`2026-03-18` -> the day, of those that an instant may lie in. Raises ValueError."""
     if not _DATE.match(text):
-        msg = "is not a date such as 2026-03-18"
-        raise ValueError(msg)
+        raise ValueError("is not a date such as 2026-03-18")
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        msg = "names a day that does not exist"
-        raise ValueError(msg) from None
+        raise ValueError("names a day that does not exist") from None
     if not 1902 <= day.year <= 2241:
-        msg = "is outside the years 1902 to 2241"
-        raise ValueError(msg)
+        raise ValueError("is outside the years 1902 to 2241")
     return day
 
 
@@ -101,9 +98,14 @@ def _keep_day(name: str, first: int) -> None:
 def checked(instant: int) -> int:
     """The instant itself, if a CRM can mean it. Raises ValueError."""
     if not EARLIEST <= instant <= LATEST:
-        msg = "is outside the years 1901 to 2242"
-        raise ValueError(msg)
+        raise ValueError("is outside the years 1901 to 2242")
     return instant
+
+
+def instant_of(moment: datetime) -> int:
+    """Aware datetime -> microseconds, if a CRM can mean it. Raises ValueError."""
+    instant = (moment - _EPOCH) // _MICROSECOND
+    return instant if EARLIEST <= instant <= LATEST else checked(instant)
 
 
 def from_datetime(moment: datetime) -> int:

@@ -274,8 +274,7 @@ class PaneStore:
         """Hold that, where nothing is held yet but places. What is mapped from a file stays there."""
         places = [self.place(name) for name in contents.names]
         if places != [*range(len(places))]:
-            msg = "somebody has a place already"
-            raise ValueError(msg)
+            raise ValueError("somebody has a place already")
         for window, origin, block in contents.blocks:
             self._blocks.setdefault(window, {})[origin] = block
             held = block.places()

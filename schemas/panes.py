@@ -194,8 +194,7 @@ def split_pane(value: bytes) -> tuple[bytes, list[Any]]:
         return b"", []
     names, *values = _decode(value) or [b""]
     if not isinstance(names, bytes) or len(names) != NAME_BYTES * len(values):
-        msg = "a pane has other names than values"
-        raise msgspec.ValidationError(msg)
+        raise msgspec.ValidationError("a pane has other names than values")
     return names, values
 
 
@@ -209,8 +208,7 @@ def unpacked(held: Any) -> dict[Any, int]:
     """What is held by key, of what stands in a pane. Raises msgspec.ValidationError."""
     found = _read(held)
     if not found:
-        msg = "a cell holds nothing"
-        raise msgspec.ValidationError(msg)
+        raise msgspec.ValidationError("a cell holds nothing")
     return found
 
 

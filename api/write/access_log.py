@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from api.write.producer_session import REFUSAL, RETRY_AFTER, close_producer
-from api.write.refusals import UnacknowledgedError
+from api.write.producers import close_producer
+from api.write.refusals import REFUSAL, RETRY_AFTER, UnacknowledgedError
 from schemas.kafka_clients import begun_whole
 from schemas.topics import ACCESS
 

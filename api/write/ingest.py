@@ -18,23 +18,21 @@ from aiokafka.errors import KafkaError
 
 from api.settings import Settings
 from api.write.limits import Budget
-from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
-from api.write.refusals import BacklogFullError, UnacknowledgedError
+from api.write.producer_session import ProducerSession
+from api.write.producers import close_producer, delivery_producer
+from api.write.refusals import REFUSAL, RETRY_AFTER, BacklogFullError, UnacknowledgedError
 from schemas import tasks
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.kafka_clients import begun_whole
 from schemas.kafka_refusals import missing_right, what_refuses
-from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
+from schemas.topics import DELIVERIES, Topic
 from schemas.tracing import OFF, Attributes, Headers, Tracing
 
 log = structlog.get_logger("api")
 
-_BATCH = 512 << 10
 _CONNECT_SECONDS = 5.0
 _BETWEEN_TRIES_SECONDS = 0.5
 _FLUSH_SECONDS = 0.2
-AVOID_SECONDS = 10.0
-"""So long other partitions are preferred to one that stalled: Kafka elects another leader for it meanwhile."""
 DOUBT_SECONDS = 5.0
 """So long after a stall nothing is called ready that has not acknowledged anything since."""
 
@@ -75,14 +73,14 @@ class Ingest:
         self._tracing = tracing
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
-        self._make_producer = make_producer or (lambda: _producer(settings))
+        self._make_producer = make_producer or (lambda: delivery_producer(settings))
         self._session: ProducerSession | None = None
         self._explain = explain or (
             lambda error: what_refuses(settings.kafka, error, operation="Write", topic=self._topic)
         )
         self._trouble = "Kafka has not been reached yet"
-        self._stalled: dict[int, float] = {}
-        """Partition -> until when it is given nothing: its leader has not acknowledged in time."""
+        self._is_away = False
+        """Whether Kafka refused the last producer, rather than said nothing."""
         self._doubted_until = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
@@ -95,8 +93,10 @@ class Ingest:
         nobody was refused for a while.
         """
         session = self._session
-        if session is None or session.is_stalled:
+        if session is None or session.is_over:
             return False
+        if session.refused_at is not None:
+            return time.monotonic() >= session.refused_at + DOUBT_SECONDS
         return session.stored > 0 or time.monotonic() >= self._doubted_until
 
     def problems(self) -> list[str]:
@@ -135,7 +135,7 @@ class Ingest:
     def append(self, message: bytes, headers: Headers = ()) -> Awaitable[str]:
         """Store a message as it is; else as `accept`."""
         session = self._session
-        if session is None or session.is_stalled:
+        if session is None or not session.has_room:
             raise UnacknowledgedError(REFUSAL, retry_after=RETRY_AFTER)
         if not self._budget.take(len(message)):
             msg = "too many deliveries wait for Kafka"
@@ -146,38 +146,43 @@ class Ingest:
         while True:
             session = await self._connect()
             if session is None:
+                if self._is_away and self._session is not None:
+                    self._replace(None)
                 await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
                 continue
-            log.info("producer.connected", topic=self._topic)
-            self._session, self._trouble = session, _UNACKNOWLEDGED
+            if self._session is not None and not self._session.is_stalled:
+                # It has recovered while another was made.
+                self._drop(session)
+                session = self._session
+            else:
+                log.info("producer.connected", topic=self._topic)
+                self._replace(session)
+            self._trouble = _UNACKNOWLEDGED
             reason = await session.lost()
-            self._session = None
-            self._doubt(session)
             right = missing_right(self._kafka, reason, operation="Write", topic=self._topic)
             self._trouble = right or _UNACKNOWLEDGED
-            log.warning("producer.dropped", topic=self._topic, reason=reason)
-            # In the background: it may take as long as the request that is under way, and Kafka may be back before.
-            self._drop(session)
+            what = "producer.dropped" if session.is_over else "producer.doubted"
+            log.warning(what, topic=self._topic, reason=reason)
+            if session.is_over:
+                self._replace(None)
+
+    def _replace(self, session: ProducerSession | None) -> None:
+        """Take what comes from now on by another producer. One that gets no answers stays until there is one."""
+        before, self._session = self._session, session
+        if before is None:
+            return
+        if before.refused_at is not None:
+            self._doubted_until = time.monotonic() + DOUBT_SECONDS
+        # In the background: it may take as long as the request that is under way, and Kafka may be back before.
+        self._drop(before)
 
     async def _connect(self) -> ProducerSession | None:
         producer = await self._begin_producer()
         if producer is None:
             return None
-        now = time.monotonic()
         return ProducerSession(
-            producer,
-            self._topic,
-            timeout=self._timeout,
-            budget=self._budget,
-            renew=self._begin_producer,
-            avoided=[partition for partition, until in self._stalled.items() if now < until],
+            producer, self._topic, timeout=self._timeout, budget=self._budget, renew=self._begin_producer
         )
-
-    def _doubt(self, session: ProducerSession) -> None:
-        now = time.monotonic()
-        if session.stalled_at is not None:
-            self._stalled[session.stalled_at] = now + AVOID_SECONDS
-            self._doubted_until = now + DOUBT_SECONDS
 
     async def _begin_producer(self) -> AIOKafkaProducer | None:
         """One that knows its topic; None: Kafka cannot be reached, for which the trouble is noted."""
@@ -187,6 +192,7 @@ class Ingest:
                 await begun_whole(producer.start())
                 await producer.partitions_for(self._topic)
         except (KafkaError, TimeoutError, OSError) as error:
+            self._is_away = not isinstance(error, TimeoutError)
             await close_producer(producer)
             name = type(error).__name__
             trouble = await self._explain(name) or f"Kafka or its topic {self._topic} cannot be reached ({name})"
@@ -203,17 +209,3 @@ class Ingest:
         task = asyncio.create_task(session.drop(), name="ingest-drop")
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
-
-
-def _producer(settings: Settings) -> AIOKafkaProducer:
-    return AIOKafkaProducer(
-        **settings.kafka.options(),
-        client_id="floorcast-ingest",
-        enable_idempotence=True,
-        acks="all",
-        max_batch_size=_BATCH,
-        max_request_size=MAX_MESSAGE,
-        # A request without an answer is sent again after this time; the broker knows it by its sequence number.
-        request_timeout_ms=int(settings.produce_timeout_seconds * 1000),
-        metadata_max_age_ms=60_000,
-    )

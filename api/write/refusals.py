@@ -1,5 +1,8 @@
 """Why something was not stored. What a client is answered, api/http/errors.py decides."""
 
+RETRY_AFTER = 2
+REFUSAL = "the delivery was not stored: Kafka does not acknowledge; send it again"
+
 
 class StoreRefusedError(Exception):
     """Not stored, as far as anybody knows; the same may be taken after `retry_after` seconds."""

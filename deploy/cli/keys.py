@@ -7,9 +7,10 @@ prints it again.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,58 +21,24 @@ from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
 from schemas.devices import AccessBook, HashedKey
 from schemas.exit_codes import ExitCode
-from schemas.instants import format_instant, parse_duration
+from schemas.instants import DAY, format_instant, parse_duration
 from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
 from schemas.machine_clock import machine_clock
 
 app = group("API keys and display tokens.")
 
-_LONGEST = 36_500 * 86_400 * 1_000_000
-
-Write = Callable[[str], None]
-
-
-def create(
-    path: Path,
-    scope: ApiScope,
-    *,
-    team: str | None,
-    lasts: int | None,
-    now: int,
-    print_token: Write,
-    say: Write,
-    rep: str | None = None,
-    target: Instance | None = None,
-) -> int:
-    """Make a key. `lasts` in microseconds; None: until it is revoked. `target`: into its topic; None: into the file."""
-    expires_at = None if lasts is None else now + lasts
-    if target is not None:
-        key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
-
-        async def add(_book: AccessBook, put: PutEntry) -> None:
-            await put(HashedKey(key.id, key), True)
-
-        with kafka_of(target):
-            run_with_book(target, add)
-    else:
-        try:
-            token = create_key(path, scope, now=now, team=team, expires_at=expires_at, rep=rep)
-        except (KeyFileError, TimeoutError) as error:
-            say(str(error))
-            return ExitCode.WRONG_USE
-    print_token(token)
-    key_id = token.removeprefix("fc_").partition(".")[0]
-    until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
-    whose = f" for rep {rep}" if rep else f" for team {team}" if team else ""
-    say(f"key {key_id} of scope {scope}{whose}, valid {until}; it is not shown again")
-    if scope is ApiScope.BOARD:
-        say("a wallboard opens with /board/SCREEN?token=TOKEN")
-    elif scope is ApiScope.REP:
-        say("their own page opens with /me?token=TOKEN")
-    else:
-        say("the manager's page opens with /floor?token=TOKEN")
-        say("requests carry it as Authorization: Bearer TOKEN, floorcast verify takes it from FLOORCAST_API_KEY")
-    return 0
+_LONGEST = 36_500 * DAY
+_REQUESTS = (
+    "the manager's page opens with /floor?token=TOKEN",
+    "requests carry it as Authorization: Bearer TOKEN, floorcast verify takes it from FLOORCAST_API_KEY",
+)
+_OPENS: Mapping[ApiScope, Sequence[str]] = {
+    ApiScope.BOARD: ("a wallboard opens with /board/SCREEN?token=TOKEN",),
+    ApiScope.REP: ("their own page opens with /me?token=TOKEN",),
+    ApiScope.READ: _REQUESTS,
+    ApiScope.ADMIN: _REQUESTS,
+}
+"""What is said of a new key."""
 
 
 def unknown_team(config: Path, team: str, environment: Mapping[str, str]) -> str | None:
@@ -106,64 +73,22 @@ def keys_table(keys: list[ApiKey], now: int) -> list[str]:
     return columns(rows)
 
 
-def show_keys(path: Path, *, now: int, write: Write, say: Write, target: Instance | None = None) -> int:
-    """List all keys, the expired ones too: those of the file, and of the topic where there is a Kafka to ask."""
+@contextmanager
+def _file_of_keys() -> Iterator[None]:
+    """Ends the command where the file cannot be used."""
     try:
-        keys = {key.id: key for key in list_keys(path)}
-    except KeyFileError as error:
-        say(str(error))
-        return ExitCode.WRONG_USE
-    if target is not None:
-
-        async def add(book: AccessBook, _put: PutEntry) -> None:
-            for id, shared in book.keys.items():
-                if shared.key is None:
-                    keys.pop(id, None)
-                else:
-                    keys[id] = shared.key
-
-        with kafka_of(target):
-            run_with_book(target, add)
-    if not keys:
-        say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
-        return 0
-    for line in keys_table(sorted(keys.values(), key=lambda key: key.created_at), now):
-        write(line)
-    return 0
-
-
-def revoke(path: Path, key_id: str, *, say: Write, target: Instance | None = None) -> int:
-    """Take a key away, wherever it is written down."""
-    unknown: str | None = None
-    try:
-        try:
-            revoke_key(path, key_id)
-        except UnknownKeyError as error:
-            unknown = str(error)
-        left = len(list_keys(path))
+        yield
     except (KeyFileError, TimeoutError) as error:
-        say(str(error))
-        return ExitCode.WRONG_USE
-    if target is not None:
+        fail([str(error)], ExitCode.WRONG_USE)
 
-        async def take_away(book: AccessBook, put: PutEntry) -> None:
-            nonlocal unknown, left
-            shared = book.keys.get(key_id)
-            if unknown is not None and (shared is None or shared.key is None):
-                return
-            unknown = None
-            await put(HashedKey(key_id), True)
-            left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
 
-        with kafka_of(target):
-            run_with_book(target, take_away)
-    if unknown is not None:
-        say(unknown)
-        return ExitCode.WRONG_USE
-    say(f"key {key_id} is revoked: every api refuses it in a moment")
-    if not left:
-        say("that was the last key: an api on loopback is open to this machine again")
-    return 0
+def _with_book(target: Instance, work: Callable[[AccessBook, PutEntry], Awaitable[None]]) -> None:
+    with kafka_of(target):
+        run_with_book(target, work)
+
+
+def _file(settings: Settings) -> Path:
+    return settings.data / "keys.json"
 
 
 def _named(settings: Settings) -> Instance | None:
@@ -205,19 +130,27 @@ def keys_create(
     warning = None if team is None else unknown_team(settings.config, team, os.environ)
     if warning is not None:
         say(f"warning: {warning}")
-    raise typer.Exit(
-        create(
-            settings.data / "keys.json",
-            ApiScope(scope),
-            team=team,
-            lasts=lasts,
-            now=machine_clock(),
-            print_token=announce,
-            say=say,
-            rep=rep,
-            target=_named(settings),
-        )
-    )
+    now = machine_clock()
+    expires_at = None if lasts is None else now + lasts
+    said: dict[str, Any] = {"now": now, "team": team, "expires_at": expires_at, "rep": rep}
+    target = _named(settings)
+    if target is None:
+        with _file_of_keys():
+            token = create_key(_file(settings), ApiScope(scope), **said)
+    else:
+        key, token = new_key(ApiScope(scope), **said)
+
+        async def add(_book: AccessBook, put: PutEntry) -> None:
+            await put(HashedKey(key.id, key), True)
+
+        _with_book(target, add)
+    announce(token)
+    key_id = token.removeprefix("fc_").partition(".")[0]
+    until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
+    whose = f" for rep {rep}" if rep else f" for team {team}" if team else ""
+    say(f"key {key_id} of scope {scope}{whose}, valid {until}; it is not shown again")
+    for line in _OPENS[ApiScope(scope)]:
+        say(line)
 
 
 def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
@@ -234,8 +167,24 @@ def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
 @with_settings("broker", "prefix", "data")
 def keys_list(settings: Settings) -> None:
     """List the keys: id, scope, team, rep, when made, until when valid."""
-    path = settings.data / "keys.json"
-    raise typer.Exit(show_keys(path, now=machine_clock(), write=announce, say=say, target=_reachable(settings)))
+    path, target = _file(settings), _reachable(settings)
+    with _file_of_keys():
+        keys = {key.id: key for key in list_keys(path)}
+    if target is not None:
+
+        async def add(book: AccessBook, _put: PutEntry) -> None:
+            for id, shared in book.keys.items():
+                if shared.key is None:
+                    keys.pop(id, None)
+                else:
+                    keys[id] = shared.key
+
+        _with_book(target, add)
+    if not keys:
+        say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
+        return
+    for line in keys_table(sorted(keys.values(), key=lambda key: key.created_at), machine_clock()):
+        announce(line)
 
 
 @app.command("revoke")
@@ -245,4 +194,28 @@ def keys_revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")],
 ) -> None:
     """Take a key away: every running api refuses it in a moment."""
-    raise typer.Exit(revoke(settings.data / "keys.json", key_id, say=say, target=_reachable(settings)))
+    path, target = _file(settings), _reachable(settings)
+    unknown: str | None = None
+    with _file_of_keys():
+        try:
+            revoke_key(path, key_id)
+        except UnknownKeyError as error:
+            unknown = str(error)
+        left = len(list_keys(path))
+    if target is not None:
+
+        async def take_away(book: AccessBook, put: PutEntry) -> None:
+            nonlocal unknown, left
+            shared = book.keys.get(key_id)
+            if unknown is not None and (shared is None or shared.key is None):
+                return
+            unknown = None
+            await put(HashedKey(key_id), True)
+            left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
+
+        _with_book(target, take_away)
+    if unknown is not None:
+        fail([unknown], ExitCode.WRONG_USE)
+    say(f"key {key_id} is revoked: every api refuses it in a moment")
+    if not left:
+        say("that was the last key: an api on loopback is open to this machine again")

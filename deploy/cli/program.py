@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,79 +16,57 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from deploy.cli.left_out import left_out
+
 COMMANDS = {
-    "up": (
-        "deploy.cli.up",
-        "Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka.",
-    ),
-    "demo": (
-        "deploy.cli.up",
-        "Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard.",
-    ),
-    "api": ("deploy.cli.processes", "Run one api process: webhooks in; REST, stream, wallboard and metrics out."),
-    "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
-    "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
+    "up": ("up", "Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."),
+    "demo": ("up", "Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard."),
+    "api": ("processes", "Run one api process: webhooks in; REST, stream, wallboard and metrics out."),
+    "worker": ("processes", "Run one worker process: from webhooks to numbers."),
+    "broker": ("processes", "Run the local Kafka alone."),
     "lookups": (
-        "deploy.cli.processes",
+        "processes",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
     "stream": (
-        "deploy.cli.processes",
+        "processes",
         "Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.",
     ),
-    "topics": (
-        "deploy.cli.topics",
-        "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
-    ),
-    "check": (
-        "deploy.cli.check",
-        "Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.",
-    ),
+    "topics": ("topics", "Create the topics of the catalogue, or check those that are there; exit 1 if they differ."),
+    "check": ("check", "Check floorcast.yaml and metrics.yaml, and run the examples of all metrics."),
     "reload": (
-        "deploy.cli.check",
+        "check",
         "Let the up that runs on --data read floorcast.yaml and metrics.yaml again, if nothing in them is wrong.",
     ),
-    "metrics": ("deploy.cli.metrics", "Which metrics there are, and what each counts."),
+    "metrics": ("metrics", "Which metrics there are, and what each counts."),
     "simulate": (
-        "deploy.cli.simulate",
+        "simulate",
         "Be a sales floor that posts signed webhooks, with duplicates, edits, late and out-of-order events.",
     ),
     "verify": (
-        "deploy.cli.verify",
+        "verify",
         "Recount everything from the log and compare it with what is served; exit 1 if anything differs.",
     ),
-    "replay": (
-        "deploy.cli.replay",
-        "Make all numbers anew from the log, while the old ones are served; then switch.",
-    ),
-    "backup": (
-        "deploy.cli.backups",
-        "Save what cannot be made anew in FILE: deliveries, what people did, keys and screens.",
-    ),
-    "restore": (
-        "deploy.cli.backups",
-        "Add to the topics what FILE has and they lack.",
-    ),
+    "replay": ("replay", "Make all numbers anew from the log, while the old ones are served; then switch."),
+    "backup": ("backups", "Save what cannot be made anew in FILE: deliveries, what people did, keys and screens."),
+    "restore": ("backups", "Add to the topics what FILE has and they lack."),
     "backfill": (
-        "deploy.cli.backfill",
+        "backfill",
         "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",
     ),
-    "digest": ("deploy.cli.digest", "Print what the digest would say now: the day so far, from the api."),
-    "keys": ("deploy.cli.keys", "API keys and display tokens."),
-    "screens": ("deploy.cli.screens", "The screens on the walls."),
-    "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
-    "connect": (
-        "deploy.cli.connect",
-        "Say how a CRM is set up, and make its subscriptions where it has an API for them.",
-    ),
-    "connections": ("deploy.cli.connections", "What is known of each connection."),
+    "digest": ("digest", "Print what the digest would say now: the day so far, from the api."),
+    "keys": ("keys", "API keys and display tokens."),
+    "screens": ("screens", "The screens on the walls."),
+    "dead-letters": ("dead_letters", "What could not be read, why, and again after a fix."),
+    "connect": ("connect", "Say how a CRM is set up, and make its subscriptions where it has an API for them."),
+    "connections": ("connections", "What is known of each connection."),
 }
-"""Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""
+"""Name -> the module beside this one, and what `floorcast --help` says without importing it (a test compares)."""
 _GROUPS = frozenset({"keys", "screens", "dead-letters", "connections", "metrics"})
 """Those with commands of their own: the module's `app` is the command."""
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """The commands by name, each made when it is asked for."""
 
     def __init__(self) -> None:
@@ -96,16 +74,12 @@ class _Commands(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            found = get_group(import_module(COMMANDS[name][0]).app)
+            with left_out():
+                import structlog  # noqa: F401, PLC0415 - most commands log, and some draw bars with what it leaves out
+            found = get_group(import_module(f"{__package__}.{COMMANDS[name][0]}").app)
             self._made[name] = found if name in _GROUPS else found.commands[name]
             self._made[name].name = name
         return self._made[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -119,7 +93,7 @@ class _Program(TyperGroup):
 
     def __init__(self, **rest: Any) -> None:
         super().__init__(**rest)
-        self.commands = _Commands()
+        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -40,11 +40,9 @@ def read_id_cell(text: str) -> str:
     elif text.startswith("'") and len(text) > 1:
         text = text[1:]
     if _LOST_DIGITS.match(text):
-        msg = "digits were lost by a spreadsheet program"
-        raise CellError(msg)
+        raise CellError("digits were lost by a spreadsheet program")
     if text.casefold() in _NOTHING:
-        msg = "is a word for nothing: say --null"
-        raise CellError(msg, repair="null", text=text)
+        raise CellError("is a word for nothing: say --null", repair="null", text=text)
     return text
 
 
@@ -54,14 +52,12 @@ def read_amount(text: str, decimal: str | None, signs: Mapping[str, str]) -> tup
     `decimal`: what stands before the part of one; None: not told, so only what cannot be read in two ways is taken.
     """
     if "%" in text:
-        msg = "is a percentage"
-        raise CellError(msg)
+        raise CellError("is a percentage")
     if decimal is None:
         return _plain(text), None
     digits = _DIGITS.search(text)
     if digits is None:
-        msg = "is no number"
-        raise CellError(msg)
+        raise CellError("is no number")
     before, after = text[: digits.start()].strip(_BLANKS), text[digits.end() :].strip(_BLANKS)
     is_negative = False
     if "(" in before and ")" in after:  # the currency's sign stands within the brackets, or before or behind them
@@ -81,8 +77,7 @@ def read_amount(text: str, decimal: str | None, signs: Mapping[str, str]) -> tup
 
 def _plain(text: str) -> str:
     if _COULD_BE_GROUPED.match(text):
-        msg = "could be grouped, say --decimal"
-        raise CellError(msg, repair="decimal", text=text)
+        raise CellError("could be grouped, say --decimal", repair="decimal", text=text)
     if not _PLAIN.match(text):
         is_sign = re.search(r"[^\d.,+\-()'\u2019\u2212\s]", text) is not None
         msg = "sign not told: say --value currency.CODE=SIGN and --decimal" if is_sign else "say --decimal"
@@ -98,8 +93,7 @@ def _grouped(text: str, decimal: str) -> str:
             whole = whole.replace(group, "")
             break
     if not re.fullmatch(r"\d+", whole, re.ASCII) or (point and not re.fullmatch(r"\d+", part, re.ASCII)):
-        msg = "is not written with this decimal sign"
-        raise CellError(msg, repair="decimal", text=text)
+        raise CellError("is not written with this decimal sign", repair="decimal", text=text)
     return f"{whole}.{part}" if point else whole
 
 
@@ -115,8 +109,7 @@ def _currency(text: str, signs: Mapping[str, str]) -> str:
         return found
     if _CODE.match(text):
         return text.upper()
-    msg = "sign not told: say --value currency.CODE=SIGN"
-    raise CellError(msg, repair="sign", text=text)
+    raise CellError("sign not told: say --value currency.CODE=SIGN", repair="sign", text=text)
 
 
 def read_duration(text: str, form: str | None, decimal: str | None) -> str:
@@ -124,8 +117,7 @@ def read_duration(text: str, form: str | None, decimal: str | None) -> str:
     half = _HALF_CLOCK.match(text)
     if half is not None:
         if form not in {"mm:ss", "hh:mm"}:
-            msg = "minutes or hours? say --duration-format"
-            raise CellError(msg, repair="duration", text=text)
+            raise CellError("minutes or hours? say --duration-format", repair="duration", text=text)
         unit = 60 if form == "mm:ss" else 3600
         return str(int(half[1]) * unit + int(half[2]) * unit // 60)
     number = text.replace(",", ".") if decimal == "," else text
@@ -137,8 +129,7 @@ def read_duration(text: str, form: str | None, decimal: str | None) -> str:
         return format(int(clock[1]) * 3600 + int(clock[2]) * 60 + Decimal(clock[3]), "f")
     match = _ISO_DURATION.match(text) or _WORDS.match(text)
     if match is None or not any(match.groups()):
-        msg = "is no duration"
-        raise CellError(msg)
+        raise CellError("is no duration")
     said = (Decimal(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part)
     return format(sum(said, Decimal(0)), "f")
 

@@ -49,7 +49,7 @@ class Columns:
             except UseError as error:
                 problems += error.problems
         if problems:
-            raise UseError(*problems)
+            raise UseError(problems)
 
     def _own(self, name: str) -> str | None:
         """The column of a field's own name; more than one is asked for by `Layout.place`."""
@@ -119,6 +119,5 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ";".join(_text(each) for each in value)
     if not isinstance(value, str):
-        msg = "is an object: say which of its members"
-        raise CellError(msg)
+        raise CellError("is an object: say which of its members")
     return value

@@ -37,16 +37,13 @@ def read_whole(text: str, reading: FileReading, calendar: Calendar) -> WholeSpan
     begin, _, end = span.partition("/")
     record = reading.options.record
     if FIELDS[record].get(name) is not FieldType.INSTANT:
-        msg = f"--complete: {name!r} is no instant of a {record}"
-        raise UseError(msg)
+        raise UseError([f"--complete: {name!r} is no instant of a {record}"])
     try:
         first, last = (day_from(parse_date(day.strip())) for day in (begin, end))
     except ValueError as error:
-        msg = f"--complete: must be {name}=FROM/TO, such as {name}=2026-03-01/2026-03-31: {error}"
-        raise UseError(msg) from None
+        raise UseError([f"--complete: must be {name}=FROM/TO, such as {name}=2026-03-01/2026-03-31: {error}"]) from None
     if last < first:
-        msg = "--complete: ends before it begins"
-        raise UseError(msg)
+        raise UseError(["--complete: ends before it begins"])
     return WholeSpan(name, calendar.day_start(first), calendar.day_start(last + 1))
 
 

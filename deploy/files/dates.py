@@ -64,15 +64,12 @@ def date_format(text: str) -> DateFormat:
     try:
         compiled = re.compile(pattern + re.escape(text[end:]) + r"\Z", re.ASCII)
     except re.error:
-        msg = f"--date-format {text}: names a part twice"
-        raise UseError(msg) from None
+        raise UseError([f"--date-format {text}: names a part twice"]) from None
     lacking = [word for word, letter in (("year", "Y"), ("month", "M"), ("day", "D")) if letter not in found]
     if lacking:
-        msg = f"--date-format {text}: has no {' and no '.join(lacking)}"
-        raise UseError(msg)
+        raise UseError([f"--date-format {text}: has no {' and no '.join(lacking)}"])
     if "h" in found and "A" not in found:
-        msg = f"--date-format {text}: hh counts to 12 and needs A (AM, PM); HH counts to 23"
-        raise UseError(msg)
+        raise UseError([f"--date-format {text}: hh counts to 12 and needs A (AM, PM); HH counts to 23"])
     turned = found.index("Y") < found.index("D") < found.index("M")
     return DateFormat(text, compiled, takes_iso=not turned)
 
@@ -193,8 +190,7 @@ def local_instants(moment: datetime, zone: ZoneInfo) -> tuple[int, ...]:
     if first == second:
         return (first,)
     if first > second:  # the clocks were put forward: before them it is later
-        msg = "the clocks were put forward over this time"
-        raise CellError(msg)
+        raise CellError("the clocks were put forward over this time")
     return first, second
 
 

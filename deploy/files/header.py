@@ -34,8 +34,7 @@ class Layout:
         if column.startswith("#") and column[1:].isdigit():
             place = int(column[1:]) - 1
             if not 0 <= place < self.width:
-                msg = f"column {column}: there are {self.width} columns"
-                raise UseError(msg)
+                raise UseError([f"column {column}: there are {self.width} columns"])
             return place
         places = self.columns.get(folded(column), ())
         if len(places) == 1:
@@ -46,7 +45,7 @@ class Layout:
             msg = f"column {column!r}: there are {len(places)}: say {' or '.join(f'#{place + 1}' for place in places)}"
         else:
             msg = f"column {column!r}: is not in the header{suggestion(column, self.names)}"
-        raise UseError(msg)
+        raise UseError([msg])
 
 
 def folded(name: str) -> str:
@@ -64,8 +63,7 @@ def find_layout(first: Sequence[str], reading: FileReading) -> Layout:
     if options.header_line is not None:
         lines: Iterable[int] = [options.header_line - 1]
         if options.header_line > len(first):
-            msg = f"--header-line: there is no line {options.header_line}"
-            raise UseError(msg)
+            raise UseError([f"--header-line: there is no line {options.header_line}"])
     else:
         lines = range(min(LOOKED_AT, len(first)))
     nearest: tuple[int, list[str], Sequence[str]] = (-1, [], ())
@@ -82,8 +80,7 @@ def find_layout(first: Sequence[str], reading: FileReading) -> Layout:
     told = ", ".join(f"{column!r}{suggestion(column, names)}" for column in lacking or wanted)
     where = f"line {options.header_line}" if options.header_line else f"none of the first {LOOKED_AT} lines"
     verb = "lacks" if options.header_line else "holds"
-    msg = f"no header: {where} {verb} every column that is mapped; not found: {told}"
-    raise UseError(msg)
+    raise UseError([f"no header: {where} {verb} every column that is mapped; not found: {told}"])
 
 
 def wanted_columns(reading: FileReading) -> list[str]:
@@ -104,8 +101,7 @@ def _without_header(first: Sequence[str], delimiters: Sequence[str]) -> Layout:
         )
         if width:
             return Layout(delimiter, (), 0, width)
-    msg = f"none of the first {LOOKED_AT} lines can be read"
-    raise UseError(msg)
+    raise UseError([f"none of the first {LOOKED_AT} lines can be read"])
 
 
 def _layout(delimiter: str, cells: Sequence[str], lines: int) -> Layout:

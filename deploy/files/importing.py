@@ -161,8 +161,9 @@ class Importer:
         members = self._file.members(self.reading.types) if self._file.layout is None else ()
         self._columns = Columns(self._file.layout, self.reading, members)
         if self.whole is not None and self._file.is_of_refused():
-            msg = f"--complete: {task.path} holds refused lines: import it without, then the whole file once more"
-            raise UseError(msg)
+            raise UseError(
+                [f"--complete: {task.path} holds refused lines: import it without, then the whole file once more"]
+            )
 
     def mapping(self) -> str:
         """For `--print-mapping`."""
@@ -228,19 +229,15 @@ class Importer:
         said = self.reading.options.as_of
         if said is not None:
             if runs_ahead(said, self._task.now):
-                msg = "--as-of: is more than 24 h ahead"
-                raise UseError(msg)
+                raise UseError(["--as-of: is more than 24 h ahead"])
             return said
         own = self._file.changed[0] // 1000
         is_whole = self.whole is not None and not checked.refusals
         needed = is_whole or (checked.needs_as_of and LineFate.TAKEN in checked.counts)
         if needed and (checked.newest is None or is_too_new(own, checked.newest)):
             newest = "none" if checked.newest is None else format_instant(checked.newest)
-            msg = (
-                f"--as-of: must say when this was true: the file is of {format_instant(own)}, the newest instant in it "
-                f"of {newest}, and a copy has a new time"
-            )
-            raise UseError(msg)
+            told = f"the file is of {format_instant(own)}, the newest instant in it of {newest}"
+            raise UseError([f"--as-of: must say when this was true: {told}, and a copy has a new time"])
         return own
 
     async def _send(self, rows: RowReader, checked: Checked, as_of: int, log: Log) -> None:
@@ -264,8 +261,7 @@ class Importer:
         if before:
             self._tell.say(f"{before} of them had been sent before")
         if not self._file.is_unchanged():
-            msg = f"{task.path}: was changed while it was read; import it again"
-            raise UseError(msg)
+            raise UseError([f"{task.path}: was changed while it was read; import it again"])
 
     def _events(self, rows: RowReader, checked: Checked, as_of: int) -> Iterator[Numbered]:
         width = None if self._file.layout is None else self._file.layout.width
@@ -398,8 +394,7 @@ def _open(path: Path, reading: FileReading) -> _File:
     encoding = encoding_of(path, reading.options.encoding)
     size, changed = path.stat().st_size, _stamp(path)
     if size == 0:
-        msg = f"{path}: is empty"
-        raise UseError(msg)
+        raise UseError([f"{path}: is empty"])
     lines = _without_mark(read_lines(path, encoding))
     if path.suffix.lower() in ENDINGS:
         check_objects(path, lines)

@@ -101,8 +101,9 @@ def check_objects(path: Path, lines: Iterable[str]) -> None:
         text = line.strip()
         if text.startswith("[") or text == "{":
             what = "array" if text.startswith("[") else "object over several lines"
-            msg = f"{path}: line {number}: begins an {what} of JSON: what is read is an object a line (jq -c '.[]')"
-            raise UseError(msg)
+            raise UseError(
+                [f"{path}: line {number}: begins an {what} of JSON: what is read is an object a line (jq -c '.[]')"]
+            )
         if text:
             return
 

@@ -86,14 +86,13 @@ class _Problems:
 
     def raise_any(self) -> None:
         if self.found:
-            raise UseError(*self.found)
+            raise UseError(self.found)
 
 
 def types_of(record: str) -> dict[str, FieldType]:
     """What can be said of such a record, by name. Raises UseError."""
     if record not in FIELDS:
-        msg = f"--record: there is no kind of record {record!r}{suggestion(record, FIELDS)}"
-        raise UseError(msg)
+        raise UseError([f"--record: there is no kind of record {record!r}{suggestion(record, FIELDS)}"])
     return {
         ID: FieldType.REFERENCE, CHANGED_AT: FieldType.INSTANT, DELETED: FieldType.FLAG, **FIELDS[record]
     }  # fmt: skip
@@ -274,8 +273,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # there is none; or the name is that of a folder
-        msg = f"{_ZONES}: there is no time zone {name!r}"
-        raise UseError(msg) from None
+        raise UseError([f"{_ZONES}: there is no time zone {name!r}"]) from None
 
 
 def mapping_text(mapping: FileReading, name: str, columns: Mapping[str, Sequence[str]]) -> str:

@@ -1,13 +1,11 @@
 """What is wrong with a file: with the whole of it, or with one cell."""
 
-from collections.abc import Sequence
-
 
 class UseError(Exception):
     """The file cannot be imported so. One line per problem; exit code 2."""
 
-    def __init__(self, *problems: str) -> None:
-        self.problems: Sequence[str] = problems
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
         super().__init__("\n".join(problems))
 
 

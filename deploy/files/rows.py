@@ -112,8 +112,9 @@ class RowReader:
             self._by = next((name for name in candidates if name in said), None)
             if self._by is None:
                 needed = candidates[0]
-                msg = f"{needed}: no column says it (--map {needed}=COLUMN), and a {self._record} counts by it"
-                raise UseError(msg)
+                raise UseError(
+                    [f"{needed}: no column says it (--map {needed}=COLUMN), and a {self._record} counts by it"]
+                )
         self._fields = [name for name in reading.types if name in said]
 
     def is_meant(self, cells: LineCells) -> bool:
@@ -148,8 +149,7 @@ class RowReader:
             self._settle_deal(row, instants)
             self._check_deal(row)
         if deleted is not True and self._by is not None and row.fields.get(self._by) is None:
-            msg = "is empty"
-            raise CellError(msg, field=self._by)
+            raise CellError("is empty", field=self._by)
         touch = said.moments.get(_TOUCHES.get(self._record, ""))
         if touch is not None and touch.is_day:
             # At the first instant of its day it would have answered a lead before it came.
@@ -189,8 +189,7 @@ class RowReader:
     def _read(self, name: str, moment: Moment) -> ReadInstant:
         if not isinstance(moment, datetime):
             if name in NEEDS_TIME:
-                msg = "a day is not enough here"
-                raise CellError(msg)
+                raise CellError("a day is not enough here")
             start = self._starts.get(moment)
             if start is None:
                 in_years(from_datetime(datetime(moment.year, moment.month, moment.day, tzinfo=self._calendar.zone)))
@@ -199,12 +198,10 @@ class RowReader:
         if moment.tzinfo is not None:
             return ReadInstant(name, (in_years(from_datetime(moment)),))
         if self._reading.zone is None:
-            msg = f"{name}: is written without an offset, so its zone must be told: --timezone"
-            raise UseError(msg)
+            raise UseError([f"{name}: is written without an offset, so its zone must be told: --timezone"])
         instants = tuple(map(in_years, local_instants(moment, self._reading.zone)))
         if len(instants) > 1 and self._reading.options.ambiguous == "refuse":
-            msg = "this time came twice"
-            raise CellError(msg)
+            raise CellError("this time came twice")
         return ReadInstant(name, instants)
 
     def _settle(self, moments: Mapping[str, ReadInstant]) -> tuple[dict[str, int], Sequence[str]]:
@@ -223,8 +220,7 @@ class RowReader:
         if not self._reading.key:
             id = said.values.pop(ID, None)
             if id is None:
-                msg = "is empty"
-                raise CellError(msg, field=ID)
+                raise CellError("is empty", field=ID)
             return str(id)
         parts: dict[str, Any] = {}
         for column in self._reading.key:
@@ -236,8 +232,7 @@ class RowReader:
                 parts[name] = value.number if isinstance(value, CellAmount) else value
         values = list(parts.values())
         if not any(values):
-            msg = "is made of a key whose cells are all empty"
-            raise CellError(msg, field=ID)
+            raise CellError("is made of a key whose cells are all empty", field=ID)
         return blake2b(msgspec.json.encode([self._record, *values]), digest_size=12).hexdigest()
 
     @staticmethod
@@ -265,8 +260,7 @@ class RowReader:
                 msg = f"is empty, and the deal is {fields['status']}"
                 raise CellError(msg, field="closed_at")
         elif not self._has_version:
-            msg = "closed_at: no column says when deals closed (--map closed_at=COLUMN, or changed_at)"
-            raise UseError(msg)
+            raise UseError(["closed_at: no column says when deals closed (--map closed_at=COLUMN, or changed_at)"])
         elif row.changed_at is None:
             msg = f"is empty, and the deal is {fields['status']}"
             raise CellError(msg, field=CHANGED_AT)
@@ -303,8 +297,7 @@ class RowReader:
         """That the log's reader will take it."""
         version = self._now if row.changed_at is None else row.changed_at
         if runs_ahead(version, self._now):
-            msg = "is more than 24 h ahead"
-            raise CellError(msg, field=CHANGED_AT)
+            raise CellError("is more than 24 h ahead", field=CHANGED_AT)
         raw = {name: _plain(value) for name, value in row.fields.items()}
         try:
             read_change(

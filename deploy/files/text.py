@@ -34,26 +34,21 @@ def encoding_of(path: Path, said: str | None) -> str:
         with path.open("rb") as file:
             begin = file.read(_SAMPLE)
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise UseError(msg) from None
+        raise UseError([f"{path}: cannot be read: {error.strerror}"]) from None
     if not begin:
-        msg = f"{path}: is empty"
-        raise UseError(msg)
+        raise UseError([f"{path}: is empty"])
     for mark, what in _PACKED:
         if begin.startswith(mark):
-            msg = f"{path}: {what}"
-            raise UseError(msg)
+            raise UseError([f"{path}: {what}"])
     if said is not None:
         try:
             name = codecs.lookup(said).name
         except LookupError:
-            msg = f"--encoding: there is no encoding {said!r}"
-            raise UseError(msg) from None
+            raise UseError([f"--encoding: there is no encoding {said!r}"]) from None
         return "utf-8-sig" if name == "utf-8" else name
     found = next((encoding for mark, encoding in _MARKS if begin.startswith(mark)), "utf-8")
     if found == "utf-8" and begin.count(0) * _NUL_EACH > len(begin):
-        msg = f"{path}: holds NUL bytes, so it is not UTF-8: try --encoding utf-16-le or utf-16-be"
-        raise UseError(msg)
+        raise UseError([f"{path}: holds NUL bytes, so it is not UTF-8: try --encoding utf-16-le or utf-16-be"])
     return found
 
 
@@ -63,10 +58,9 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
         with path.open(encoding=encoding, newline="") as file:
             yield from file
     except UnicodeError:
-        raise UseError(*_not_in(path, encoding)) from None
+        raise UseError([*_not_in(path, encoding)]) from None
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise UseError(msg) from None
+        raise UseError([f"{path}: cannot be read: {error.strerror}"]) from None
 
 
 def _not_in(path: Path, encoding: str) -> Iterator[str]:

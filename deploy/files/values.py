@@ -106,29 +106,25 @@ class CellReaders:
     def _flag(self, name: str, text: str) -> bool:
         found = self._word(name, text) or text.casefold()
         if found not in {"true", "false"}:
-            msg = "yes or no?"
-            raise CellError(msg, repair="word", text=text)
+            raise CellError("yes or no?", repair="word", text=text)
         return found == "true"
 
     def _number(self, text: str) -> str:
         number, sign = read_amount(text, self._reading.decimal, {})
         if sign is not None:
-            msg = "is no number alone"
-            raise CellError(msg)
+            raise CellError("is no number alone")
         return number
 
     def _currency(self, text: str) -> str:
         found = self._word("currency", text) or text
         if len(found) != 3 or not found.isalpha() or not found.isascii():
-            msg = "sign not told: say --value currency.CODE=SIGN"
-            raise CellError(msg, repair="sign", text=text)
+            raise CellError("sign not told: say --value currency.CODE=SIGN", repair="sign", text=text)
         return found.upper()
 
 
 def _day(moment: Moment) -> str:
     if isinstance(moment, datetime):
-        msg = "must be a day without a time"
-        raise CellError(msg)
+        raise CellError("must be a day without a time")
     return moment.isoformat()
 
 
@@ -138,8 +134,7 @@ def _attributes(text: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        msg = "must be an object of JSON"
-        raise CellError(msg)
+        raise CellError("must be an object of JSON")
     return found
 
 

@@ -1,7 +1,7 @@
 """The dashboard of goals: how far the organisation, teams and people are in the current period of each goal."""
 
-from deploy.grafana.model import Dashboard, Section, Variable
-from deploy.grafana.panels import lines, number_panel, ranking, table_panel
+from deploy.grafana.model import Dashboard, Variable
+from deploy.grafana.panels import lines, number_panel, ranking, section, share_panel, table_panel
 
 _GOAL = Variable("goal", "Goal", "label_values(floorcast_goal_attainment, goal)")
 _TEAM = Variable("team", "Team", "label_values(floorcast_goal_attainment, team)", is_multi=True)
@@ -23,30 +23,24 @@ GOALS = Dashboard(
     variables=(_GOAL, _TEAM),
     since="now-7d",
     sections=(
-        Section(
+        section(
             "How far",
-            (
-                number_panel("Organisation", _of("organisation"), unit="percentunit", decimals=1, steps=_STEPS),
-                number_panel("People with a target", f"count({_PEOPLE})"),
-                number_panel("At their goal", f"count({_PEOPLE} >= 1) or vector(0)"),
-                number_panel(
-                    "Share at goal",
-                    f"(count({_PEOPLE} >= 1) or vector(0)) / count({_PEOPLE})",
-                    unit="percentunit",
-                    decimals=1,
-                    steps=_STEPS,
-                    description="Below 60 % the goal may be too high, from 90 % on too low.",
-                ),
+            share_panel("Organisation", _of("organisation"), steps=_STEPS),
+            number_panel("People with a target", f"count({_PEOPLE})"),
+            number_panel("At their goal", f"count({_PEOPLE} >= 1) or vector(0)"),
+            share_panel(
+                "Share at goal",
+                f"(count({_PEOPLE} >= 1) or vector(0)) / count({_PEOPLE})",
+                steps=_STEPS,
+                description="Below 60 % the goal may be too high, from 90 % on too low.",
             ),
         ),
-        Section(
+        section(
             "Teams and people",
-            (
-                ranking("By team", _of("team", "team"), "{{team}}", unit="percentunit", steps=_STEPS, width=12),
-                ranking("Farthest", f"topk(10, {_PEOPLE})", "{{rep}}", unit="percentunit", steps=_STEPS, width=12),
-                lines("Teams over time", (_of("team", "team"), "{{team}}"), unit="percentunit", width=24),
-                table_panel("People", ("rep", "team"), (("Attainment", _PEOPLE, "percentunit"),)),
-            ),
+            ranking("By team", _of("team", "team"), "{{team}}", unit="percentunit", steps=_STEPS, width=12),
+            ranking("Farthest", f"topk(10, {_PEOPLE})", unit="percentunit", steps=_STEPS, width=12),
+            lines("Teams over time", (_of("team", "team"), "{{team}}"), unit="percentunit", width=24, minimum=None),
+            table_panel("People", ("rep", "team"), (("Attainment", _PEOPLE, "percentunit"),)),
         ),
     ),
 )

@@ -3,11 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.grafana.model import Panel, Query
+from deploy.grafana.model import Panel, Query, Section
+from deploy.grafana.queries import total_query
 from schemas.json_object import Json
 
 
-def number_panel(title: str, expr: str, **more: Any) -> Panel:
+def section(title: str, *panels: Panel) -> Section:
+    """A heading with its panels."""
+    return Section(title, panels)
+
+
+def total_panel(title: str, metric: str, unit: str = "short", **more: Any) -> Panel:
+    """What a metric is now for all teams together."""
+    return number_panel(title, total_query(metric), unit, **more)
+
+
+def share_panel(title: str, expr: str, **more: Any) -> Panel:
+    """One share, as it is now."""
+    return number_panel(title, expr, "percentunit", decimals=1, **more)
+
+
+def number_panel(title: str, expr: str, unit: str = "short", **more: Any) -> Panel:
     """One value, as it is now."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -17,12 +33,12 @@ def number_panel(title: str, expr: str, **more: Any) -> Panel:
         "justifyMode": "auto",
         "orientation": "auto",
     }
-    settings: Json = {"width": 4, "height": 4, "options": options}
+    settings: Json = {"unit": unit, "width": 4, "height": 4, "options": options}
     return Panel("stat", title, (Query(expr, is_instant=True),), **settings | more)
 
 
-def lines(title: str, *queries: tuple[str, str], stacked: bool = False, **more: Any) -> Panel:
-    """Values over time; queries with their legends."""
+def lines(title: str, *queries: tuple[str, str], unit: str = "short", stacked: bool = False, **more: Any) -> Panel:
+    """Values over time, from 0 on; queries with their legends."""
     custom = {
         "drawStyle": "line",
         "lineWidth": 2,
@@ -36,11 +52,11 @@ def lines(title: str, *queries: tuple[str, str], stacked: bool = False, **more: 
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     made = tuple(Query(expr, legend) for expr, legend in queries)
-    settings: Json = {"width": 12, "custom": custom, "options": options}
+    settings: Json = {"unit": unit, "width": 12, "minimum": 0, "custom": custom, "options": options}
     return Panel("timeseries", title, made, **settings | more)
 
 
-def ranking(title: str, expr: str, legend: str, **more: Any) -> Panel:
+def ranking(title: str, expr: str, legend: str = "{{rep}}", **more: Any) -> Panel:
     """Values beside each other as bars, as they are now."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from deploy.grafana.model import Dashboard, Panel, Section
 from deploy.grafana.panels import lines, ranking
-from deploy.grafana.queries import FLOOR, TEAM, WINDOW, per_rep, per_team
+from deploy.grafana.queries import TEAM, WINDOW, per_rep, per_team
 from schemas.catalogue import Catalogue
 from schemas.catalogue.adding import has_shares
 from schemas.catalogue.base import Entry
@@ -51,11 +51,11 @@ def _panel(name: str, entry: Entry, catalogue: Catalogue) -> Panel:
     series = exported(name, entry.unit)[0].removeprefix(PREFIX)
     unit = _UNITS.get(entry.unit, "short")
     if has_shares(catalogue, name, with_levels=True) and not _counts_ids(catalogue, name):
-        query = (per_team(series, FLOOR), "{{team}}")
-        return lines(entry.label, query, description=entry.description, unit=unit, width=8)
+        query = (per_team(series), "{{team}}")
+        return lines(entry.label, query, description=entry.description, unit=unit, width=8, minimum=None)
     best = "bottomk" if entry.better == "lower" else "topk"
-    query_of_best = f"{best}(10, {per_rep(series, FLOOR)})"
-    return ranking(entry.label, query_of_best, "{{rep}}", description=entry.description, unit=unit)
+    query_of_best = f"{best}(10, {per_rep(series)})"
+    return ranking(entry.label, query_of_best, description=entry.description, unit=unit)
 
 
 def _counts_ids(catalogue: Catalogue, name: str) -> bool:

@@ -11,8 +11,6 @@ its business.
     data/kafka/              Kafka's own: meta.properties with the cluster id, and the log of every partition
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -63,9 +61,9 @@ def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
     try:
         return kafka_jars.ensure(jars, cache, kafka_jars.download_with_jgo, cancelled or threading.Event())
     except kafka_jars.CacheFolderError as error:
-        raise BrokerError(str(error), exit_code=ExitCode.WRONG_USE) from None
+        raise BrokerError(ExitCode.WRONG_USE, str(error)) from None
     except kafka_jars.JarError as error:
-        raise BrokerError(str(error), exit_code=ExitCode.UNREACHABLE) from None
+        raise BrokerError(ExitCode.UNREACHABLE, str(error)) from None
 
 
 @dataclass
@@ -104,8 +102,7 @@ class LocalBroker:
     def start(self, timeout: float = START_SECONDS) -> str:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
-            msg = f"the broker on {self.data} runs already"
-            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+            raise BrokerError(ExitCode.WRONG_USE, f"the broker on {self.data} runs already")
         self._release()
         self._stop_asked.clear()
         self.data = self.data.absolute()
@@ -122,8 +119,10 @@ class LocalBroker:
             self._launch_and_await(classpath, cluster_id, timeout)
         except OSError as error:
             self.kill()
-            msg = f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}"
-            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE) from None
+            raise BrokerError(
+                ExitCode.WRONG_USE,
+                f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}",
+            ) from None
         except BaseException:
             self.kill()
             raise
@@ -153,8 +152,7 @@ class LocalBroker:
     def wait(self) -> int:
         """Block until the JVM has ended, and return its return code (negative: the signal)."""
         if self._process is None:
-            msg = f"the broker on {self.data} was not started"
-            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+            raise BrokerError(ExitCode.WRONG_USE, f"the broker on {self.data} was not started")
         return self._process.wait()
 
     def __enter__(self) -> Self:
@@ -211,16 +209,16 @@ class LocalBroker:
             if cluster is not None and cluster.id == cluster_id and (HOST, port) in cluster.brokers:
                 return True
             if time.monotonic() > deadline:
-                msg = f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"
-                raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
+                raise BrokerError(
+                    ExitCode.UNREACHABLE, f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"
+                )
             time.sleep(_BETWEEN_PROBES_SECONDS)
         if self._stop_asked.is_set():
             self._fail_stopped()
         return False
 
     def _fail_stopped(self) -> NoReturn:
-        msg = f"the broker on {self.data} was stopped while it started"
-        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
+        raise BrokerError(ExitCode.UNREACHABLE, f"the broker on {self.data} was stopped while it started")
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -260,14 +258,14 @@ def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
 
 
 def _port_in_use(port: int) -> BrokerError:
-    msg = f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
-    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+    return BrokerError(
+        ExitCode.WRONG_USE, f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
+    )
 
 
 def _check_port(port: int) -> None:
     if not 0 <= port <= 65535:
-        msg = f"port {port} is out of range"
-        raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+        raise BrokerError(ExitCode.WRONG_USE, f"port {port} is out of range")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         # As Java does: a port whose connections of a moment ago still linger is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -288,13 +286,14 @@ def _died(data: Path, port: int, port_was_taken: bool) -> BrokerError:
     text = _tail(data / "kafka.log")
     if "Failed to acquire lock" in text:
         return folder_in_use(data)
-    msg = f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
+    return BrokerError(ExitCode.UNREACHABLE, f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}")
 
 
 def _died_later(data: Path, code: int) -> BrokerError:
-    msg = f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
+    return BrokerError(
+        ExitCode.UNREACHABLE,
+        f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}",
+    )
 
 
 def _reason(text: str) -> str:

@@ -1,7 +1,5 @@
 """The folder of a local Kafka: how it is laid out, whether it can be started on, and what a start writes into it."""
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import uuid
@@ -25,7 +23,7 @@ _FEATURES = "bootstrap.checkpoint"
 class BrokerError(Exception):
     """The local Kafka cannot run; the message is one line. Exit code 2: wrong use or folder, 3: did not come up."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
@@ -78,14 +76,16 @@ def cluster_id_of(folder: Path) -> str | None:
 
 
 def _unusable(folder: Path, why: str) -> BrokerError:
-    msg = f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
-    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+    return BrokerError(
+        ExitCode.WRONG_USE, f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
+    )
 
 
 def folder_in_use(data: Path) -> BrokerError:
     """Somebody else runs there."""
-    msg = f"another broker runs on the data folder {data}; stop it or name another with --data"
-    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
+    return BrokerError(
+        ExitCode.WRONG_USE, f"another broker runs on the data folder {data}; stop it or name another with --data"
+    )
 
 
 def lay_out(data: Path) -> str:

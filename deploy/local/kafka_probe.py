@@ -58,8 +58,7 @@ def _log_in(connection: socket.socket, login: tuple[str, str]) -> None:
         (_SASL_AUTHENTICATE, 0, struct.pack(">i", len(shown)) + shown),
     ):
         if _exchange(connection, api, version, body).short():
-            msg = "the login is refused"
-            raise LoginRefusedError(msg)
+            raise LoginRefusedError("the login is refused")
 
 
 def _exchange(connection: socket.socket, api: int, version: int, body: bytes) -> _Fields:
@@ -68,12 +67,10 @@ def _exchange(connection: socket.socket, api: int, version: int, body: bytes) ->
     connection.sendall(struct.pack(">i", len(request)) + request)
     (size,) = struct.unpack(">i", _read(connection, 4))
     if not 0 < size <= _LARGEST_ANSWER_BYTES:
-        msg = "the length of the answer is out of bounds"
-        raise ValueError(msg)
+        raise ValueError("the length of the answer is out of bounds")
     answer = _Fields(_read(connection, size))
     if answer.integer() != _CORRELATION:
-        msg = "the answer belongs to another request"
-        raise ValueError(msg)
+        raise ValueError("the answer belongs to another request")
     return answer
 
 
@@ -110,7 +107,6 @@ class _Fields:
     def _take(self, size: int) -> bytes:
         part = self._data[self._at : self._at + size]
         if len(part) < size:
-            msg = "the answer ends in the middle of a field"
-            raise ValueError(msg)
+            raise ValueError("the answer ends in the middle of a field")
         self._at += size
         return part

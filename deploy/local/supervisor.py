@@ -39,7 +39,7 @@ _LINE_LENGTH = 500
 class ChildError(Exception):
     """A child could not be started. The message is one line."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
@@ -124,13 +124,11 @@ class ChildProgram:
                     umask=UMASK,
                 )
         except OSError as error:
-            msg = f"{self.name} cannot be started: {error.strerror or error}"
-            raise ChildError(msg, exit_code=2) from None
+            raise ChildError(2, f"{self.name} cannot be started: {error.strerror or error}") from None
 
     async def wait(self) -> int:
         if self._process is None:
-            msg = f"{self.name} was not started"
-            raise ChildError(msg, exit_code=2)
+            raise ChildError(2, f"{self.name} was not started")
         ended = asyncio.ensure_future(self._process.wait())
         try:
             while True:

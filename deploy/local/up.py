@@ -208,7 +208,7 @@ class LocalKafka:
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.start)
         except BrokerError as error:
-            raise ChildError(str(error), error.exit_code) from None
+            raise ChildError(error.exit_code, str(error)) from None
 
     async def wait(self) -> int:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.wait)

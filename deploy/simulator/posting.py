@@ -35,7 +35,7 @@ _PLAIN = "application/json"
 class PostingError(Exception):
     """Posting cannot go on. Exit code 2: refused for good, 3: nobody answers."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
@@ -251,8 +251,7 @@ class DeliveryPoster:
                 answer = await self._send(self._headers(post), post.body)
             except (OSError, TimeoutError) as error:
                 if self._clock() - silent_since > self._patience:
-                    msg = f"nobody answers ({type(error).__name__})"
-                    raise PostingError(msg, 3) from None
+                    raise PostingError(3, f"nobody answers ({type(error).__name__})") from None
                 pause = wait
             else:
                 silent_since = self._clock()
@@ -286,7 +285,7 @@ def _refused(status: int) -> PostingError:
         413: "a delivery is too large",
         415: "the content type is refused: is the connection of kind generic?",
     }.get(status, "the delivery is refused")
-    return PostingError(f"{why} (HTTP {status})", 2)
+    return PostingError(2, f"{why} (HTTP {status})")
 
 
 class HttpSender:
@@ -308,14 +307,12 @@ class HttpSender:
 
     async def __call__(self, headers: Mapping[str, str], body: bytes) -> ServerAnswer:
         if self._session is None:
-            msg = "used outside of its context"
-            raise RuntimeError(msg)
+            raise RuntimeError("used outside of its context")
         try:
             async with self._session.post(self._url, data=body, headers=headers) as answer:
                 return ServerAnswer(answer.status, _seconds(answer.headers.get("Retry-After")))
         except aiohttp.InvalidURL:
-            msg = f"{self._url} is not an address"
-            raise PostingError(msg, 2) from None
+            raise PostingError(2, f"{self._url} is not an address") from None
         except aiohttp.ClientError as error:
             raise ConnectionError(type(error).__name__) from None
 

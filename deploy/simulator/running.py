@@ -142,11 +142,11 @@ def signing_connection(config: Config, name: str) -> Connection:
     """The connection to post to. Raises PostingError if it is not one whose webhooks can be made here."""
     found = config.connections.get(name)
     if found is None:
-        msg = f"--connection: there is no connection {name!r} in the configuration"
-        raise PostingError(msg, 2)
+        raise PostingError(2, f"--connection: there is no connection {name!r} in the configuration")
     if found.kind != "generic":
-        msg = f"--connection: {name!r} is of kind {found.kind}, the simulated floor speaks generic only"
-        raise PostingError(msg, 2)
+        raise PostingError(
+            2, f"--connection: {name!r} is of kind {found.kind}, the simulated floor speaks generic only"
+        )
     return found
 
 

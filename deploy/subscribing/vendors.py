@@ -298,8 +298,7 @@ class ZohoChannel:
         # What is too far ahead becomes an hour without a word.
         (after,) = self.look(url)
         if after.expires_at is None:
-            msg = "the channel is not there after it was made"
-            raise OnlineError(msg)
+            raise OnlineError("the channel is not there after it was made")
         verb = "made" if state.id is None else "renewed"
         return SubscribeResult([f"{verb} the channel {channel}, until {to_datetime(after.expires_at).isoformat()}"])
 
@@ -365,8 +364,7 @@ def has_webhook_api(connection: Connection) -> bool:
 
 def _there(api: _T | None) -> _T:
     if api is None:
-        msg = "the connection has no api"
-        raise OnlineError(msg)
+        raise OnlineError("the connection has no api")
     return api
 
 

@@ -237,8 +237,7 @@ class Books:
         counts: Callable[[Counted], bool] = lambda _counted: True,
     ) -> Tally:
         if rep is not None and team is not None:
-            msg = "name a rep or a team, not both"
-            raise ValueError(msg)
+            raise ValueError("name a rep or a team, not both")
         span = self.reading.span(window, now)
         tally = Tally(self.reading.formulas, span)
         for counted in self._in(span):

@@ -1,7 +1,5 @@
 """Dimensions: by which values of a field a metric is told apart, and which of them something has."""
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Mapping
 from datetime import date
@@ -96,8 +94,7 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
     if of in _FIXED:
         return {value: value for value in _FIXED[of]}
     if of == "deal.stays.stage":
-        pipelines: Mapping[str, Any] = getattr(terms.config, "pipelines", {})
-        return {step: step for held in pipelines.values() for step in held.steps if step not in held.won}
+        return {step: step for held in terms.config.pipelines.values() for step in held.steps if step not in held.won}
     return {}
 
 

@@ -199,8 +199,9 @@ class Verifier:
                     too_large += looked_at.names
                     self._too_large.add(looked_at.names[-1])
         if not compared:
-            msg = "there is no window that is small enough and younger than what has expired"
-            raise VerifyError(msg, ExitCode.UNREACHABLE)
+            raise VerifyError(
+                ExitCode.UNREACHABLE, "there is no window that is small enough and younger than what has expired"
+            )
         looked_at_in_time = {*chosen.names, *compared} - {*too_large}
         self._found = {name: held for name, held in (self._found | compared).items() if name in looked_at_in_time}
         self._last = Verification(
@@ -235,8 +236,10 @@ class Verifier:
 
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
         if freshness.get("definitions") != definitions_digest(self._config):
-            msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
-            raise VerifyError(msg, ExitCode.UNREACHABLE)
+            raise VerifyError(
+                ExitCode.UNREACHABLE,
+                f"other definitions are in force than {self._target.config} has now: restart api and workers",
+            )
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -293,8 +296,7 @@ class Verifier:
             ends, positions = await log.follower.ends(), dict(log.follower.positions)
             if any(end < positions[partition] for partition, end in ends.items()):
                 await self.close()
-                msg = "the log is another one than before; it is read anew"
-                raise VerifyError(msg, ExitCode.UNREACHABLE)
+                raise VerifyError(ExitCode.UNREACHABLE, "the log is another one than before; it is read anew")
             await log.follower.read_to(ends, apply)
             return log.follower.positions != positions
 

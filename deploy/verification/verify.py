@@ -56,7 +56,7 @@ PAGE = 1000
 class VerifyError(Exception):
     """The comparison cannot be made."""
 
-    def __init__(self, problem: str, exit_code: int) -> None:
+    def __init__(self, exit_code: int, problem: str) -> None:
         self.exit_code = exit_code
         super().__init__(problem)
 
@@ -104,14 +104,14 @@ class FoundDifference:
         return str(self.difference) if self.window == LEADS else f"{self.window}: {self.difference}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What a comparison found."""
 
-    def __init__(self, *, differences: list[FoundDifference], deliveries: int, changes: int, as_of: str) -> None:
-        self.differences = differences
-        self.deliveries = deliveries
-        self.changes = changes
-        self.as_of = as_of
+    differences: list[FoundDifference]
+    deliveries: int
+    changes: int
+    as_of: str
 
 
 TellCount = Callable[[int, int], None]
@@ -237,8 +237,7 @@ async def wait_for_stages(
                 await asyncio.sleep(0.1)
                 await refresh()
     except TimeoutError:
-        msg = f"after {STAGES_SECONDS:g} s: {missing}"
-        raise VerifyError(msg, ExitCode.UNREACHABLE) from None
+        raise VerifyError(ExitCode.UNREACHABLE, f"after {STAGES_SECONDS:g} s: {missing}") from None
     return state
 
 
@@ -399,11 +398,12 @@ async def _get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[
 
 def _check(answer: httpx.Response) -> None:
     if answer.status_code in {401, 403}:
-        msg = "the api wants a key of scope read without a team: set FLOORCAST_API_KEY (floorcast keys create)"
-        raise VerifyError(msg, ExitCode.WRONG_USE)
+        raise VerifyError(
+            ExitCode.WRONG_USE,
+            "the api wants a key of scope read without a team: set FLOORCAST_API_KEY (floorcast keys create)",
+        )
     if answer.is_error:
-        msg = f"{answer.request.url.path} answered {answer.status_code}"
-        raise VerifyError(msg, ExitCode.UNREACHABLE)
+        raise VerifyError(ExitCode.UNREACHABLE, f"{answer.request.url.path} answered {answer.status_code}")
 
 
 @contextmanager
@@ -422,14 +422,11 @@ def _progress_bar() -> Iterator[TellCount]:
 def checked_url(url: str | None, key: str | None) -> str:
     """Give the address, if it and the key can be sent. Raises VerifyError."""
     if url is None:
-        msg = "no floorcast up runs there: name the address of the api with --url"
-        raise VerifyError(msg, ExitCode.WRONG_USE)
+        raise VerifyError(ExitCode.WRONG_USE, "no floorcast up runs there: name the address of the api with --url")
     if not url.startswith(("http://", "https://")):
-        msg = "--url: must begin with http:// or https://"
-        raise VerifyError(msg, ExitCode.WRONG_USE)
+        raise VerifyError(ExitCode.WRONG_USE, "--url: must begin with http:// or https://")
     if key is not None and not (key.isascii() and key.isprintable()):
-        msg = "FLOORCAST_API_KEY: is not a key such as floorcast keys create gives"
-        raise VerifyError(msg, ExitCode.WRONG_USE)
+        raise VerifyError(ExitCode.WRONG_USE, "FLOORCAST_API_KEY: is not a key such as floorcast keys create gives")
     return url
 
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from processor.transport.shards import StagePartition
 from schemas.kafka import QUICK_MS, Address, kafka_options
 from schemas.kafka_clients import is_cancelled, stop_quietly
+from schemas.kafka_patience import LEAST_SECONDS, limit_waiting
 
 _ASK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -56,6 +57,7 @@ class LogEnds:
             consumer = AIOKafkaConsumer(
                 **kafka_options(self._bootstrap), enable_auto_commit=False, request_timeout_ms=QUICK_MS
             )
+            limit_waiting(consumer._client, LEAST_SECONDS)
             try:
                 await consumer.start()
             except BaseException:

@@ -38,13 +38,17 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
-from processor.transport.patience import limit_waiting
 from processor.transport.rights import TopicRightError
-from schemas.kafka import QUICK_MS, Address, kafka_options
+from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import is_cancelled
+from schemas.kafka_patience import limit_waiting
 from schemas.log_marks import Place
 
 BACKOFF_SECONDS = 0.1
+ANSWER_SECONDS = 4.0
+"""So long a request may take. Less than Kafka needs to elect others for what a broker led that hangs."""
+_OF_ANSWER = 0.75
+"""After so much of it a leader says that its followers have not got a write yet. A silent one hangs itself."""
 UNKNOWN_SECONDS = 30.0
 """So long a partition may be unknown to Kafka before what goes there is refused."""
 
@@ -124,6 +128,7 @@ class Outgoing:
         self._bootstrap = bootstrap
         self._make_client = make_client
         self._timeout_ms = int(request_timeout_seconds * 1000)
+        self._answer_seconds = min(ANSWER_SECONDS, request_timeout_seconds)
         self._unknown_seconds = unknown_seconds
         self._client: AIOKafkaClient | None = None
         self._members: set[object] = set()
@@ -148,12 +153,12 @@ class Outgoing:
                 client = self._make_client(
                     **kafka_options(self._bootstrap), request_timeout_ms=self._timeout_ms, client_id="floorcast-owners"
                 )
+                limit_waiting(client, self._answer_seconds)
                 try:
                     await client.bootstrap()
                 except BaseException:
                     await client.close()
                     raise
-                limit_waiting(client, min(QUICK_MS / 1000, self._timeout_ms / 1000))
                 self._client = client
             self._members.add(sender)
 
@@ -312,9 +317,8 @@ class Outgoing:
         topics: dict[str, list[tuple[int, bytes]]] = {}
         for (topic, partition), batch in batches.items():
             topics.setdefault(topic, []).append((partition, batch.content))
-        return ProduceRequest(
-            transactional_id=None, required_acks=_ALL, timeout=self._timeout_ms, topics=list(topics.items())
-        )
+        waits_ms = int(self._answer_seconds * _OF_ANSWER * 1000)
+        return ProduceRequest(transactional_id=None, required_acks=_ALL, timeout=waits_ms, topics=list(topics.items()))
 
     def _wait_again(self, batches: Iterable[_Batch]) -> None:
         """Before all that their senders have handed over since: that nothing overtakes them."""

@@ -47,8 +47,7 @@ def decimal_text(text: str) -> Decimal:
     """A number that a file says. Raises ValueError: it is none, or far longer than any that is counted."""
     number = decimal_in(text.strip())
     if number is None:
-        msg = "must be a number"
-        raise ValueError(msg)
+        raise ValueError("must be a number")
     if not has_room(number, digits=_MOST_DIGITS, places=_MOST_DIGITS):
         msg = f"has more than {_MOST_DIGITS} digits before or behind the point"
         raise ValueError(msg)

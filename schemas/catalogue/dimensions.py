@@ -57,8 +57,7 @@ class Dimension(Model):
         if self.bands is not None:
             sizes = [months_of(band) if self.is_of_person else parse_duration(band) for band in self.bands]
             if not sizes or sizes != sorted(set(sizes)):
-                msg = "bands must ascend"
-                raise ValueError(msg)
+                raise ValueError("bands must ascend")
         return self
 
     @property

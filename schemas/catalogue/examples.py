@@ -17,8 +17,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?(/\d+)?\Z", re.ASCII)
 
 def _written(value: str) -> str:
     if not _NUMBER.match(value):
-        msg = "must be a number such as 3, 0.25 or 1/3, or null"
-        raise wrong(msg)
+        raise wrong("must be a number such as 3, 0.25 or 1/3, or null")
     return value
 
 
@@ -64,6 +63,5 @@ class Example(Model):
     @model_validator(mode="after")
     def _of_one(self) -> Self:
         if self.rep is not None and self.team is not None:
-            msg = "is of a rep or of a team, not of both"
-            raise wrong(msg)
+            raise wrong("is of a rep or of a team, not of both")
         return self

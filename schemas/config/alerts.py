@@ -58,8 +58,7 @@ def _port_of(url: str) -> int | None:
     try:
         return urlsplit(url).port
     except ValueError:
-        msg = "the port is not one"
-        raise ValueError(msg) from None
+        raise ValueError("the port is not one") from None
 
 
 class _HttpSettings(_ChannelSettings):
@@ -147,8 +146,7 @@ class EmailSettings(_ChannelSettings):
     @model_validator(mode="after")
     def _whole_login(self) -> Self:
         if (self.username is None) != (self.secret is None):
-            msg = "username and secret belong together"
-            raise ValueError(msg)
+            raise ValueError("username and secret belong together")
         return self
 
 
@@ -184,8 +182,7 @@ class AlertRoute(Model):
 def time_of_day(value: Any) -> Any:
     """`11:00`, as it is written."""
     if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
-        msg = 'must be a time of day such as "11:00"'
-        raise ValueError(msg)
+        raise ValueError('must be a time of day such as "11:00"')
     return value
 
 
@@ -242,8 +239,7 @@ class Threshold(Model):
             msg = "during goes with below or above and any window but 24h, which always holds a night"
             raise ValueError(msg)
         if self.per == "organisation" and self.teams is not None:
-            msg = "teams goes with per rep or per team"
-            raise ValueError(msg)
+            raise ValueError("teams goes with per rep or per team")
         return self
 
     @property

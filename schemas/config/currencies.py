@@ -19,8 +19,7 @@ def _day(value: Any) -> Any:
     try:
         return parse_date(value) if isinstance(value, str) else value
     except ValueError:
-        msg = "must be a date such as 2026-03-18"
-        raise wrong(msg) from None
+        raise wrong("must be a date such as 2026-03-18") from None
 
 
 class Rate(Model):

@@ -62,8 +62,7 @@ class Holidays(Model):
     def _of_the_country(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
         if subdivision is not None and "country" in info.data:
             if info.data["country"] is None:
-                msg = "needs a country"
-                raise ValueError(msg)
+                raise ValueError("needs a country")
             public_holidays(info.data["country"], subdivision)
         return subdivision
 

@@ -26,8 +26,7 @@ _MONTHS = re.compile(r"(\d{1,3})mo\Z", re.ASCII)
 
 def _not_negative(value: Decimal) -> Decimal:
     if value < 0:
-        msg = "must be a number that is not negative"
-        raise wrong(msg)
+        raise wrong("must be a number that is not negative")
     return value
 
 
@@ -42,8 +41,7 @@ def _date(value: Any) -> date:
             raise wrong(msg) from None
         if 1970 <= found.year <= 2241:
             return found
-    msg = "must be a date such as 2026-03-18"
-    raise wrong(msg)
+    raise wrong("must be a date such as 2026-03-18")
 
 
 def _year_starts(value: Any) -> Any:
@@ -69,15 +67,13 @@ def _ramp(value: Any) -> Any:
             raise wrong(msg)
         steps[months] = share
     if steps and 0 not in steps:
-        msg = "needs 0mo: the share of the first months"
-        raise wrong(msg)
+        raise wrong("needs 0mo: the share of the first months")
     return dict(sorted(steps.items()))
 
 
 def _ascending(values: list[Decimal]) -> list[Decimal]:
     if any(one >= other for one, other in itertools.pairwise(values)):
-        msg = "must ascend"
-        raise ValueError(msg)
+        raise ValueError("must ascend")
     return values
 
 
@@ -115,11 +111,9 @@ class GoalAmount(Model):
             msg = "needs one of each and amount" + (", not both" if self.each is not None else "")
             raise ValueError(msg)
         if self.rep is not None and self.each is not None:
-            msg = "each is of everybody: of one rep write amount"
-            raise ValueError(msg)
+            raise ValueError("each is of everybody: of one rep write amount")
         if self.rep is not None and self.team is not None:
-            msg = "is of a rep or of a team, not of both"
-            raise ValueError(msg)
+            raise ValueError("is of a rep or of a team, not of both")
         return self
 
 
@@ -134,8 +128,7 @@ class Bands(Model):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.behind > self.ahead:
-            msg = "behind must not be more than ahead"
-            raise ValueError(msg)
+            raise ValueError("behind must not be more than ahead")
         return self
 
 
@@ -170,6 +163,5 @@ class Goal(Model):
     @model_validator(mode="after")
     def _above_zero(self) -> Self:
         if any(not milestone for milestone in self.milestones):
-            msg = "milestones must be above 0"
-            raise ValueError(msg)
+            raise ValueError("milestones must be above 0")
         return self

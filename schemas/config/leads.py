@@ -44,8 +44,7 @@ class SlaRule(Model):
     @classmethod
     def _within_a_year(cls, sla: int) -> int:
         if sla > 366 * DAY:
-            msg = "must be at most 366d"
-            raise ValueError(msg)
+            raise ValueError("must be at most 366d")
         return sla
 
 
@@ -83,8 +82,7 @@ class LeadResponse(Model):
     def _ascending(cls, bands: list[str] | None) -> list[str] | None:
         sizes = [parse_duration(band) for band in bands or ()]
         if sizes != sorted(set(sizes)):
-            msg = "must ascend"
-            raise ValueError(msg)
+            raise ValueError("must ascend")
         return bands
 
     def rule(self, source: str | None, team: str | None) -> SlaRule:

@@ -43,8 +43,7 @@ Origin = Annotated[str, Field(max_length=300), AfterValidator(_is_origin)]
 
 def _media_file(name: str) -> str:
     if not is_media_name(name):
-        msg = "must be a file below media/, such as gong.mp3"
-        raise ValueError(msg)
+        raise ValueError("must be a file below media/, such as gong.mp3")
     return name
 
 
@@ -104,11 +103,9 @@ class Celebrate(Model):
     @model_validator(mode="after")
     def _amounts_are_of_deals(self) -> Self:
         if self.at_least is not None and self.on != "deal_won":
-            msg = "at_least is for deal_won alone"
-            raise ValueError(msg)
+            raise ValueError("at_least is for deal_won alone")
         if self.again and self.on != "deal_won":
-            msg = "again is for deal_won alone"
-            raise ValueError(msg)
+            raise ValueError("again is for deal_won alone")
         return self
 
     def takes(self, cause: str, amount: Decimal | None) -> bool:
@@ -159,8 +156,7 @@ class ScreenConfig(Model):
     @classmethod
     def _calm_enough(cls, rotate: int) -> int:
         if not 10 * SECOND <= rotate <= 60 * SECOND:
-            msg = "must be between 10s and 60s"
-            raise ValueError(msg)
+            raise ValueError("must be between 10s and 60s")
         return rotate
 
     @field_validator("scenes")

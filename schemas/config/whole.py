@@ -71,8 +71,7 @@ class Retention(Model):
     @classmethod
     def _holds_two_days(cls, records: int) -> int:
         if records < 2 * DAY:
-            msg = "must be at least 2d"
-            raise ValueError(msg)
+            raise ValueError("must be at least 2d")
         return records
 
 

@@ -24,8 +24,7 @@ def _url(value: str) -> str:
         msg = "must be an address such as https://acme.my.salesforce.com"
         raise wrong(msg)
     if parts.username is not None or parts.password is not None:
-        msg = "must hold no user and password"
-        raise wrong(msg)
+        raise wrong("must hold no user and password")
     if parts.path.strip("/"):
         msg = "must be scheme, host and port alone: the vendor's path is appended"
         raise wrong(msg)
@@ -66,8 +65,7 @@ class Reconcile(Model):
     @classmethod
     def _not_too_often(cls, every: int) -> int:
         if every < _SHORTEST:
-            msg = "must be 5s or more"
-            raise wrong(msg)
+            raise wrong("must be 5s or more")
         return every
 
 
@@ -81,6 +79,5 @@ class Lookups(Model):
     @classmethod
     def _not_too_long(cls, wait: int) -> int:
         if wait > MINUTE:
-            msg = "must be at most 1m"
-            raise wrong(msg)
+            raise wrong("must be at most 1m")
         return wait

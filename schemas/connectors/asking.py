@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from schemas.connectors.base import PlacedError
 from schemas.connectors.tables import instant_text
 from schemas.instants import parse_instant
 
@@ -47,11 +48,18 @@ class CrmAnswer:
     data: Any
     """The JSON in it; None: there was none."""
 
+    def member(self, *names: str) -> Any:
+        """A member of it, each name within the one before; None: it is not there."""
+        found = self.data
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
 
 Steps = Generator[Ask, CrmAnswer, _T]
 
 
-class BadAnswerError(Exception):
+class BadAnswerError(PlacedError):
     """An answer that is not what the vendor documents. The message names the member, never a value."""
 
 
@@ -245,9 +253,9 @@ class CrmSource(ABC):
     def login(self) -> Steps[Mapping[str, str]]:
         """Headers that let requests in."""
 
-    @abstractmethod
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
-        """What an answer says of the limits."""
+        """What an answer says of the limits that `paces` names."""
+        return {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """How long a refusal says to wait that has no `Retry-After`, in seconds; None: it does not say."""
@@ -291,15 +299,14 @@ class CrmSource(ABC):
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """Whether what `read` gave of a record says that it is there, not only something of it."""
-        return True
+        return GONE not in record
 
 
 def required_member(data: Any, name: str, kind: type[_T]) -> _T:
     """A member that must be there. Raises BadAnswerError."""
     found = data.get(name) if isinstance(data, dict) else None
     if not isinstance(found, kind):
-        msg = f"{name}: is missing or of another type than documented"
-        raise BadAnswerError(msg)
+        raise BadAnswerError(name, "is missing or of another type than documented")
     return found
 
 
@@ -307,9 +314,13 @@ def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
     """The objects of a list that must be there. Raises BadAnswerError."""
     for found in required_member(data, name, list):
         if not isinstance(found, dict):
-            msg = f"{name}: must be a list of objects"
-            raise BadAnswerError(msg)
+            raise BadAnswerError(name, "must be a list of objects")
         yield found
+
+
+def with_text_id(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with its id as text."""
+    return {**record, "id": str(record.get("id", ""))}
 
 
 def instant_told(value: Any, name: str) -> int:
@@ -317,9 +328,7 @@ def instant_told(value: Any, name: str) -> int:
     try:
         text = instant_text(value)
         if text is None:
-            msg = "is missing"
-            raise ValueError(msg)
+            raise ValueError("is missing")
         return parse_instant(text)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
+        raise BadAnswerError(name, str(error)) from None

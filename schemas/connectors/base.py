@@ -4,8 +4,10 @@ Owns the protocol and its values. Knows no vendor; the registry is in `__init__.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, MINUTE
@@ -34,11 +36,19 @@ class SignedRequest:
     body: bytes
 
 
-class SignatureError(Exception):
+class PlacedError(Exception):
+    """An error whose message says where (a header, a member) and what is wrong there, and never what stands there."""
+
+    def __init__(self, *said: str) -> None:
+        """The place, if there is one, and the problem."""
+        super().__init__(": ".join(said))
+
+
+class SignatureError(PlacedError):
     """The request does not prove where it comes from. The message names the header or rule, never the secret."""
 
 
-class ContentTypeError(Exception):
+class ContentTypeError(PlacedError):
     """A content type that this kind of connection does not take (answered 415)."""
 
 
@@ -49,8 +59,7 @@ TOLERANCE = 5 * MINUTE
 def check_near(at: int, now: int, header: str) -> None:
     """Raise SignatureError unless a request was signed near `now`, by the instant in this header."""
     if abs(now - at) > TOLERANCE:
-        msg = f"{header}: is more than 5 minutes away from now"
-        raise SignatureError(msg)
+        raise SignatureError(header, "is more than 5 minutes away from now")
 
 
 class SecretError(ValueError):
@@ -74,13 +83,12 @@ class Problem:
     """Position of the event in the delivery, from 0."""
 
 
-@dataclass(slots=True)
-class Parsed:
-    """What a delivery says."""
+class Parsed(msgspec.Struct):
+    """What a delivery says. A Struct, for it is made with six empty ones of these for every delivery."""
 
-    changes: list[RecordChange] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    ignored: dict[str, int] = field(default_factory=dict)
+    changes: list[RecordChange] = []
+    problems: list[Problem] = []
+    ignored: dict[str, int] = {}
     """What was left out on purpose, by reason.
 
     `unknown_kind`, `unknown_type`, `unknown_field`; `unmapped_value`: a vendor's word without a counterpart here;
@@ -88,11 +96,11 @@ class Parsed:
     `rounded`: a number with more digits after the point than are kept; `not_done`: planned, a draft, not there yet;
     `needs_lookup`: an event that names a record and does not say what it is now.
     """
-    unmapped: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    unmapped: dict[tuple[str, str, str], int] = {}
     """(kind of record, field, the vendor's word without a counterpart): how often."""
-    lookups: list[tuple[str, str]] = field(default_factory=list)
+    lookups: list[tuple[str, str]] = []
     """(the vendor's kind of object, its id) of what only a look-up would tell."""
-    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
+    unknown: dict[tuple[str, str], int] = {}
     """(kind of record, name of a field that it does not have): how often. A kind that there is not stands in both."""
 
     def ignore(self, reason: str, count: int = 1) -> None:

@@ -53,8 +53,7 @@ def decode_header(value: str) -> str:
     try:
         return unquote_to_bytes(text.encode("utf-8", "strict")).decode("utf-8", "strict")
     except UnicodeError:
-        msg = "is not UTF-8 in percent escapes"
-        raise ValueError(msg) from None
+        raise ValueError("is not UTF-8 in percent escapes") from None
 
 
 def _with_json(text: bytes | str, name: str, then: Callable[[Any], Any]) -> Any:

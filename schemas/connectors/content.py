@@ -20,15 +20,12 @@ def check_content(headers: Mapping[str, str], taken: Collection[str]) -> None:
     if headers.get("content-type") == JSON and JSON in taken and "content-encoding" not in headers:
         return  # what nearly all say
     if media_type(headers) not in taken:
-        msg = f"content-type: must be {' or '.join(sorted(taken))}"
-        raise ContentTypeError(msg)
+        raise ContentTypeError("content-type", f"must be {' or '.join(sorted(taken))}")
     if _charset(headers) not in {"utf-8", "utf8"}:
-        msg = "content-type: charset must be utf-8"
-        raise ContentTypeError(msg)
+        raise ContentTypeError("content-type", "charset must be utf-8")
     # A compressed body would have to be unpacked before anything is known of its size.
     if headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
-        msg = "content-encoding: must be identity"
-        raise ContentTypeError(msg)
+        raise ContentTypeError("content-encoding", "must be identity")
 
 
 def _charset(headers: Mapping[str, str]) -> str:

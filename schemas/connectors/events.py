@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.connectors.base import MAX_EVENTS, Parsed, runs_ahead
+from schemas.connectors.base import MAX_EVENTS, Parsed, PlacedError, runs_ahead
 from schemas.connectors.fields import FieldError, ReadChange, count_of, read_change
 from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.deliveries import Delivery
@@ -34,7 +34,7 @@ class Statement:
     """What the vendor calls that which says it: named in place of a field that cannot be read. Empty: as ours."""
 
 
-class ShapeError(ValueError):
+class ShapeError(PlacedError, ValueError):
     """An event that is not what the vendor documents. The message names the member."""
 
 
@@ -139,8 +139,7 @@ def object_member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A member that must be an object. Raises ShapeError."""
     found = event.get(name)
     if not isinstance(found, dict):
-        msg = f"{name}: is missing or not an object"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not an object")
     return found
 
 
@@ -148,16 +147,14 @@ def text_member(event: Mapping[str, Any], name: str) -> str:
     """A member that must be text. Raises ShapeError."""
     found = event.get(name)
     if not isinstance(found, str) or not found:
-        msg = f"{name}: is missing or not text"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not text")
     return found
 
 
 def own_id(value: Any, name: str) -> str:
     """The id of the object an event speaks of. Raises ShapeError."""
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        msg = f"{name}: is missing or not an id"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not an id")
     return str(value)
 
 
@@ -165,22 +162,18 @@ def whole_number(value: Any, name: str, *, per_second: int) -> int:
     """A version that is counted from 1970, in microseconds. Raises ShapeError."""
     number = count_of(value)
     if number is None:
-        msg = f"{name}: is missing or not a whole number"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not a whole number")
     try:
         return checked(number * 1_000_000 // per_second)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise ShapeError(msg) from None
+        raise ShapeError(name, str(error)) from None
 
 
 def instant_member(text: str | None, name: str) -> int:
     """A version that is written as RFC 3339 has it. Raises ShapeError."""
     if not text or not text.isascii():
-        msg = f"{name}: is missing or not an instant"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not an instant")
     try:
         return parse_instant(text)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise ShapeError(msg) from None
+        raise ShapeError(name, str(error)) from None

@@ -147,21 +147,18 @@ def _id(value: Any) -> str | None:
     elif isinstance(value, int) and not isinstance(value, bool):
         text = str(value)
     else:
-        msg = "must be text (an id)"
-        raise ValueError(msg)
+        raise ValueError("must be text (an id)")
     if len(text) > MAX_ID:
         msg = f"is longer than {MAX_ID} characters"
         raise ValueError(msg)
     if not text.isprintable():
-        msg = "holds characters that cannot be shown"
-        raise ValueError(msg)
+        raise ValueError("holds characters that cannot be shown")
     return text or None  # CRMs clear a pointer by an empty text
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        msg = "must be text"
-        raise ValueError(msg)
+        raise ValueError("must be text")
     text = str(value).strip()
     if len(text) > MAX_TEXT:
         msg = f"is longer than {MAX_TEXT} characters"
@@ -174,14 +171,12 @@ def _refuse_surrogates(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        msg = "is not valid Unicode"
-        raise ValueError(msg) from None
+        raise ValueError("is not valid Unicode") from None
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        msg = "must be true or false"
-        raise ValueError(msg)
+        raise ValueError("must be true or false")
     return value
 
 
@@ -194,8 +189,7 @@ def _instant(value: Any) -> int:
 
 def _date(value: Any) -> str:
     if not isinstance(value, str):
-        msg = "must be a date such as 2026-03-18"
-        raise ValueError(msg)
+        raise ValueError("must be a date such as 2026-03-18")
     text = value.strip()
     parse_date(text)
     return text
@@ -208,8 +202,7 @@ def _date_or_instant(value: Any) -> str | int:
 def _seconds(value: Any) -> int:
     number = read_number(value)
     if not 0 <= number <= MAX_TALK:
-        msg = "must be a number of seconds that is not negative"
-        raise ValueError(msg)
+        raise ValueError("must be a number of seconds that is not negative")
     return int(number * 1_000_000)
 
 
@@ -237,8 +230,7 @@ def count_of(value: Any) -> int | None:
 def phone(value: Any) -> str | None:
     """A telephone number as digits with country code; None for one that is withheld. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        msg = "must be text (a telephone number)"
-        raise ValueError(msg)
+        raise ValueError("must be text (a telephone number)")
     text = _BEHIND_NUMBER.sub("", str(value)[:MAX_TEXT]).strip()  # an extension, a note
     if text.startswith(("+", "00", "(+", "tel:+")):
         text = _TRUNK_ZERO.sub("", text)
@@ -250,19 +242,15 @@ def phone(value: Any) -> str | None:
 def read_number(value: Any) -> Decimal:
     """Read a JSON number, or the text of one, exactly. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        msg = "must be a number or a decimal string"
-        raise ValueError(msg)
+        raise ValueError("must be a number or a decimal string")
     if isinstance(value, float) and not math.isfinite(value):
-        msg = "must be a finite number"
-        raise ValueError(msg)
+        raise ValueError("must be a finite number")
     text = repr(value) if isinstance(value, float) else str(value).strip()
     if len(text) > MAX_NUMBER:
-        msg = "is too long for a number"
-        raise ValueError(msg)
+        raise ValueError("is too long for a number")
     number = decimal_in(text)
     if number is None or abs(int(number.as_tuple().exponent)) > MAX_EXPONENT:
-        msg = "must be a number or a decimal string"
-        raise ValueError(msg)
+        raise ValueError("must be a number or a decimal string")
     return number
 
 
@@ -271,27 +259,24 @@ def _currency(value: Any) -> str | None:
     if text == "":
         return None
     if not isinstance(text, str) or not _CURRENCY.match(text):
-        msg = "must be an ISO 4217 code such as USD"
-        raise ValueError(msg)
+        raise ValueError("must be an ISO 4217 code such as USD")
     return text
 
 
-def _attributes(value: Any) -> str:
+def attributes(value: Any) -> str:
+    """Attributes as JSON, in the order of their names. Raises ValueError."""
     if not isinstance(value, dict):
-        msg = "must be an object"
-        raise ValueError(msg)
+        raise ValueError("must be an object")
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
-        msg = "cannot be written as JSON"
-        raise ValueError(msg) from None
+        raise ValueError("cannot be written as JSON") from None
     if len(text) > MAX_ATTRIBUTES:
         msg = f"is larger than {MAX_ATTRIBUTES} bytes"
         raise ValueError(msg)
     if b"null" in text and not all(map(math.isfinite, _floats_in(value))):
         # orjson writes them as null, which they are not.
-        msg = "holds a number that is not finite"
-        raise ValueError(msg)
+        raise ValueError("holds a number that is not finite")
     return text.decode()
 
 
@@ -316,7 +301,7 @@ _READERS: Mapping[FieldType, _Reader] = {
     FieldType.SECONDS: _seconds,
     FieldType.DECIMAL: _decimal,
     FieldType.CURRENCY: _currency,
-    FieldType.ATTRIBUTES: _attributes,
+    FieldType.ATTRIBUTES: attributes,
     FieldType.PHONE: phone,
 }
 
@@ -348,8 +333,7 @@ def _references_in(namespace: str) -> _Reader:
 
     def read(value: Any) -> list[str] | None:
         if not isinstance(value, list):
-            msg = "must be a list of ids"
-            raise ValueError(msg)
+            raise ValueError("must be a list of ids")
         if len(value) > MAX_IDS:
             msg = f"holds more than {MAX_IDS} ids"
             raise ValueError(msg)

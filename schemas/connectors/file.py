@@ -33,8 +33,7 @@ class File:
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Refuse: nobody can prove to be a file."""
-        msg = "nothing is posted to a connection of kind file"
-        raise SignatureError(msg)
+        raise SignatureError("nothing is posted to a connection of kind file")
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Events of the contract."""

@@ -52,9 +52,7 @@ class FileMapping(Model):
                 msg = f"{name} must be {'a list of texts' if name == 'nulls' else 'a text'}"
                 raise ValueError(msg)
         if formats.get("decimal", ".") not in {".", ","}:
-            msg = "decimal must be . or ,"
-            raise ValueError(msg)
+            raise ValueError("decimal must be . or ,")
         if formats.get("duration", "ms") not in {"mm:ss", "hh:mm", "min", "ms"}:
-            msg = "duration must be mm:ss, hh:mm, min or ms"
-            raise ValueError(msg)
+            raise ValueError("duration must be mm:ss, hh:mm, min or ms")
         return formats

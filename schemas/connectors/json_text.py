@@ -98,8 +98,7 @@ def _split(text: str, most: int) -> list[tuple[str, bool]] | None:
 
 def _read_again(text: str) -> Any:
     if _depth(text) > MAX_DEPTH:
-        msg = "is nested too deeply"
-        raise NotJsonError(msg)
+        raise NotJsonError("is nested too deeply")
     try:
         return json.loads(text, parse_int=_integer)
     except json.JSONDecodeError as error:

@@ -68,8 +68,7 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
     named = _SVIX if is_svix else _STANDARD
     message_id, timestamp, signatures = (_required(headers, name) for name in named)
     if _TIMESTAMP.fullmatch(timestamp) is None:
-        msg = f"{named[1]}: must be whole seconds since 1970"
-        raise SignatureError(msg)
+        raise SignatureError(named[1], "must be whole seconds since 1970")
     check_near(int(timestamp) * SECOND, now, named[1])
     # Entries of other schemes (v1a) may stand beside ours.
     given = [entry for entry in signatures.split() if entry.startswith("v1,")][:MAX_SIGNATURES]
@@ -80,8 +79,7 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
         for signature in expected:  # no early exit: the time taken must not tell which secret is in use
             fits |= hmac.compare_digest(entry.encode("utf-8", "backslashreplace"), signature)
     if not fits:
-        msg = f"{named[2]}: no v1 signature fits a secret of this connection"
-        raise SignatureError(msg)
+        raise SignatureError(named[2], "no v1 signature fits a secret of this connection")
 
 
 def _content(message_id: str, timestamp: str, body: bytes) -> bytes:
@@ -103,6 +101,5 @@ def _keyed(key: bytes) -> hmac.HMAC:
 def _required(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name, "").strip()
     if not value:
-        msg = f"{name}: is missing"
-        raise SignatureError(msg)
+        raise SignatureError(name, "is missing")
     return value

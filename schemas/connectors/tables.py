@@ -130,8 +130,7 @@ def instant_text(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        msg = "must be an instant in text"
-        raise ValueError(msg)
+        raise ValueError("must be an instant in text")
     text = value.strip()
     if _ISO.match(text):
         text = text.replace(" ", "T") + ("Z" if text.count(":") == 2 else ":00Z")
@@ -167,6 +166,5 @@ def second_text(at: int) -> str:
 def plain_text(value: Any) -> str:
     """A text, or a number as it is written. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        msg = "must be text"
-        raise ValueError(msg)
+        raise ValueError("must be text")
     return str(value).strip()

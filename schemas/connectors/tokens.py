@@ -40,8 +40,7 @@ def check_token(tokens: Sequence[bytes], request: SignedRequest) -> None:
         body = None
     given = body.get("token") if isinstance(body, dict) else None
     if not isinstance(given, str) or not given:
-        msg = "token: is missing in the body"
-        raise SignatureError(msg)
+        raise SignatureError("token", "is missing in the body")
     check_secret(tokens, given, "token")
 
 
@@ -52,5 +51,4 @@ def check_secret(secrets: Sequence[bytes], given: str | bytes, name: str) -> Non
     for secret in secrets:  # no early exit: the time taken must not tell which secret is in use
         fits |= hmac.compare_digest(said, secret)
     if not fits:
-        msg = f"{name}: fits no secret of this connection"
-        raise SignatureError(msg)
+        raise SignatureError(name, "fits no secret of this connection")

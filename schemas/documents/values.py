@@ -66,8 +66,7 @@ def decimal_of(value: Any) -> Decimal:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, str) and not _WHOLE.match(value.strip()):
-        msg = "must be a whole number such as 10"
-        raise wrong(msg)
+        raise wrong("must be a whole number such as 10")
     return value
 
 
@@ -85,8 +84,7 @@ def _date_or_instant(value: Any) -> str | int:
 
 def _positive(value: int) -> int:
     if value <= 0:
-        msg = "must be longer than 0"
-        raise ValueError(msg)
+        raise ValueError("must be longer than 0")
     return value
 
 

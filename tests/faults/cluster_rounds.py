@@ -23,14 +23,17 @@ AWAY_SECONDS = 20.0
 LONGER = 1.2
 """So many times as long as Kafka's own may floorcast's gap be in which it takes no delivery."""
 LOOK_SECONDS = 1.0
-"""Somebody who was refused is told to come again after so long: a gap is not measured more closely."""
+"""And so much more where nodes come and go: somebody who was refused is told to come again later."""
 CONTINUE_SECONDS = 6.0
 """So long after Kafka takes writes again a worker may stand still: 20 s where Kafka takes 14."""
 
 
 @asynccontextmanager
-async def measured(scene: Scene) -> AsyncIterator[None]:
-    """Compare, over a fault, for how long Kafka takes nothing with for how long floorcast does."""
+async def measured(scene: Scene, spare: float = LOOK_SECONDS) -> AsyncIterator[None]:
+    """Compare, over a fault, for how long Kafka takes nothing with for how long floorcast does.
+
+    `spare`: seconds that floorcast may have beside what is in proportion.
+    """
     cluster = scene.cluster
     async with Yardstick(cluster.address, PARTITIONS, NODES) as yardstick:
         began = time.monotonic()
@@ -43,7 +46,7 @@ async def measured(scene: Scene) -> AsyncIterator[None]:
     scene.note(f"no delivery taken for {ours:.1f} s, by Kafka itself nothing for {theirs:.1f} s")
     slowness = scene.watch.slowness
     scene.expect(
-        ours <= LONGER * theirs + LOOK_SECONDS * slowness,
+        ours <= LONGER * theirs + spare * slowness,
         f"no delivery was taken for {ours:.1f} s, and Kafka itself was away for {theirs:.1f} s",
     )
     scene.expect(
@@ -94,7 +97,7 @@ def freeze(seconds: float) -> Callable[[Scene], Awaitable[None]]:
         node = scene.cluster.node(await _leader(scene))
         looks = len(scene.watch.health)
         began = time.monotonic()
-        async with measured(scene):
+        async with measured(scene, spare=scene.watch.slowness - 1):
             node.send(signal.SIGSTOP)
             try:
                 await scene.watch.well(began)

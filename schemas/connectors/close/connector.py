@@ -96,11 +96,9 @@ class Close(CrmConnector):
     def verify(self, request: SignedRequest, now: int) -> None:
         given, timestamp = (request.headers.get(name, "").strip() for name in (HASH, TIMESTAMP))
         if not given:
-            msg = f"{HASH}: is missing"
-            raise SignatureError(msg)
+            raise SignatureError(HASH, "is missing")
         if _SECONDS.fullmatch(timestamp) is None:
-            msg = f"{TIMESTAMP}: is missing or not in whole seconds since 1970"
-            raise SignatureError(msg)
+            raise SignatureError(TIMESTAMP, "is missing or not in whole seconds since 1970")
         check_near(int(timestamp) * SECOND, now, TIMESTAMP)
         expected = [close_signature(key, timestamp=timestamp, body=request.body).encode() for key in self._keys]
         check_secret(expected, given.lower(), HASH)

@@ -107,8 +107,7 @@ def _meeting_outcome(value: Any, said: ReadObject) -> Mapping[str, Any]:
 
 def _attendees(value: Any, _said: ReadObject) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, list):
-        msg = "must be a list"
-        raise ValueError(msg)
+        raise ValueError("must be a list")
     users = [each.get("user_id") for each in value or () if isinstance(each, dict)]
     return {"attendees": [user for user in users if user is not None] or None}
 

@@ -49,8 +49,7 @@ def hubspot_statements(
     """Everything that one record of an answer says. Raises ShapeError where it is not one."""
     id = record.get("id")
     if not isinstance(id, str):
-        msg = "records: must have an id"
-        raise ShapeError(msg)
+        raise ShapeError("records", "must have an id")
     if envelope.object == "owners" and GONE not in record:
         yield from _owner(id, record, asked_at, account)
         return

@@ -73,8 +73,7 @@ def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | Non
 
 def _object_id(value: Any, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
-        msg = f"{name}: is missing or not an id"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing or not an id")
     return str(value)
 
 
@@ -135,8 +134,7 @@ def _property_change(
         reason = "redacted"
         raise LeftOutError(reason)
     if "propertyValue" not in event:
-        msg = "propertyValue: is missing"
-        raise ShapeError(msg)
+        raise ShapeError("propertyValue", "is missing")
     try:
         facts = reading(_property_text(event["propertyValue"]), at)
     except ValueError as error:
@@ -169,8 +167,7 @@ def _property_text(value: Any) -> str | None:
         return "true" if value else "false"
     if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
         return None if value is None else str(value).strip() or None
-    msg = "must be text"
-    raise ValueError(msg)
+    raise ValueError("must be text")
 
 
 def _merge(event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
@@ -183,8 +180,7 @@ def _merge(event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, ac
         raise LeftOutError(UNKNOWN_TYPE)
     merged = event.get("mergedObjectIds")
     if not isinstance(merged, list):
-        msg = "mergedObjectIds: must be an array of ids"
-        raise ShapeError(msg)
+        raise ShapeError("mergedObjectIds", "must be an array of ids")
     primary = event.get("primaryObjectId")
     if primary is None:
         primary = event.get("objectId")
@@ -232,8 +228,7 @@ def _association_change(
         raise LeftOutError(UNKNOWN_TYPE)
     removed = event.get("associationRemoved")
     if removed is not None and not isinstance(removed, bool):
-        msg = "associationRemoved: must be true or false"
-        raise ShapeError(msg)
+        raise ShapeError("associationRemoved", "must be true or false")
     ids = [
         end.prefix + _object_id(event.get(name), name)
         for end, name in zip(ends, ("fromObjectId", "toObjectId"), strict=True)

@@ -69,8 +69,7 @@ def check_request(secrets: Sequence[bytes], request: SignedRequest, now: int, *,
 def _check_v3(secrets: Sequence[bytes], request: SignedRequest, now: int) -> None:
     timestamp = request.headers.get(TIMESTAMP, "").strip()
     if _TIMESTAMP.fullmatch(timestamp) is None:
-        msg = f"{TIMESTAMP}: is missing or not in whole milliseconds"
-        raise SignatureError(msg)
+        raise SignatureError(TIMESTAMP, "is missing or not in whole milliseconds")
     check_near(int(timestamp) * 1000, now, TIMESTAMP)
     expected = [
         sign_v3(secret, method=request.method, url=request.url, body=request.body, timestamp=timestamp)
@@ -86,8 +85,7 @@ def _check_legacy(secrets: Sequence[bytes], request: SignedRequest) -> None:
     elif version == "v2":
         expected = [sign_v2(secret, method=request.method, url=request.url, body=request.body) for secret in secrets]
     else:
-        msg = f"{VERSION}: must be v1 or v2 where there is no {SIGNATURE_V3}"
-        raise SignatureError(msg)
+        raise SignatureError(VERSION, f"must be v1 or v2 where there is no {SIGNATURE_V3}")
     _check(SIGNATURE, request, expected)
 
 

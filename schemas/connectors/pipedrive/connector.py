@@ -215,8 +215,7 @@ class Pipedrive(CrmConnector):
 
 def _whole(event: ObjectEvent) -> Mapping[str, Any]:
     if event.data is None:
-        msg = "data: is missing"
-        raise ShapeError(msg)
+        raise ShapeError("data", "is missing")
     return event.data
 
 
@@ -249,13 +248,11 @@ def _given(headers: Mapping[str, str]) -> bytes:
     """User and password of the header, as bytes: a password may be of any encoding. Raises SignatureError."""
     scheme, _, encoded = headers.get(AUTHORIZATION, "").strip().partition(" ")
     if scheme.lower() != "basic":
-        msg = f"{AUTHORIZATION}: is missing or not basic auth"
-        raise SignatureError(msg)
+        raise SignatureError(AUTHORIZATION, "is missing or not basic auth")
     try:
         return base64.b64decode(encoded.strip().encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
-        msg = f"{AUTHORIZATION}: is not base64"
-        raise SignatureError(msg) from None
+        raise SignatureError(AUTHORIZATION, "is not base64") from None
 
 
 def pipedrive_source(connection: PipedriveConnection) -> PipedriveSource | None:

@@ -165,8 +165,7 @@ def _clock(value: Any) -> tuple[int, int, int] | None:
         return None
     found = _TIME.match(plain_text(text))
     if found is None:
-        msg = "must be a time such as 15:01:00"
-        raise ValueError(msg)
+        raise ValueError("must be a time such as 15:01:00")
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 

@@ -81,8 +81,7 @@ def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     if isinstance(found, list) and len(found) == 1:  # users come so
         found = found[0]
     if found is not None and not isinstance(found, dict):
-        msg = f"{name}: must be an object"
-        raise ShapeError(msg)
+        raise ShapeError(name, "must be an object")
     return found
 
 

@@ -42,12 +42,10 @@ def salesforce_statements(
     try:
         id, master = whole_id(record.get("id")), whole_id(record.get("MasterRecordId"))
     except ValueError as error:
-        msg = f"Id: {error}"
-        raise ShapeError(msg) from None
+        raise ShapeError("Id", str(error)) from None
     at = _instant(record, "SystemModstamp")
     if id is None:
-        msg = "Id: is missing"
-        raise ShapeError(msg)
+        raise ShapeError("Id", "is missing")
     place = place_within(at, asked_at)
     if name == EMAIL.name:
         yield replace(_mail(reader, record, id, at, parsed), place=place)
@@ -178,5 +176,4 @@ def _instant(record: Mapping[str, Any], name: str) -> int:
     try:
         return instant_member(salesforce_instant(record.get(name)), name)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise ShapeError(msg) from None
+        raise ShapeError(name, str(error)) from None

@@ -136,15 +136,10 @@ class SalesforceSource(CrmSource):
         """A session by client credentials. There is nothing to refresh it with: another one is asked for."""
         form = {"grant_type": "client_credentials", **self._client}
         answer = yield Ask("POST", "/services/oauth2/token", form=form)
-        token = answer.data.get("access_token") if isinstance(answer.data, dict) else None
+        token = answer.member("access_token")
         if not isinstance(token, str) or not token:
-            msg = "gives no token"
-            raise NotLetInError(msg)
+            raise NotLetInError("gives no token")
         return {"authorization": f"Bearer {token}"}
-
-    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
-        """Answers tell of the last 24 hours, which no pace keeps."""
-        return {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """A spent limit is a 403 here, and says nothing of when."""
@@ -186,8 +181,7 @@ class SalesforceSource(CrmSource):
                 break
             names = self._without_refused(object, names, answer)
         if not isinstance(answer.data, list):
-            msg = "composite/sobjects: must be a list"
-            raise BadAnswerError(msg)
+            raise BadAnswerError("composite/sobjects", "must be a list")
         records = [row_of(record) for record in answer.data if isinstance(record, dict) and record.get("Id")]
         found = {record["id"] for record in records}
         left = [id for id in ids if id not in found]
@@ -222,8 +216,7 @@ class SalesforceSource(CrmSource):
         said = " ".join(str(error.get("message", "")) for error in errors if isinstance(error, dict))
         refused = {name for name in re.findall(r"\w+", said) if name in names} - {"Id", _MODIFIED}
         if not refused:
-            msg = f"{object}: is refused (400), and no field of it is named"
-            raise BadAnswerError(msg)
+            raise BadAnswerError(object, "is refused (400), and no field of it is named")
         self._fields[object] -= refused
         return [name for name in names if name not in refused]
 
@@ -279,8 +272,7 @@ class SalesforceSource(CrmSource):
             if self.objects[object].may_be_absent:
                 return Changed((), None, is_absent=True)
             del self._fields[object]  # the right may be given later
-            msg = f"{object}: the user that api runs as does not see such objects"
-            raise NotSeenError(msg)
+            raise NotSeenError(object, "the user that api runs as does not see such objects")
         is_due = cursor is not None and cursor.startswith(_DUE)
         last = (cursor or "").removeprefix(_DUE)
         at, condition = _MODIFIED, f"{_MODIFIED} >= {_written(since)}"
@@ -310,7 +302,7 @@ class SalesforceSource(CrmSource):
             return None
         parts = [f"{_MODIFIED} >= {_written(since)}", *([_FILTERS[object]] if object in _FILTERS else [])]
         answer = yield self._query(f"SELECT COUNT() FROM {object} WHERE {' AND '.join(parts)}", is_needed=False)
-        found = answer.data.get("totalSize") if isinstance(answer.data, dict) else None
+        found = answer.member("totalSize")
         return found if isinstance(found, int) else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
@@ -389,20 +381,18 @@ def _at(row: Mapping[str, Any], name: str, calendar: Calendar) -> int:
     try:
         return instant_in(in_days(row, calendar), name)
     except ValueError as error:
-        msg = f"{EVENT.name}: {error}"
-        raise BadAnswerError(msg) from None
+        raise BadAnswerError(EVENT.name, str(error)) from None
 
 
 def _is_cut(answer: CrmAnswer) -> bool:
-    return isinstance(answer.data, dict) and answer.data.get("done") is False
+    return answer.member("done") is False
 
 
 def _further(data: Any) -> str:
     """Where a query goes on, at this address: the token goes nowhere else. Raises BadAnswerError."""
     path = required_member(data, "nextRecordsUrl", str)
     if not path.startswith("/") or path.startswith("//"):
-        msg = "nextRecordsUrl: is no path"
-        raise BadAnswerError(msg)
+        raise BadAnswerError("nextRecordsUrl", "is no path")
     return path
 
 

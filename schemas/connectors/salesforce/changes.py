@@ -42,8 +42,7 @@ def read_change_event(event: Mapping[str, Any]) -> ObjectChange:
     header = object_member(payload, HEADER)
     for name, members in (("payload", payload), *((name, header.get(name)) for name in _BITMAPS)):
         if isinstance(members, dict | list) and len(members) > MAX_MEMBERS:
-            msg = f"{name}: has more than {MAX_MEMBERS} members"
-            raise ShapeError(msg)
+            raise ShapeError(name, f"has more than {MAX_MEMBERS} members")
     committed = whole_number(header.get("commitTimestamp"), "commitTimestamp", per_second=1000)
     sequence = header.get("sequenceNumber")
     place = sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else 0
@@ -64,8 +63,7 @@ def _payload(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _record_ids(value: Any) -> list[str]:
     if not isinstance(value, list) or not value or len(value) > MAX_RECORDS:
-        msg = f"recordIds: must be a list of 1 to {MAX_RECORDS} ids"
-        raise ShapeError(msg)
+        raise ShapeError("recordIds", f"must be a list of 1 to {MAX_RECORDS} ids")
     found = []
     for id in value:
         try:
@@ -73,8 +71,7 @@ def _record_ids(value: Any) -> list[str]:
         except ValueError as error:
             if isinstance(id, str) and id.startswith("000"):  # of an overflow: no record at all
                 continue
-            msg = f"recordIds: {error}"
-            raise ShapeError(msg) from None
+            raise ShapeError("recordIds", str(error)) from None
         if whole is not None:
             found.append(whole)
     return found

@@ -69,8 +69,7 @@ class SalesforceStream(Model):
     def _named(cls, topics: list[str]) -> list[str]:
         for topic in topics:
             if not topic.startswith(("/data/", "/event/")) or len(topic) > 256 or not topic.isprintable():
-                msg = "must be names such as /data/ChangeEvents"
-                raise wrong(msg)
+                raise wrong("must be names such as /data/ChangeEvents")
         return topics
 
 
@@ -135,11 +134,9 @@ class Salesforce(CrmConnector):
         try:
             organization = whole_id(read_message(request.body).organization)
         except SoapError as error:
-            msg = f"body: {error}"
-            raise SignatureError(msg) from None
+            raise SignatureError("body", str(error)) from None
         except ValueError as error:
-            msg = f"OrganizationId: {error}"
-            raise SignatureError(msg) from None
+            raise SignatureError("OrganizationId", str(error)) from None
         check_secret([self._organization], organization or "", "OrganizationId")
         check_content(request.headers, MEDIA)
 
@@ -213,11 +210,9 @@ def _record_id(value: Any, name: str) -> str:
     try:
         found = whole_id(value)
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise ShapeError(msg) from None
+        raise ShapeError(name, str(error)) from None
     if found is None:
-        msg = f"{name}: is missing"
-        raise ShapeError(msg)
+        raise ShapeError(name, "is missing")
     return found
 
 

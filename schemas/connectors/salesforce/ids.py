@@ -18,8 +18,7 @@ def whole_id(value: Any) -> str | None:
         return None
     text = value.strip() if isinstance(value, str) else ""
     if not _ID.match(text):
-        msg = "must be an id of 15 or 18 letters and digits"
-        raise ValueError(msg)
+        raise ValueError("must be an id of 15 or 18 letters and digits")
     completed = text if len(text) == 18 else text + _suffix(text)
     return None if completed == NONE else completed
 

@@ -83,8 +83,7 @@ def flag(value: Any) -> bool | None:
         return False
     if value == "":
         return None
-    msg = "must be true or false"
-    raise ValueError(msg)
+    raise ValueError("must be true or false")
 
 
 def micros(value: Any) -> int | None:

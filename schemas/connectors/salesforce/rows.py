@@ -13,11 +13,9 @@ def salesforce_id(value: Any) -> str:
     try:
         found = whole_id(value)
     except ValueError as error:
-        msg = f"Id: {error}"
-        raise BadAnswerError(msg) from None
+        raise BadAnswerError("Id", str(error)) from None
     if found is None:
-        msg = "Id: is missing"
-        raise BadAnswerError(msg)
+        raise BadAnswerError("Id", "is missing")
     return found
 
 
@@ -26,11 +24,9 @@ def instant_in(row: Mapping[str, Any], name: str) -> int:
     try:
         found = micros(row.get(name))
     except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
+        raise BadAnswerError(name, str(error)) from None
     if found is None:
-        msg = f"{name}: is missing"
-        raise BadAnswerError(msg)
+        raise BadAnswerError(name, "is missing")
     return found
 
 

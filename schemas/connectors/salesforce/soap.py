@@ -99,16 +99,13 @@ def _read(body: bytes) -> OutboundMessage:
         msg = f"is not XML (line {error.lineno}, column {error.offset})"
         raise (_CharacterError if error.code in _OF_CHARACTERS else SoapError)(msg) from None
     except (LookupError, UnicodeError) as error:
-        msg = "is in an encoding that is not known"
-        raise SoapError(msg) from error
+        raise SoapError("is in an encoding that is not known") from error
     except ValueError as error:
         if isinstance(error, SoapError):
             raise
-        msg = "is in an encoding that is not taken"
-        raise SoapError(msg) from None
+        raise SoapError("is in an encoding that is not taken") from None
     if not reader.is_message:
-        msg = "is not an Outbound Message"
-        raise SoapError(msg)
+        raise SoapError("is not an Outbound Message")
     return reader.message
 
 
@@ -125,8 +122,7 @@ def _referred(found: re.Match[str]) -> str:
 
 
 def _refuse(*_said: object) -> int:
-    msg = "must have no document type"
-    raise SoapError(msg)
+    raise SoapError("must have no document type")
 
 
 def _check_namespace(_prefix: str | None, uri: str | None) -> None:
@@ -147,8 +143,7 @@ class _Reader:
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if len(self._path) >= MAX_DEPTH:
-            msg = "is nested too deeply"
-            raise SoapError(msg)
+            raise SoapError("is nested too deeply")
         self._path.append(name)
         self._text = []
         self._is_nil = attributes.get(f"{_XSI} nil") in ("true", "1")

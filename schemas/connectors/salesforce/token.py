@@ -27,6 +27,5 @@ def log_in(client_id: str, client_secret: str) -> Generator[Ask, CrmAnswer, Acce
     answer = yield Ask("POST", PATH, form=form)
     token, url = required_member(answer.data, "access_token", str), required_member(answer.data, "instance_url", str)
     if not token or not token.isprintable() or urlsplit(url).scheme not in ("http", "https"):
-        msg = "access_token, instance_url: are not what is documented"
-        raise BadAnswerError(msg)
+        raise BadAnswerError("access_token, instance_url", "are not what is documented")
     return AccessToken(token, url.rstrip("/"))

@@ -139,8 +139,7 @@ class Zoho(CrmConnector):
             return
         name = next((name for name in ("Modified_Time", "modified_time") if record.get(name)), None)
         if name is None and table is not USERS:
-            msg = "Modified_Time: is missing"
-            raise ShapeError(msg)
+            raise ShapeError("Modified_Time", "is missing")
         at = asked_at if name is None else version_instant(record[name], name)
         fields = self._fields(table, record, at, parsed, changed=None, stages=envelope.words)
         stages = _stages(record) if table is DEALS else []
@@ -163,8 +162,7 @@ class Zoho(CrmConnector):
         try:
             return format_instant(self._calendar.day_start(day_from(date.fromisoformat(plain_text(value)))))
         except (ValueError, OverflowError):
-            msg = "Closing_Date: must be a day such as 2026-03-18"
-            raise ShapeError(msg) from None
+            raise ShapeError("Closing_Date", "must be a day such as 2026-03-18") from None
 
     def _entry(self, stage: str, entered: int, stages: Mapping[str, str], parsed: Parsed) -> dict[str, Any]:
         """A deal is closed when it enters a closing stage."""
@@ -237,8 +235,7 @@ def _gone(table: Table, id: str, at: int) -> Statement:
 def _ids(value: Any) -> list[str]:
     """Every id, each once: several records stand in one notification."""
     if not isinstance(value, list) or len(value) > MAX_IDS:
-        msg = f"ids: must be a list of at most {MAX_IDS} ids"
-        raise ShapeError(msg)
+        raise ShapeError("ids", f"must be a list of at most {MAX_IDS} ids")
     return list(dict.fromkeys(own_id(id, "ids") for id in value))
 
 
@@ -247,8 +244,7 @@ def _values(value: Any) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for entry in value if isinstance(value, list) else ():
         if not isinstance(entry, dict) or not isinstance(entry.get("values"), dict):
-            msg = "affected_values: must be a list of objects with record_id and values"
-            raise ShapeError(msg)
+            raise ShapeError("affected_values", "must be a list of objects with record_id and values")
         found.setdefault(own_id(entry.get("record_id"), "record_id"), {}).update(entry["values"])
     return found
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from api.read.access import AccessReader, are_keys_missing
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
-from deploy.cli import keys as command
-from deploy.local.target import Instance
+from deploy.cli import app
 from processor.transport.administration import ensure_topics
 from schemas.devices import AccessBook
 from schemas.instants import DAY
@@ -90,26 +90,24 @@ async def test_a_key_that_was_made_without_kafka_is_known_to_all_once_an_api_run
 
 def test_a_key_that_is_made_where_a_kafka_is_named_lies_there_alone(kafka: str, prefix: str, tmp_path: Path) -> None:
     asyncio.run(ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=DAY))
-    target = Instance(kafka, prefix, tmp_path / "floorcast.yaml", None)
-    path = tmp_path / "keys.json"
-    printed: list[str] = []
-    said: list[str] = []
 
-    assert command.create(
-        path, ApiScope.READ, team=None, lasts=None, now=NOW, print_token=printed.append, say=said.append, target=target
-    ) == 0  # fmt: skip
-    key_id = printed[0].removeprefix("fc_").partition(".")[0]
-    listed: list[str] = []
-    assert command.show_keys(path, now=NOW, write=listed.append, say=said.append, target=target) == 0
-    assert listed[1].split()[0] == key_id
-    assert command.revoke(path, key_id, say=said.append, target=target) == 0
-    assert command.revoke(path, "nothing", say=said.append, target=target) == 2
+    def floorcast(*arguments: str) -> Result:
+        flags = ("--broker", kafka, "--prefix", prefix, "--data", str(tmp_path))
+        return CliRunner().invoke(app, ["keys", *arguments, *flags])
+
+    made = floorcast("create", "--scope", "read")
+    token = made.stdout.strip()
+    key_id = token.removeprefix("fc_").partition(".")[0]
+    listed = floorcast("list")
+    revoked, unknown = floorcast("revoke", key_id), floorcast("revoke", "nothing")
+    assert [each.exit_code for each in (made, listed, revoked, unknown)] == [0, 0, 0, 2]
+    assert listed.stdout.splitlines()[1].split()[0] == key_id
 
     async def refused() -> bool:
         async with api_on(tmp_path, kafka, prefix) as store:
             await until_known(store)
-            return store.find(printed[0], NOW) is None
+            return store.find(token, NOW) is None
 
     assert asyncio.run(refused())
-    assert not path.exists()
-    assert not any(printed[0] in line for line in said)
+    assert not (tmp_path / "keys.json").exists()
+    assert not any(token in each.stderr for each in (made, listed, revoked, unknown))

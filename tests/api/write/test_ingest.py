@@ -4,14 +4,13 @@ Most of it against a producer of the test's own, whose acknowledgements the test
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
 from api.write.ingest import Ingest
 from api.write.refusals import BacklogFullError, UnacknowledgedError
@@ -19,116 +18,21 @@ from deploy.local.broker import LocalBroker
 from schemas.deliveries import Delivery, decode_delivery
 from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import make_settings
-
-_PATIENCE_SECONDS = 60.0
-_SHORT_SECONDS = 0.5
-
-
-def make_delivery(body: bytes = b"{}") -> Delivery:
-    return Delivery("feed", 1_773_850_890_344_000, {"content-type": "application/json"}, body)
-
-
-class FakeBatch:
-    """Takes so many messages."""
-
-    def __init__(self, capacity: int) -> None:
-        self.values: list[bytes] = []
-        self._capacity = capacity
-
-    def append(
-        self, *, timestamp: int | None, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
-    ) -> object:
-        if len(self.values) == self._capacity:
-            return None
-        self.values.append(value)
-        return object()
-
-
-class FakeProducer:
-    """A producer whose acknowledgements the test gives, unless it is prompt."""
-
-    def __init__(
-        self,
-        *,
-        partitions: int = 4,
-        capacity: int = 1_000,
-        failure: Exception | None = None,
-        is_prompt: bool = False,
-        largest: int | None = None,
-    ) -> None:
-        """`largest`: bytes of a batch that its topic takes; it answers at once then."""
-        self.failure = failure
-        self.is_prompt = is_prompt
-        self._largest = largest
-        self.sent: list[tuple[int, list[bytes], asyncio.Future[SimpleNamespace]]] = []
-        self._capacity = capacity
-        self.is_closed = False
-        known = set(range(partitions))
-        cluster = SimpleNamespace(available_partitions_for_topic=lambda _topic: known)
-        self.client = SimpleNamespace(cluster=cluster, close=self._close)
-        self._sender = SimpleNamespace(close=self._close)
-
-    async def _close(self) -> None:
-        self.is_closed = True
-
-    async def start(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-    async def partitions_for(self, _topic: str) -> set[int]:
-        return {0}
-
-    def create_batch(self) -> FakeBatch:
-        return FakeBatch(self._capacity)
-
-    async def send_batch(self, batch: FakeBatch, _topic: str, *, partition: int) -> asyncio.Future[SimpleNamespace]:
-        future: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
-        self.sent.append((partition, batch.values, future))
-        if self._largest is not None:
-            if sum(map(len, batch.values)) > self._largest:
-                future.set_exception(MessageSizeTooLargeError())
-            else:
-                future.set_result(SimpleNamespace(partition=partition, offset=0))
-        if self.is_prompt:
-            self.acknowledge_all()
-        return future
-
-    def acknowledge_all(self) -> None:
-        offset = 0
-        for partition, values, future in self.sent:
-            if not future.done():
-                future.set_result(SimpleNamespace(partition=partition, offset=offset))
-            offset += len(values)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def running(data: Path, producers: list[FakeProducer], **settings: Any) -> AsyncIterator[Ingest]:
-    """An ingest that takes the producers one after the other; then Kafka is away."""
-    supply = iter(producers)
-    given: Any = lambda: next(supply, None) or FakeProducer(failure=KafkaConnectionError("away"))  # noqa: E731
-    ingest = Ingest(make_settings(data, **{"produce_timeout_seconds": _SHORT_SECONDS, **settings}), given)
-    await ingest.start()
-    try:
-        yield ingest
-    finally:
-        await ingest.stop()
-
-
-def is_connected(ingest: Ingest) -> bool:
-    """Whether it has a producer of which nothing is overdue; after a stall that is not called ready yet."""
-    return ingest._session is not None and not ingest._session.is_stalled
+from tests.api.write.producers import (
+    PATIENCE_SECONDS,
+    FakeProducer,
+    accept_all,
+    bodies,
+    make_delivery,
+    running,
+    until,
+)
 
 
 async def test_delivery_is_accepted_once_it_is_acknowledged_and_not_before(tmp_path: Path) -> None:
     producer = FakeProducer()
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         accepting = asyncio.create_task(ingest.accept(make_delivery(b"raw")))
         await until(lambda: bool(producer.sent))
@@ -154,41 +58,10 @@ async def test_start_does_not_wait_for_kafka_and_says_what_is_missing(tmp_path: 
         assert ingest.problems() == []
 
 
-async def test_without_acknowledgement_it_is_refused_and_then_everything_at_once(tmp_path: Path) -> None:
-    producer = FakeProducer()
-
-    async with running(tmp_path, [producer]) as ingest:
-        await until(lambda: ingest.ready)
-        for _ in range(3):
-            with pytest.raises(UnacknowledgedError):
-                await ingest.accept(make_delivery())
-
-        assert len(producer.sent) == 1
-        assert not ingest.ready
-
-
-async def test_who_has_waited_for_another_batch_is_refused_and_the_producer_goes_on(tmp_path: Path) -> None:
-    producer = FakeProducer()
-
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
-        await until(lambda: ingest.ready)
-        accepting = asyncio.create_task(ingest.accept(make_delivery()))
-        await asyncio.sleep(0)
-        assert ingest._session is not None
-        ingest._session._waiting[0].arrived -= _PATIENCE_SECONDS
-        with pytest.raises(UnacknowledgedError):
-            await accepting
-        assert not ingest.ready
-        producer.acknowledge_all()
-
-        await until(lambda: ingest.ready)
-        assert not producer.is_closed
-
-
 async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None:
     broken, whole = FakeProducer(), FakeProducer()
 
-    async with running(tmp_path, [broken, whole], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [broken, whole], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         accepting = asyncio.create_task(ingest.accept(make_delivery()))
         await until(lambda: bool(broken.sent))
@@ -206,7 +79,7 @@ async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None
 async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_path: Path) -> None:
     producers = [FakeProducer(largest=100) for _ in range(3)]
 
-    async with running(tmp_path, producers, produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         accepting = [
             asyncio.create_task(ingest.accept(make_delivery(body)))
@@ -225,41 +98,6 @@ async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_p
     assert len(stored) == len(set(stored)) + 1  # `{}` came twice
 
 
-async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.write.ingest.DOUBT_SECONDS", 3600.0)
-    hung, whole = FakeProducer(), FakeProducer(is_prompt=True)
-
-    async with running(tmp_path, [hung, whole]) as ingest:
-        await until(lambda: ingest.ready)
-        with pytest.raises(UnacknowledgedError):
-            await ingest.accept(make_delivery())
-        assert ingest.problems() == ["webhooks are not taken: Kafka does not acknowledge"]
-        await until(lambda: is_connected(ingest) and hung.is_closed)
-
-        assert not ingest.ready  # it is connected to like any other
-
-        await ingest.accept(make_delivery())
-        assert ingest.ready
-        # The partition whose leader hung is given nothing for a while.
-        assert whole.sent[0][0] != hung.sent[0][0]
-
-
-async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(tmp_path: Path) -> None:
-    stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
-
-    async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
-        await until(lambda: ingest.ready)
-        refused = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(3)]
-        outcomes = await asyncio.gather(*refused, return_exceptions=True)
-        await until(lambda: is_connected(ingest) and stalled.is_closed and not ingest._dropping)
-        accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
-
-        assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
-        assert await asyncio.gather(*accepted) == ["1-0", "1-1"]  # another partition than the one that stalled
-
-
 async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
     producer = FakeProducer()
 
@@ -274,7 +112,7 @@ async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
 async def test_deliveries_at_a_slow_pace_go_to_the_partitions_in_turn(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=3)
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         for count in range(1, 7):
             accepting = asyncio.create_task(ingest.accept(make_delivery()))
@@ -285,19 +123,10 @@ async def test_deliveries_at_a_slow_pace_go_to_the_partitions_in_turn(tmp_path: 
     assert [partition for partition, *_ in producer.sent] == [0, 1, 2, 0, 1, 2]
 
 
-def bodies(producer: FakeProducer) -> list[list[bytes]]:
-    """What each batch held, in the order in which they were sent."""
-    return [[decode_delivery(message).body for message in values] for _, values, _ in producer.sent]
-
-
-def accept_all(ingest: Ingest, numbers: range) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(ingest.accept(make_delivery(b"%d" % number))) for number in numbers]
-
-
 async def test_deliveries_that_come_together_share_a_batch(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=3)
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         accepting = accept_all(ingest, range(3))
         await until(lambda: bool(producer.sent))
@@ -310,7 +139,7 @@ async def test_deliveries_that_come_together_share_a_batch(tmp_path: Path) -> No
 async def test_what_arrives_while_a_request_is_under_way_shares_the_next(tmp_path: Path) -> None:
     producer = FakeProducer(capacity=3)
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         accepting = accept_all(ingest, range(1))
         await until(lambda: len(producer.sent) == 1)
@@ -327,7 +156,7 @@ async def test_what_arrives_while_a_request_is_under_way_shares_the_next(tmp_pat
 async def test_batches_of_different_sizes_are_spread_by_their_bytes(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=2)
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         for round_, count in enumerate([1, 9] * 10, 1):
             accepting = accept_all(ingest, range(count))
@@ -339,27 +168,10 @@ async def test_batches_of_different_sizes_are_spread_by_their_bytes(tmp_path: Pa
     assert abs(given[0] - given[1]) <= 9
 
 
-async def test_what_waits_behind_an_overdue_batch_is_refused_with_it_and_never_sent(tmp_path: Path) -> None:
-    overdue, prompt = FakeProducer(), FakeProducer(is_prompt=True)
-
-    async with running(tmp_path, [overdue, prompt], max_in_flight_deliveries=3) as ingest:
-        await until(lambda: ingest.ready)
-        accepting = accept_all(ingest, range(1))
-        await until(lambda: bool(overdue.sent))
-        accepting += accept_all(ingest, range(1, 3))
-        outcomes = await asyncio.gather(*accepting, return_exceptions=True)
-        await until(lambda: is_connected(ingest) and overdue.is_closed and not ingest._dropping)
-        await asyncio.gather(*accept_all(ingest, range(3, 6)))
-
-    assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError] * 3
-    assert bodies(overdue) == [[b"0"]]
-    assert bodies(prompt) == [[b"3", b"4", b"5"]]
-
-
 async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> None:
     producer = FakeProducer()
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         gone, staying = accept_all(ingest, range(2))
         await until(lambda: bool(producer.sent))
@@ -373,7 +185,7 @@ async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> Non
 async def test_delivery_is_refused_at_the_end_where_nothing_was_acknowledged(tmp_path: Path) -> None:
     producer = FakeProducer()
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         with pytest.raises(UnacknowledgedError):
             await ingest.accept(make_delivery())
         await until(lambda: ingest.ready)
@@ -388,7 +200,7 @@ async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_
     producer = FakeProducer(capacity=2)
     sent_when_told: list[int] = []
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         for waiting in accept_all(ingest, range(3)):
             waiting.add_done_callback(lambda _outcome: sent_when_told.append(len(producer.sent)))
@@ -404,7 +216,7 @@ async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_
 async def test_end_gives_what_is_under_way_a_moment(tmp_path: Path) -> None:
     producer = FakeProducer()
 
-    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
         (waiting,) = accept_all(ingest, range(1))
         await until(lambda: bool(producer.sent))

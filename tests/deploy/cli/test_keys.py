@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app, keys
 from schemas.instants import DAY
-from schemas.keys import ApiScope, KeyStore
+from schemas.keys import ApiScope, KeyStore, create_key, list_keys
 
 NOW = 1_774_000_000_000_000
 CONFIG = """\
@@ -88,14 +88,10 @@ def test_a_token_is_never_listed_again(folder: Path) -> None:
 
 def test_an_expired_key_is_listed_as_such(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    for lasts in (DAY, None):
-        keys.create(
-            path, ApiScope.BOARD, team=None, lasts=lasts, now=NOW, print_token=lambda _line: None,
-            say=lambda _line: None,
-        )  # fmt: skip
-    lines: list[str] = []
+    for expires_at in (NOW + DAY, None):
+        create_key(path, ApiScope.BOARD, now=NOW, expires_at=expires_at)
 
-    keys.show_keys(path, now=NOW + DAY, write=lines.append, say=lines.append)
+    lines = keys.keys_table(list_keys(path), NOW + DAY)
 
     assert [line.split()[-1] for line in lines] == ["EXPIRED", "yes", "no"]
     assert "2026-03-" in lines[1]

@@ -46,8 +46,7 @@ def test_what_cannot_be_made_is_not_tried_again_and_not_used(archive: Path, monk
 
     def fail(self: LocalBroker) -> str:
         tried.append(self)
-        msg = "no room"
-        raise BrokerError(msg, exit_code=3)
+        raise BrokerError(3, "no room")
 
     monkeypatch.setattr(LocalBroker, "start", fail)
     kafka_archive.make_archive()

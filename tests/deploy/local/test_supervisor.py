@@ -189,7 +189,7 @@ async def test_a_refusal_later_on_is_tried_again() -> None:
 async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can() -> None:
     said: list[str] = []
     child = FakeChild("kafka", [(100, -9)])
-    child.refusals = [ChildError("port 9092 is in use", 2), ChildError("port 9092 is in use", 2)]
+    child.refusals = [ChildError(2, "port 9092 is in use"), ChildError(2, "port 9092 is in use")]
 
     supervisor, delays = await keep(child, said)
     await supervisor.stop()

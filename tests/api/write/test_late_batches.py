@@ -1,0 +1,193 @@
+"""A broker that hangs, or waits for one: what is late holds up nobody else, and who waits is answered in time."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from api.write.refusals import BacklogFullError, UnacknowledgedError
+from tests.api.write.producers import (
+    PATIENCE_SECONDS,
+    SHORT_SECONDS,
+    FakeProducer,
+    accept_all,
+    bodies,
+    is_connected,
+    make_delivery,
+    running,
+    until,
+)
+
+
+async def test_without_acknowledgement_it_is_refused_and_then_all_but_a_few_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.producer_session.KNOCKERS", 2)
+    producer = FakeProducer(leaders=1)
+
+    async with running(tmp_path, [producer]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        assert not ingest.ready
+        waiting = accept_all(ingest, range(5))
+        await asyncio.sleep(0.01)
+        refused = [each for each in waiting if each.done()]
+        producer.acknowledge_all()
+
+        assert len(refused) == 3
+        assert {type(each.exception()) for each in refused} == {UnacknowledgedError}
+        await until(lambda: len(producer.sent) == 2)
+        producer.acknowledge_all()
+        assert len(await asyncio.gather(*(each for each in waiting if each not in refused))) == 2
+        assert ingest.ready
+
+
+async def test_behind_a_late_batch_the_next_goes_to_another_leader(tmp_path: Path) -> None:
+    producer = FakeProducer(leaders=2)  # of 0 and 2 the one, of 1 and 3 the other
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=PATIENCE_SECONDS / 100) as ingest:
+        await until(lambda: ingest.ready)
+        (first,) = accept_all(ingest, range(1))
+        await until(lambda: len(producer.sent) == 1)
+        (second,) = accept_all(ingest, range(1, 2))
+        await until(lambda: len(producer.sent) == 2)
+        (third,) = accept_all(ingest, range(2, 3))
+        partitions = [partition for partition, *_ in producer.sent]
+        producer.sent[1][2].set_result(SimpleNamespace(partition=1, offset=7))
+        assert await second == "1-7"
+        await until(lambda: len(producer.sent) == 3)
+        producer.sent[2][2].set_result(SimpleNamespace(partition=3, offset=8))
+        assert await third == "3-8"
+        assert ingest.ready
+        with pytest.raises(UnacknowledgedError):
+            await first
+        # That one hangs is no reason to send people away.
+        assert ingest.ready
+
+    assert partitions == [0, 1]
+    assert [partition for partition, *_ in producer.sent] == [0, 1, 3]
+
+
+async def test_where_all_leaders_are_late_what_waits_goes_to_the_first_that_answers(tmp_path: Path) -> None:
+    producer = FakeProducer(partitions=2)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=3.0) as ingest:
+        await until(lambda: ingest.ready)
+        waiting = []
+        for count in (1, 2):
+            waiting += accept_all(ingest, range(1))
+            await until(lambda count=count: len(producer.sent) == count)  # type: ignore[misc]
+        waiting += accept_all(ingest, range(2, 4))
+        await until(lambda: ingest._session is not None and len(ingest._session._late) == 2)
+        assert len(producer.sent) == 2
+        producer.sent[1][2].set_result(SimpleNamespace(partition=1, offset=0))
+        await until(lambda: len(producer.sent) == 3)
+        producer.sent[2][2].set_result(SimpleNamespace(partition=1, offset=1))
+
+        assert await asyncio.gather(*waiting[1:]) == ["1-0", "1-1", "1-2"]
+        # The late one is still good for whoever waits.
+        producer.sent[0][2].set_result(SimpleNamespace(partition=0, offset=0))
+        assert await waiting[0] == "0-0"
+
+
+async def test_everybody_is_refused_after_a_time_of_their_own(tmp_path: Path) -> None:
+    producer, ends = FakeProducer(leaders=1), list[float]()
+    now = asyncio.get_running_loop().time
+
+    async with running(tmp_path, [producer]) as ingest:
+        await until(lambda: ingest.ready)
+        waiting, began = [], list[float]()
+        for number in range(3):
+            began.append(now())
+            (task,) = accept_all(ingest, range(number, number + 1))
+            task.add_done_callback(lambda _: ends.append(now()))
+            waiting.append(task)
+            await asyncio.sleep(SHORT_SECONDS / 4)
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert {type(outcome) for outcome in outcomes} == {UnacknowledgedError}
+    assert all(end - start >= SHORT_SECONDS for start, end in zip(began, ends, strict=True))
+    assert bodies(producer) == [[b"0"]]  # what waited behind it was never sent
+
+
+async def test_late_batch_that_fails_for_good_ends_the_producer(tmp_path: Path) -> None:
+    broken, whole = FakeProducer(), FakeProducer(is_prompt=True)
+
+    async with running(tmp_path, [broken, whole], produce_timeout_seconds=2.0) as ingest:
+        await until(lambda: ingest.ready)
+        (accepting,) = accept_all(ingest, range(1))
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        broken.sent[0][2].set_exception(OutOfOrderSequenceNumber())
+        with pytest.raises(UnacknowledgedError):
+            await accepting
+        await until(lambda: ingest.ready and broken.is_closed)
+
+        assert await ingest.accept(make_delivery()) == "0-0"
+
+
+async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.ingest.DOUBT_SECONDS", 3600.0)
+    monkeypatch.setattr("api.write.producer_session._USELESS", 1.5)
+    hung, whole = FakeProducer(), FakeProducer(is_prompt=True)
+
+    async with running(tmp_path, [hung, whole]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        assert ingest.problems() == ["webhooks are not taken: Kafka does not acknowledge"]
+        await until(lambda: is_connected(ingest) and hung.is_closed)
+
+        assert not ingest.ready  # it is connected to like any other
+
+        await ingest.accept(make_delivery())
+        assert ingest.ready
+
+
+async def test_producer_that_seems_useless_stays_until_there_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.producer_session._USELESS", 1.5)
+    hung, silent, begun = FakeProducer(leaders=1), FakeProducer(), asyncio.Event()
+
+    async def never() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(silent, "start", never)
+    async with running(tmp_path, [hung, silent]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
+        (knocking,) = accept_all(ingest, range(1))
+        await asyncio.sleep(0)
+        hung.acknowledge_all()
+        await until(lambda: len(hung.sent) == 2)
+        hung.acknowledge_all()
+
+        assert await knocking == "1-1"
+        assert not hung.is_closed
+
+
+async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.producer_session._USELESS", 1.5)
+    stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
+
+    async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
+        await until(lambda: ingest.ready)
+        refused = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(3)]
+        outcomes = await asyncio.gather(*refused, return_exceptions=True)
+        with pytest.raises(BacklogFullError):
+            await ingest.accept(make_delivery())
+        await until(lambda: is_connected(ingest) and stalled.is_closed and not ingest._dropping)
+        accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
+
+        assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
+        assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
