@@ -15,7 +15,7 @@ from processor.agents.outputs import GROUP_TOPICS, alert_rows, by_loudness, grou
 from processor.agents.restoring import Published, Since
 from processor.agents.stage import Deployment, StageShard
 from processor.agents.watermark import Watermark
-from processor.core.alerts import AlertBook, Turned
+from processor.core.alerts import AlertBook, Turned, count_raised
 from processor.core.batch import row_check
 from processor.core.groups import Groups
 from processor.core.outputs import GroupsOutput
@@ -163,7 +163,7 @@ class ResponsesShard(StageShard):
             await self.tell_channels(turned.told, self._rules)
         for alert in turned.alerts:
             if alert.event == "raised":
-                self.count_raised(alert)
+                count_raised(self.progress, alert)
         _tell_raised(turned.alerts)
         # The alert goes first: it says itself how much of it is told.
         await self.write({ALERTS: alert_rows(turned.alerts)})

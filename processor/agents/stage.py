@@ -27,12 +27,11 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
-from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
+from schemas.alerts import Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, QUIETLY, Engagement, by_partition
-from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, LogMark, Place
 from schemas.naming import NameStyle
@@ -502,15 +501,6 @@ class StageShard:
             await self.owner.prove()
             headers = self.deployment.tracing.headers
             await self.owner.send_to(frames, headers=dict.fromkeys(frames, headers) if headers else None)
-
-    def count_raised(self, alert: Alert) -> None:
-        """Count an alert that was raised, and how late."""
-        self.progress.count(f"alerts.{alert.level}")
-        self.progress.count("alerts.late", int(alert.is_late))
-        lateness = max(0, alert.raised_at - alert.due_at)
-        self.progress.count("lateness_ms", lateness // 1000)
-        edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
-        self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
 
     async def hand_on(
         self,

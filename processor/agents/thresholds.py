@@ -26,6 +26,7 @@ from processor.agents.connections import watch_connections
 from processor.agents.outputs import alert_rows
 from processor.agents.stage import Deployment
 from processor.agents.watermark import Watermark
+from processor.core.alerts import count_raised
 from processor.core.milestones import MilestoneBook
 from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
@@ -161,7 +162,7 @@ class ThresholdsShard(AcknowledgeShard):
             await self.hand_to_channels(by_channel)
             for alert in found:
                 if alert.event == "raised":
-                    self.count_raised(alert)
+                    count_raised(self.progress, alert)
             await self.write({THRESHOLD_ALERTS: alert_rows([*found, *(kept(alert) for _, alert in to_tell)])})
             self.settle()
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from schemas.alerts import (
     LATE_AFTER,
+    LATENESS_SECONDS,
     LEAD_RESPONSE,
     SILENT,
     SUMMARY,
@@ -27,8 +28,9 @@ from schemas.alerts import (
     decode_alert,
     instants_of,
 )
-from schemas.instants import HOUR
+from schemas.instants import HOUR, SECOND
 from schemas.leads import LeadClock
+from schemas.progress import Progress
 from schemas.requests import LatestByLead
 
 TEAMS_KEPT = 64
@@ -255,6 +257,16 @@ class AlertBook:
             if moved != alert:
                 held[alert.id] = moved
                 (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
+
+
+def count_raised(progress: Progress, alert: Alert) -> None:
+    """Count an alert that was raised, and how late."""
+    progress.count(f"alerts.{alert.level}")
+    progress.count("alerts.late", int(alert.is_late))
+    lateness = max(0, alert.raised_at - alert.due_at)
+    progress.count("lateness_ms", lateness // 1000)
+    edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
+    progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
 
 
 def _put(held: dict[str, Alert], alert: Alert, turned: Turned) -> None:
