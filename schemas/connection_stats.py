@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.connectors.connection import Connection
+from schemas.counted_texts import UNKNOWN, UNMAPPED, UnknownName, UnmappedWord
 from schemas.progress import REPEATED, Progress
-from schemas.unknown_names import UnknownName, unknown_names
-from schemas.unmapped_words import UnmappedWord, unmapped_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ def connection_stats(
     """Of each connection, in the order of the file; `progress` by stage and partition."""
     partitions = [each for (stage, _), each in progress.items() if stage == "normalise"]
     groups = [each for (stage, _), each in progress.items() if stage == "responses"]
-    unknown = unknown_names(each.counters for each in partitions)
-    unmapped = unmapped_words(each.counters for each in partitions)
+    unknown = UNKNOWN.by_connection(each.counters for each in partitions)
+    unmapped = UNMAPPED.by_connection(each.counters for each in partitions)
     return [
         ConnectionStats(
             name,

@@ -6,6 +6,7 @@ import httpx
 import typer
 
 from deploy.cli.common import announce, fail, group, target_of, with_settings
+from deploy.cli.flags import KeyFlag, UrlFlag
 from deploy.settings import Settings
 from schemas.exit_codes import ExitCode
 
@@ -23,15 +24,8 @@ def digest(
     channel: Annotated[
         str | None, typer.Option(help="As this channel would be told. [default: the first of the digest]")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            help="API key of scope read; better in the variable, as others see the process list.",
-            envvar="FLOORCAST_API_KEY",
-            show_envvar=True,
-        ),
-    ] = None,
+    url: UrlFlag = None,
+    key: KeyFlag = None,
 ) -> None:
     """Print what the digest would say now: the day so far, from the api."""
     if not print_:

@@ -15,5 +15,13 @@ PortFlag = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="
 PrefixFlag = Annotated[
     str | None, typer.Option("--prefix", help="What the names of all topics begin with. [default: floorcast.]")
 ]
+UrlFlag = Annotated[str | None, typer.Option("--url", help="Address of the api. [default: the up that runs on --data]")]
+KeyFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--key", help="API key of scope read; better in the variable, as others see the process list.",
+        envvar="FLOORCAST_API_KEY", show_envvar=True,
+    ),
+]  # fmt: skip
 ConnectionFlag = Annotated[str | None, typer.Option("--connection", help="Only of this connection.")]
 ReasonFlag = Annotated[str | None, typer.Option("--reason", help="Only of this reason, such as bad_field.")]

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from deploy.cli.common import checked_config, fail, group, say, settings_of
-from deploy.cli.flags import ConfigFlag, DataFlag
+from deploy.cli.flags import ConfigFlag, DataFlag, UrlFlag
 from deploy.local.target import find_running
 from deploy.simulator.floor import Mix
 from deploy.simulator.running import Simulation, config_for
@@ -25,7 +25,7 @@ app = group()
 @app.command()
 def simulate(
     *,
-    url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
+    url: UrlFlag = None,
     connection: Annotated[str, typer.Option(help="Connection of kind generic to post to.")] = "feed",
     rate: Annotated[float, typer.Option(min=0.01, max=100_000, help="Events per second.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The same seed and start give the same events.")] = 1,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.common import checked_config, fail, group, target_of, with_settings
+from deploy.cli.flags import KeyFlag, UrlFlag
 from deploy.settings import Settings, verification_interval
 from deploy.verification.verifier import main as run_verifier
 from deploy.verification.verify import main as run_verify
@@ -19,15 +20,8 @@ app = group()
 def verify(
     settings: Settings,
     *,
-    url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            help="API key of scope read; better in the variable, as others see the process list.",
-            envvar="FLOORCAST_API_KEY",
-            show_envvar=True,
-        ),
-    ] = None,
+    url: UrlFlag = None,
+    key: KeyFlag = None,
     every: Annotated[
         str | None,
         typer.Option(

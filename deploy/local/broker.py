@@ -11,8 +11,6 @@ its business.
     data/kafka/              Kafka's own: meta.properties with the cluster id, and the log of every partition
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """The folder of a local Kafka: how it is laid out, whether it can be started on, and what a start writes into it."""
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import uuid

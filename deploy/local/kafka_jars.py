@@ -5,8 +5,6 @@ start with a full cache needs no network. `python -m deploy.local.kafka_jars` re
 such a list.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The Java process of a local Kafka: its options, its environment, and how it is started."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -14,7 +14,7 @@ Each event asked for is one of these, by the shares of `Mix`:
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -45,7 +45,6 @@ class Mix:
             raise ValueError(msg)
 
 
-CLEAN = Mix(0, 0, 0, 0)
 CALM = Mix(duplicates=0.05, late=0.03, edits=0.02, deletions=0.003)
 """What a well-behaved CRM does: the demo's."""
 
@@ -171,46 +170,6 @@ class SimulatedFloor:
             # Two changes of one instant: whichever the fold prefers, it must be the same one everywhere.
             return as_event(known.kind, known.id, known.changed_at, news)
         return self._crm.change(known, at, news)
-
-
-def events(
-    seed: int,
-    count: int,
-    start: int,
-    *,
-    interval: int = SECOND,
-    reps: int = 12,
-    mix: Mix | None = None,
-    currencies: Sequence[str] = ("USD",),
-) -> Iterator[CrmEvent]:
-    """`count` events, the first reported at `start`, then one each `interval` (microseconds)."""
-    floor = SimulatedFloor(seed, reps, mix if mix is not None else Mix(), currencies)
-    for index in range(count):
-        yield floor.next(start + index * interval)
-
-
-def deliveries(
-    seed: int,
-    count: int,
-    start: int,
-    *,
-    interval: int = SECOND,
-    reps: int = 12,
-    mix: Mix | None = None,
-    currencies: Sequence[str] = ("USD",),
-    largest: int = 12,
-) -> Iterator[list[CrmEvent]]:
-    """The same events in deliveries: mostly one each, sometimes up to `largest` at once."""
-    random = Random(f"deliveries of {seed}")
-    batch: list[CrmEvent] = []
-    size = 1
-    for event in events(seed, count, start, interval=interval, reps=reps, mix=mix, currencies=currencies):
-        batch.append(event)
-        if len(batch) >= size:
-            yield batch
-            batch, size = [], delivery_size(random, largest)
-    if batch:
-        yield batch
 
 
 def delivery_size(random: Random, largest: int) -> int:

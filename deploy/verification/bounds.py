@@ -4,8 +4,6 @@ The recount's own reading of the bounds: a group takes the records with the smal
 became of them, and a root as many again of what merged leads hand on.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b

@@ -1,7 +1,5 @@
 """Facts as the recount sees them, and whether one meets the `where` of a definition."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction

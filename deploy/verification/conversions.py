@@ -1,7 +1,5 @@
 """Metrics of type `conversion`: what became of those that a simple metric counts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Facts that take all subscriptions of a customer: `customer.ends`."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 

@@ -4,8 +4,6 @@ Owns the merging and how numbers, days and durations are written. The file's tex
 where they are used (`conditions`, `measures`, `formulas`). Shares nothing with the stream but the shipped file.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Where two sets of rows differ, value by value."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

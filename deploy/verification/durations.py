@@ -1,7 +1,5 @@
 """Metrics of type `duration`: how long it took from one instant of a fact to another."""
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Iterator
 from datetime import date

@@ -4,8 +4,6 @@ Owns the fields that the contract adds to those of the records. What takes more 
 `lead_facts` (leads), `thread_facts`, `customer_facts` and `rep_days`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any

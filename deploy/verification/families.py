@@ -1,7 +1,5 @@
 """Leads with all that belongs to them: those merged into them, what was done for them, deals that name them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 

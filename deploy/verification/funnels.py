@@ -4,8 +4,6 @@ Owns the recount's own reading of funnels, one deal or lead after another, step 
 of all that entered the first step, how many entered the last.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -86,7 +84,7 @@ class Funnel(Measure):
         if self.sources == ("lead",):
             yield PipelineSteps(None, own or tuple(_LEAD_STEPS), frozenset(), is_first=True)
             return
-        said: Mapping[str, Any] = getattr(self.terms.config, "pipelines", {})
+        said = self.terms.config.pipelines
         wanted = self.entry.get("pipeline")
         meant = {name: held for name, held in said.items() if wanted in (None, name)}
         if not meant and own:
@@ -99,12 +97,7 @@ class Funnel(Measure):
 
     def _names_of(self, pipeline: Any) -> dict[str, str]:
         """What people call stages -> their ids, of those that are no ids themselves."""
-        labels: dict[str, str] = {}
-        for connection in self.terms.config.connections.values():
-            for stage, held in getattr(connection, "stages", {}).items():
-                if held.name is not None:
-                    labels[stage] = held.name
-        labels |= pipeline.labels
+        labels = self.terms.config.stage_names() | pipeline.labels
         return {label: stage for stage, label in labels.items() if label not in labels}
 
     def _of(self, fact: Fact) -> Iterator[Counted]:

@@ -1,7 +1,5 @@
 """Facts that take a lead with all that belongs to it: `lead`, `lead.touches`, `lead.deals`."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Metrics of type `level`: how much there is at the end of a window."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace

@@ -4,8 +4,6 @@ A call counts nowhere if the connection that it is from repeats another one, and
 person, direction and number, dialled not further apart than `within`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 

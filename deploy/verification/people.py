@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from deploy.verification.conditions import attribute
@@ -28,8 +28,10 @@ class People:
         self._zone = config.organisation.zone
         self._aliases = config.aliases()
         # What is remembered has an end: a recount in pieces asks for every instant of a log.
-        self._days: dict[int, date] = {}
-        self._teams: dict[tuple[str | None, date], str | None] = {}
+        self.day_of: Callable[[int], date] = lru_cache(_REMEMBERED)(self._organisation_day)
+        """The day of the organisation in which an instant lies."""
+        self.team_of: Callable[[str | None, date], str | None] = lru_cache(_REMEMBERED)(self._team_on)
+        """The team of a rep on a day of the organisation."""
         self._said: dict[str, list[Record]] = defaultdict(list)
         for record in reps:
             self._said[self._aliases.get(record.id, record.id)].append(record)
@@ -38,24 +40,6 @@ class People:
 
     def rep(self, person: str | None) -> str | None:
         return None if person is None else self._aliases.get(person, person)
-
-    def day_of(self, instant: int) -> date:
-        """Find the day of the organisation."""
-        day = self._days.get(instant)
-        if day is None:
-            if len(self._days) >= _REMEMBERED:
-                self._days.clear()
-            day = self._days[instant] = self._organisation_day(instant)
-        return day
-
-    def team_of(self, rep: str | None, day: date) -> str | None:
-        """Find the team of a rep on a day of the organisation."""
-        key = (rep, day)
-        if key not in self._teams:
-            if len(self._teams) >= _REMEMBERED:
-                self._teams.clear()
-            self._teams[key] = self._team_on(rep, day)
-        return self._teams[key]
 
     def _organisation_day(self, instant: int) -> date:
         return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone).date()

@@ -1,7 +1,5 @@
 """The fact `rep.days`: people and the days on which they are here, made when somebody asks for a window."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta

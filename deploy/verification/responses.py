@@ -1,7 +1,5 @@
 """Metrics of type `response`: how soon leads were answered, by any of their clocks."""
 
-from __future__ import annotations
-
 import math
 from array import array
 from collections.abc import Iterator

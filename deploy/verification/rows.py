@@ -1,7 +1,5 @@
 """What has been counted in a window becomes a row: summed up one after another, so that none of it has to be kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache

@@ -1,7 +1,5 @@
 """Percentiles and means of samples, exactly."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from fractions import Fraction

@@ -4,8 +4,6 @@ Everything in this folder that recounts, asks or compares imports these. Instant
 microseconds, UTC.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import NotRequired, TypedDict
 

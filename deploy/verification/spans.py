@@ -1,7 +1,5 @@
 """What a window holds at an instant: minutes, or days of the organisation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deploy.verification.definitions import Definitions, day
+from deploy.verification.definitions import Definitions
 from deploy.verification.office import Office, office_of
 from deploy.verification.people import People
-from deploy.verification.shapes import DAY, MINUTE
+from deploy.verification.shapes import MINUTE
 from deploy.verification.spans import Span
 
 if TYPE_CHECKING:
     from schemas.config import Config
-
-_MISSED_AFTER = 7 * DAY
 
 
 class Terms:
@@ -31,7 +28,10 @@ class Terms:
         self.offices: Mapping[str, Office] = {
             name: office_of(entry.model_dump_json(), entry) for name, entry in config.calendars.items()
         }
-        self._rates = {currency: _dated(said) for currency, said in config.currency_rates.items()}
+        self._rates = {
+            currency: [(date.min if one.since is None else one.since, Fraction(one.rate)) for one in said]
+            for currency, said in config.currency_rates.items()
+        }
 
     def rate(self, currency: str | None, on: date) -> Fraction | None:
         """One unit in the organisation's currency on a day; None where nobody said the rate."""
@@ -61,15 +61,4 @@ class Terms:
     @property
     def missed_after(self) -> int:
         """After how long a lead is missed."""
-        return int(getattr(self.config.lead_response, "missed_after", _MISSED_AFTER))
-
-
-def _dated(said: Any) -> list[tuple[date, Fraction]]:
-    """The rates of a currency, each with the day since which it holds, the oldest first."""
-    if isinstance(said, Decimal | str | int):
-        return [(date.min, Fraction(said))]
-    found = []
-    for one in said:
-        since, rate = (one["since"], one["rate"]) if isinstance(one, Mapping) else (one.since, one.rate)
-        found.append((date.min if since is None else day(since), Fraction(rate)))
-    return sorted(found, key=lambda dated: dated[0])
+        return self.config.lead_response.missed_after

@@ -1,7 +1,5 @@
 """Facts that take all mails of a thread: `thread.answers` and `thread.writers`."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any

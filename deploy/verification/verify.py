@@ -104,14 +104,14 @@ class FoundDifference:
         return str(self.difference) if self.window == LEADS else f"{self.window}: {self.difference}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What a comparison found."""
 
-    def __init__(self, *, differences: list[FoundDifference], deliveries: int, changes: int, as_of: str) -> None:
-        self.differences = differences
-        self.deliveries = deliveries
-        self.changes = changes
-        self.as_of = as_of
+    differences: list[FoundDifference]
+    deliveries: int
+    changes: int
+    as_of: str
 
 
 TellCount = Callable[[int, int], None]

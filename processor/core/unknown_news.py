@@ -5,8 +5,8 @@ Owns the pace. The agent that counts them asks at each tick, and logs what comes
 
 from collections.abc import Mapping
 
+from schemas.counted_texts import UNKNOWN, UnknownName
 from schemas.instants import HOUR
-from schemas.unknown_names import UnknownName, unknown_names
 
 
 class UnknownNews:
@@ -24,7 +24,7 @@ class UnknownNews:
         if self._said_at is not None and now < self._said_at + HOUR:
             return {}
         news: dict[str, list[UnknownName]] = {}
-        for connection, names in unknown_names([counters]).items():
+        for connection, names in UNKNOWN.by_connection([counters]).items():
             for each in names:
                 held = (connection, each.record, each.name)
                 more = each.count - self._said.get(held, 0)

@@ -48,6 +48,13 @@ class CrmAnswer:
     data: Any
     """The JSON in it; None: there was none."""
 
+    def member(self, *names: str) -> Any:
+        """A member of it, each name within the one before; None: it is not there."""
+        found = self.data
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
 
 Steps = Generator[Ask, CrmAnswer, _T]
 
@@ -246,9 +253,9 @@ class CrmSource(ABC):
     def login(self) -> Steps[Mapping[str, str]]:
         """Headers that let requests in."""
 
-    @abstractmethod
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
-        """What an answer says of the limits."""
+        """What an answer says of the limits that `paces` names."""
+        return {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """How long a refusal says to wait that has no `Retry-After`, in seconds; None: it does not say."""
@@ -292,7 +299,7 @@ class CrmSource(ABC):
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """Whether what `read` gave of a record says that it is there, not only something of it."""
-        return True
+        return GONE not in record
 
 
 def required_member(data: Any, name: str, kind: type[_T]) -> _T:
@@ -309,6 +316,11 @@ def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
         if not isinstance(found, dict):
             raise BadAnswerError(name, "must be a list of objects")
         yield found
+
+
+def with_text_id(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with its id as text."""
+    return {**record, "id": str(record.get("id", ""))}
 
 
 def instant_told(value: Any, name: str) -> int:

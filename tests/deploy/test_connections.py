@@ -4,9 +4,9 @@ from deploy.connections import list_lines, show_lines
 from schemas.connection_states import BackfillState, ConnectionState, LimitsState, SubscriptionState
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.connectors import read_connection
+from schemas.counted_texts import UNKNOWN, UnknownName
 from schemas.instants import parse_instant
 from schemas.progress import Progress
-from schemas.unknown_names import UNKNOWN, UnknownName
 
 AT = parse_instant("2026-03-18T09:41:30.344Z")
 FEED = ConnectionStats(

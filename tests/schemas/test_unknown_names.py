@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.counted_texts import MAX_TEXTS
-from schemas.unknown_names import UNKNOWN, UnknownName, unknown_names
+from schemas.counted_texts import MAX_TEXTS, UNKNOWN, UnknownName
 
 NAMES = st.tuples(st.sampled_from(["call", "deal"]), st.text(max_size=5))
 
@@ -27,7 +26,7 @@ def test_any_order_keeps_the_same_names_with_their_whole_counts(data: st.DataObj
         summed[connection, *name] = summed.get((connection, *name), 0) + count
     assert {
         (connection, each.record, each.name): each.count
-        for connection, names in unknown_names([one]).items()
+        for connection, names in UNKNOWN.by_connection([one]).items()
         for each in names
     } == summed
 
@@ -42,7 +41,7 @@ def test_no_more_than_so_many_names_are_kept_and_those_are_counted_in_full() -> 
         UNKNOWN.count(backwards, "feed", {name: 1}.items())
 
     assert forwards == backwards
-    kept = unknown_names([forwards])["feed"]
+    kept = UNKNOWN.by_connection([forwards])["feed"]
     assert len(kept) == MAX_TEXTS
     assert {each.count for each in kept} == {2}
     assert forwards["events"] == 7
@@ -54,6 +53,6 @@ def test_partitions_are_summed_and_the_most_frequent_stands_first() -> None:
     UNKNOWN.count(one, "feed", {("call", "dialedat"): 2, ("kall", "kall"): 3}.items())
     UNKNOWN.count(other, "feed", {("call", "dialedat"): 5}.items())
 
-    assert unknown_names([one, other, {"ignored.unknown_field": 9}]) == {
+    assert UNKNOWN.by_connection([one, other, {"ignored.unknown_field": 9}]) == {
         "feed": [UnknownName("call", "dialedat", 7), UnknownName("kall", "kall", 3)]
     }

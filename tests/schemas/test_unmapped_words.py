@@ -2,8 +2,7 @@
 
 import random
 
-from schemas.counted_texts import MAX_TEXTS
-from schemas.unmapped_words import UNMAPPED, UnmappedWord, unmapped_words
+from schemas.counted_texts import MAX_TEXTS, UNMAPPED, UnmappedWord
 
 
 def test_words_are_summed_over_partitions_most_frequent_first() -> None:
@@ -13,7 +12,7 @@ def test_words_are_summed_over_partitions_most_frequent_first() -> None:
     UNMAPPED.count(other, "sf", {("call", "outcome", "Talked"): 5}.items())
     UNMAPPED.count(other, "sf2", {("lead", "status", "Warm"): 1}.items())
 
-    assert unmapped_words([one, other]) == {
+    assert UNMAPPED.by_connection([one, other]) == {
         "sf": [UnmappedWord("call", "outcome", "Talked", 7), UnmappedWord("deal", "status", 'a"b', 3)],
         "sf2": [UnmappedWord("lead", "status", "Warm", 1)],
     }

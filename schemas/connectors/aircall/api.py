@@ -23,6 +23,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
     required_member,
+    with_text_id,
     without_asking,
 )
 from schemas.connectors.lists import standing_still, walked
@@ -75,9 +76,7 @@ class AircallSource(CrmSource):
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there."""
         paths = {id: f"/v1/calls/{id}" for id in ids}
-        return one_by_one(
-            object, paths, lambda answer: _row(required_member(answer.data, "call", dict)), unknown=_UNKNOWN
-        )
+        return one_by_one(object, paths, _call, unknown=_UNKNOWN)
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """All calls that were made since then, whole, the oldest first: what is made meanwhile comes at the end."""
@@ -86,15 +85,14 @@ class AircallSource(CrmSource):
         answer = yield Ask("GET", "/v1/calls", query)
         records = list(_rows(answer, CALLS))
         found = [(record["id"], _last(record)) for record in records]
-        meta = _meta(answer)
-        total = meta.get("total")
+        total = answer.member("meta", "total")
         following = None
-        if meta.get("next_page_link"):
+        if answer.member("meta", "next_page_link"):
             following = f"{start} {int(page) + 1}"
             if int(page) >= _PAGES and not records:
                 raise standing_still()
             if int(page) >= _PAGES:
-                last = _second(records[-1])
+                last = required_member(records[-1], "started_at", int)
                 if last <= int(start):
                     raise BadAnswerError(
                         CALLS, f"more in one second than Aircall lists: what was made after {start} is lacking"
@@ -113,26 +111,16 @@ class AircallSource(CrmSource):
         return walked(
             lambda page: Ask("GET", path, {"page": page or "1", "per_page": str(_LISTED)}, expected=_UNKNOWN),
             lambda answer: () if answer.status in _UNKNOWN else _rows(answer, USERS),
-            lambda page: str(int(page.cursor or 1) + 1) if _meta(page.answer).get("next_page_link") else None,
+            lambda page: str(int(page.cursor or 1) + 1) if page.answer.member("meta", "next_page_link") else None,
         )
 
 
-def _row(record: dict[str, Any]) -> dict[str, Any]:
-    record["id"] = str(record.get("id", ""))
-    return record
-
-
-def _meta(answer: CrmAnswer) -> Mapping[str, Any]:
-    found = answer.data.get("meta") if isinstance(answer.data, dict) else None
-    return found if isinstance(found, dict) else {}
+def _call(answer: CrmAnswer) -> dict[str, Any]:
+    return with_text_id(required_member(answer.data, "call", dict))
 
 
 def _rows(answer: CrmAnswer, name: str) -> Iterator[dict[str, Any]]:
-    return map(_row, objects_in(answer.data, name))
-
-
-def _second(record: Mapping[str, Any]) -> int:
-    return required_member(record, "started_at", int)
+    return map(with_text_id, objects_in(answer.data, name))
 
 
 def _last(record: Mapping[str, Any]) -> int:

@@ -32,6 +32,7 @@ from schemas.connectors.asking import (
     Steps,
     instant_told,
     objects_in,
+    with_text_id,
     without_asking,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
@@ -229,7 +230,7 @@ class CloseSource(CrmSource):
         if answer.status in _TOO_FAR:
             return Changed((), f"{_LISTED}{_SKIP}0")
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
-        following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
+        following = answer.member("cursor")
         return _since(since, found, _LISTED + str(following) if following else None)
 
     def _all_leads(self, since: int, cursor: str) -> Steps[Changed]:
@@ -249,7 +250,7 @@ class CloseSource(CrmSource):
         query = {**wanted, "date_updated__gte": _written(since), "_limit": str(_EVENTS)}
         answer = yield Ask("GET", f"{_ROOT}/event/", query | ({"_cursor": cursor} if cursor else {}))
         rows = [row for row in _rows(answer) if isinstance(row.get("object_id"), str)]
-        following = answer.data.get("cursor_next") if isinstance(answer.data, dict) else None
+        following = answer.member("cursor_next")
         is_over = bool(rows) and _at(rows[-1], "date_updated") < since
         return [row for row in rows if _at(row, "date_updated") >= since], None if is_over else following
 
@@ -323,8 +324,8 @@ def _at(row: Mapping[str, Any], name: str) -> int:
 
 
 def _rows(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
-    return ({**record, "id": str(record.get("id", ""))} for record in objects_in(answer.data, "data"))
+    return map(with_text_id, objects_in(answer.data, "data"))
 
 
 def _has_more(answer: CrmAnswer) -> bool:
-    return answer.data.get("has_more") is True if isinstance(answer.data, dict) else False
+    return answer.member("has_more") is True

@@ -324,7 +324,7 @@ def _results(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
 
 
 def _next(answer: CrmAnswer) -> str | None:
-    paging = answer.data.get("paging") if isinstance(answer.data, dict) else None
+    paging = answer.member("paging")
     after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
     return None if after is None else str(after)
 

@@ -31,6 +31,7 @@ from schemas.connectors.asking import (
     objects_in,
     one_by_one,
     required_member,
+    with_text_id,
     without_asking,
 )
 from schemas.connectors.lists import walked
@@ -172,10 +173,7 @@ class PipedriveSource(CrmSource):
         answer = yield Ask("GET", f"/api/v1/leads{suffix}", query)
         all_found = [(record["id"], updated_at(record)) for record in _rows(answer)]
         found = [(id, at) for id, at in all_found if at >= since]
-        paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
-        pages = paging.get("pagination") if isinstance(paging, dict) else None
-        is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
-        if not is_more:
+        if answer.member("additional_data", "pagination", "more_items_in_collection") is not True:
             return found, None
         if not all_found:  # there may be others behind it
             return found, str(start + _FOUND)
@@ -200,10 +198,6 @@ class PipedriveSource(CrmSource):
         answer = yield Ask("GET", "/api/v1/users")
         return Envelope(object=USERS, records=list(_rows(answer)))
 
-    def is_there(self, record: Mapping[str, Any]) -> bool:
-        """A record of an answer is, unless it says otherwise."""
-        return GONE not in record
-
 
 CHANGES = frozenset({"stage_id", "status", "value"})
 """Fields whose past is kept, as the changelog calls them."""
@@ -222,22 +216,16 @@ def _deleted(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": record["id"], GONE: updated_at(record)}
 
 
-def _row(record: dict[str, Any]) -> dict[str, Any]:
-    record["id"] = str(record.get("id", ""))
-    return record
-
-
 def _rows(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     """The objects of an answer; an empty list may be null."""
     if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
         return iter(())
-    return map(_row, objects_in(answer.data, "data"))
+    return map(with_text_id, objects_in(answer.data, "data"))
 
 
 def _changes(answer: CrmAnswer) -> Iterator[dict[str, Any]]:
     """Those of a changelog; of a deal that is gone there are none."""
-    found = answer.data.get("data") if isinstance(answer.data, dict) else None
-    return (change for change in found or () if isinstance(change, dict))
+    return (change for change in answer.member("data") or () if isinstance(change, dict))
 
 
 def _all(
@@ -256,10 +244,9 @@ def _from(cursor: str | None) -> dict[str, str]:
 
 
 def _alone(answer: CrmAnswer) -> dict[str, Any]:
-    return _row(required_member(answer.data, "data", dict))
+    return with_text_id(required_member(answer.data, "data", dict))
 
 
 def _next_cursor(answer: CrmAnswer) -> str | None:
-    more = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
-    cursor = more.get("next_cursor") if isinstance(more, dict) else None
+    cursor = answer.member("additional_data", "next_cursor")
     return None if cursor is None or cursor == "" else str(cursor)

@@ -136,14 +136,10 @@ class SalesforceSource(CrmSource):
         """A session by client credentials. There is nothing to refresh it with: another one is asked for."""
         form = {"grant_type": "client_credentials", **self._client}
         answer = yield Ask("POST", "/services/oauth2/token", form=form)
-        token = answer.data.get("access_token") if isinstance(answer.data, dict) else None
+        token = answer.member("access_token")
         if not isinstance(token, str) or not token:
             raise NotLetInError("gives no token")
         return {"authorization": f"Bearer {token}"}
-
-    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
-        """Answers tell of the last 24 hours, which no pace keeps."""
-        return {}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """A spent limit is a 403 here, and says nothing of when."""
@@ -306,7 +302,7 @@ class SalesforceSource(CrmSource):
             return None
         parts = [f"{_MODIFIED} >= {_written(since)}", *([_FILTERS[object]] if object in _FILTERS else [])]
         answer = yield self._query(f"SELECT COUNT() FROM {object} WHERE {' AND '.join(parts)}", is_needed=False)
-        found = answer.data.get("totalSize") if isinstance(answer.data, dict) else None
+        found = answer.member("totalSize")
         return found if isinstance(found, int) else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
@@ -389,7 +385,7 @@ def _at(row: Mapping[str, Any], name: str, calendar: Calendar) -> int:
 
 
 def _is_cut(answer: CrmAnswer) -> bool:
-    return isinstance(answer.data, dict) and answer.data.get("done") is False
+    return answer.member("done") is False
 
 
 def _further(data: Any) -> str:

@@ -29,6 +29,7 @@ from schemas.connectors.asking import (
     Steps,
     instant_told,
     objects_in,
+    with_text_id,
 )
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.tables import Table, second_text
@@ -75,7 +76,7 @@ class ZohoSource(CrmSource):
     people = USERS.name
     batch = BATCH
     # https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html: so many at once, of COQL and of all, in the
-    # smallest edition; ten tokens in ten minutes.
+    # smallest edition; ten tokens in ten minutes. Answers only tell what is left of the day's credits.
     paces: Mapping[str, Pace] = {"": Pace(5, 1), _QUERY: Pace(5, 1), _TOKEN: Pace(10, 10 * MINUTE)}
     overlap = 5 * MINUTE
     is_exact = False
@@ -109,17 +110,12 @@ class ZohoSource(CrmSource):
         # https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
         form = {"grant_type": "refresh_token", **self._client}
         answer = yield Ask("POST", f"{self._accounts}/oauth/v2/token", form=form, pace=_TOKEN)
-        said = answer.data if isinstance(answer.data, dict) else {}
-        token, domain = said.get("access_token"), said.get("api_domain")
+        token, domain = answer.member("access_token"), answer.member("api_domain")
         if not isinstance(token, str) or not token:
             raise NotLetInError("the refresh token is not taken")
         if not self._is_own_address and isinstance(domain, str) and domain.startswith("https://www.zohoapis."):
             self._domain = domain.rstrip("/")
         return {"authorization": f"Zoho-oauthtoken {token}"}
-
-    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
-        """Answers tell what is left of the day's credits, not how many may be under way."""
-        return {}
 
     # Records.
 
@@ -244,7 +240,7 @@ class ZohoSource(CrmSource):
         query = {"criteria": f"(Modified_Time:greater_equal:{_written(since)})"}
         path = self._path(f"/{object}/actions/count")
         answer = yield Ask("GET", path, query, pace=_QUERY, expected=frozenset({_NOTHING, *_REFUSED}))
-        found = answer.data.get("count") if isinstance(answer.data, dict) else None
+        found = answer.member("count")
         return found if isinstance(found, int) else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
@@ -273,10 +269,6 @@ class ZohoSource(CrmSource):
             lambda page: str(int(page.cursor or 1) + 1) if _is_more(page.answer) else None,
         )
         return Envelope(object=self.people, records=users)
-
-    def is_there(self, record: Mapping[str, Any]) -> bool:
-        """A record of an answer is."""
-        return GONE not in record
 
     # Requests.
 
@@ -316,18 +308,12 @@ def _modified(record: Mapping[str, Any]) -> int:
 def _rows(answer: CrmAnswer, name: str) -> Iterator[dict[str, Any]]:
     """The objects of an answer, each with its id; one without a body, or that refuses to tell of them, has none."""
     for row in () if answer.data is None or answer.status in _REFUSED else objects_in(answer.data, name):
-        row["id"] = str(row.get("id", ""))
-        yield row
-
-
-def _info(answer: CrmAnswer) -> Mapping[str, Any]:
-    found = answer.data.get("info") if isinstance(answer.data, dict) else None
-    return found if isinstance(found, dict) else {}
+        yield with_text_id(row)
 
 
 def _is_more(answer: CrmAnswer) -> bool:
     """Whether there is another page, which there may be behind one that brought nothing."""
-    return _info(answer).get("more_records") is True
+    return answer.member("info", "more_records") is True
 
 
 def _beyond(answer: CrmAnswer, rows: Sequence[Mapping[str, Any]]) -> str | None:
@@ -343,7 +329,7 @@ def _told(answer: CrmAnswer, name: str) -> str | None:
     """Where the list goes on, by what is called so. Raises BadAnswerError."""
     if not _is_more(answer):
         return None
-    found = _info(answer).get(name)
+    found = answer.member("info", name)
     if not found:
         raise BadAnswerError(name, "is missing, though there are more")
     return str(found)

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator import running
-from deploy.simulator.floor import Mix, SimulatedFloor, events
+from deploy.simulator.floor import Mix, SimulatedFloor
 from deploy.simulator.posting import (
     DeliveryPoster,
     HttpSender,
@@ -34,6 +34,7 @@ from schemas.connectors.standard_webhooks import read_key
 from schemas.deliveries import encode_delivery
 from schemas.instants import HOUR, SECOND
 from schemas.progress import Progress
+from tests.deploy.simulator.floors import events
 
 START = 1_774_000_000 * SECOND
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the example of the documentation

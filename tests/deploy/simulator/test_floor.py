@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from deploy.simulator.floor import CLEAN, Mix, SimulatedFloor, deliveries, events
+from deploy.simulator.floor import Mix, SimulatedFloor
 from deploy.simulator.known import CrmEvent
 from deploy.verification.recount import recount
 from schemas.config import parse_config
@@ -12,6 +12,7 @@ from schemas.connectors.generic import Generic
 from schemas.deliveries import Delivery
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.records import FIELDS
+from tests.deploy.simulator.floors import CLEAN, deliveries, events
 
 START = 1_774_000_000 * SECOND
 CONFIG = parse_config(

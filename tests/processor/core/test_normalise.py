@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from processor.core.normalise import normalise
 from schemas.connectors.generic import Generic
+from schemas.counted_texts import UNKNOWN, UnknownName
 from schemas.deliveries import BACKFILL, BROUGHT_BY, FILE, LOOKUP, RECONCILIATION, REQUEST, Delivery, encode_delivery
 from schemas.frames import decode_changes
 from schemas.instants import DAY, format_instant
 from schemas.progress import Progress
-from schemas.unknown_names import UnknownName, unknown_names
 from tests.strategies import NOW
 
 CONNECTORS = {"feed": Generic(keys=[]), "other": Generic(keys=[], namespace="o")}
@@ -74,7 +74,7 @@ def test_unknown_names_are_counted_once_an_offset_by_connection() -> None:
     progress.offset = 2
     normalise([(0, raw), (1, raw)], partition=0, connectors=CONNECTORS, progress=progress)
 
-    assert unknown_names([progress.counters]) == {
+    assert UNKNOWN.by_connection([progress.counters]) == {
         "feed": [UnknownName("call", "dialedat", 2), UnknownName("kall", "kall", 2)]
     }
 

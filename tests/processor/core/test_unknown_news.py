@@ -1,8 +1,8 @@
 """Unknown names are said once an hour, and only what is new."""
 
 from processor.core.unknown_news import UnknownNews
+from schemas.counted_texts import UNKNOWN, UnknownName
 from schemas.instants import HOUR
-from schemas.unknown_names import UNKNOWN, UnknownName
 from tests.strategies import NOW
 
 

@@ -8,11 +8,10 @@ from api.read.connection_rows import connection_row
 from schemas.connection_states import BackfillState, ConnectionState, LimitsState, SubscriptionState, encode_state
 from schemas.connection_stats import connection_stats
 from schemas.connectors import read_connection
+from schemas.counted_texts import UNKNOWN, UNMAPPED
 from schemas.instants import SECOND, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import CONNECTION_STATES, PROGRESS
-from schemas.unknown_names import UNKNOWN
-from schemas.unmapped_words import UNMAPPED
 from tests.api.reading import Floor
 
 
