@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import uvloop
@@ -29,7 +29,7 @@ from processor.transport.fail_stop import FAILED, InUse, die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.phone_number_key import read_numbers
-from processor.transport.worker import run_worker
+from processor.transport.worker import StagedApp, run_worker
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.devices import AccessBook
@@ -124,7 +124,7 @@ def _work(
     vitals = Vitals(app.live)
     metrics = WorkerMetrics(vitals, app.live, registry)
     app.live.observer = metrics
-    switch = _Switch(settings, config, served)
+    switch = _Switch(settings, config, served, app)
     hangup.lead_to(lambda: loop.call_soon_threadsafe(switch.reload))
     keys, book = KeyStore(settings.keys, loopback=True), AccessBook()
     keys.shared = book
@@ -154,18 +154,21 @@ def _work(
                 return end.code if isinstance(end.code, int) else 1
         finally:
             tracing.close()
-    if switch.is_due:
-        _begin_anew()
-    return 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # from here on one ends it at once
+    if app.ending.was_told:
+        return 0
+    _begin_anew()
 
 
 class _Switch:
     """Ends this worker when another generation is to be written, or by other definitions."""
 
-    def __init__(self, settings: Settings, config: Config, served: Served) -> None:
+    def __init__(self, settings: Settings, config: Config, served: Served, app: StagedApp) -> None:
         self._settings = settings
         self._config = config
         self._served = served
+        self._app = app
         self.is_due = False
 
     def reload(self) -> None:
@@ -180,7 +183,7 @@ class _Switch:
             return
         log.info("reload.begins", definitions=definitions_digest(config))
         self.is_due = True
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._app.ending.end_itself()
 
     async def watch(self) -> None:
         """Wait for it, then end as by a signal from outside: what is done is committed."""
@@ -195,10 +198,10 @@ class _Switch:
             else:
                 log.info("generation.left", generation=self._served.generation)
                 self.is_due = True
-                os.kill(os.getpid(), signal.SIGTERM)
+                self._app.ending.end_itself()
 
 
-def _begin_anew() -> None:
+def _begin_anew() -> NoReturn:
     """Become a new process of the same command: Faust cannot be run twice in one, and the configuration is read again.
 
     Not an exit: this works without a supervisor too, and to one nothing has died.

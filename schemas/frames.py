@@ -179,6 +179,19 @@ def by_group(engagements: Iterable[Engagement], partitions: int) -> dict[int, li
     return found
 
 
+def changes_by_partition(changes: Iterable[RecordChange], partitions: int) -> dict[int, list[RecordChange]]:
+    """Changes by the partition of their record, order kept."""
+    found: dict[int, list[RecordChange]] = {}
+    for change in changes:
+        # As `partition_of` its `record_key`: every change comes by here.
+        partition = crc32(f"{change.kind}|{change.id}".encode()) % partitions
+        if partition in found:
+            found[partition].append(change)
+        else:
+            found[partition] = [change]
+    return found
+
+
 def by_partition(items: Iterable[tuple[str, _Item]], partitions: int) -> dict[int, list[_Item]]:
     """Items by the partition of their key, order kept."""
     found: dict[int, list[_Item]] = {}

@@ -14,6 +14,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # Bounds of what a CRM can mean; outside them a number is in the wrong unit (seconds read as milliseconds and so on).
 EARLIEST = -(2**31) * SECOND
 LATEST = (2**33) * SECOND
@@ -99,6 +100,12 @@ def checked(instant: int) -> int:
     if not EARLIEST <= instant <= LATEST:
         raise ValueError("is outside the years 1901 to 2242")
     return instant
+
+
+def instant_of(moment: datetime) -> int:
+    """Aware datetime -> microseconds, if a CRM can mean it. Raises ValueError."""
+    instant = (moment - _EPOCH) // _MICROSECOND
+    return instant if EARLIEST <= instant <= LATEST else checked(instant)
 
 
 def from_datetime(moment: datetime) -> int:

@@ -29,12 +29,15 @@ class PhoneNumbers:
     key: bytes = b""
     connections: Collection[str] = field(default_factory=frozenset)
 
-    def hidden(self, connection: str, changes: Sequence[RecordChange]) -> list[RecordChange]:
-        """The changes of a delivery with their numbers as they are kept.
+    def hidden(self, connection: str, changes: list[RecordChange]) -> list[RecordChange]:
+        """The changes of a delivery with their numbers as they are kept; the same list where none has one.
 
         A number that nobody compares is left out, and with it a change that said nothing else.
         """
-        return list(self._hidden(connection, changes))
+        for change in changes:
+            if change.kind == "call" and NUMBER in change.fields:
+                return list(self._hidden(connection, changes))
+        return changes
 
     def _hidden(self, connection: str, changes: Sequence[RecordChange]) -> Iterator[RecordChange]:
         is_kept = connection in self.connections

@@ -332,10 +332,12 @@ class StageShard:
 
     def _tell_marks(self) -> None:
         """Called after a look that has made newer marks. What the batch in hand counts stays out of it."""
-        if not self._has_resumed:
-            return  # the load tells them with its end: until then outputs may be not yet published anew
+        # Until the load has told them with its end, outputs may be not yet published anew. And of `progress` alone,
+        # whose mark is not told there, a write would make the next one, and so for ever.
+        if not self._has_resumed or (marks := self._sure_marks()) == self.progress.marks:
+            return
         settled = decode_progress(self._settled)
-        settled.marks = self.progress.marks = self._sure_marks()
+        settled.marks = self.progress.marks = marks
         self._settled = self._done = encode_progress(settled)
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)

@@ -17,7 +17,7 @@ from schemas.connectors.file_events import read_file_events
 from schemas.counted_texts import UNKNOWN, UNMAPPED
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, BROUGHT_BY, FILE, QUIET, REQUEST, Delivery, decode_delivery
-from schemas.frames import by_partition, change_frames, record_key
+from schemas.frames import change_frames, changes_by_partition, record_key
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress
 from schemas.records import RecordChange, with_places
@@ -43,11 +43,13 @@ class NormaliseOutput:
     def frames(self, partitions: int, *, quiet: bool | None = None) -> dict[int, list[bytes]]:
         """The changes as frames for the partitions where their records live; of `quiet` ones, of others, or of all."""
         changes: Iterable[RecordChange] = self.changes
-        if quiet is not None and (quiet or self.quiet):
+        if quiet and not self.quiet:
+            return {}
+        if quiet is not None and self.quiet:
             changes = (change for place, change in enumerate(self.changes) if (place in self.quiet) is quiet)
-        keyed = ((record_key(change.kind, change.id), change) for change in changes)
         return {
-            partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
+            partition: list(change_frames(changes))
+            for partition, changes in changes_by_partition(changes, partitions).items()
         }
 
 
@@ -75,12 +77,14 @@ def normalise(
             parsed = parse_delivery(delivery, connectors)
             parsed.changes = numbers.hidden(delivery.connection, parsed.changes)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
-        if delivery.headers.get(BROUGHT_BY) in QUIET:
+        brought_by = delivery.headers.get(BROUGHT_BY)
+        if brought_by is None:
+            for change in parsed.changes:
+                if change.kind == LEAD:
+                    output.requests[record_key(LEAD, change.id)] = delivery.headers.get(REQUEST, "")
+        elif brought_by in QUIET:
             output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
-        if BROUGHT_BY not in delivery.headers:
-            leads = (record_key(LEAD, change.id) for change in parsed.changes if change.kind == LEAD)
-            output.requests.update(dict.fromkeys(leads, delivery.headers.get(REQUEST, "")))
         if parsed.problems:
             output.dead_letters += [
                 DeadLetter(

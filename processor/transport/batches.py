@@ -13,7 +13,7 @@ Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 `._drain_messages`, `._active_partitions`, `._read_offset`, `._new_offset`, `._add_gap`, `._acked`, `._acked_index`,
 `._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._client`, `._fetcher._prefetch_backoff`,
 `._fetcher._create_fetch_waiter`, `._fetcher._max_partition_fetch_bytes`,
-`._fetcher._subscriptions.reassignment_in_progress`, `._coordinator._coordination_task`.
+`._fetcher._subscriptions.reassignment_in_progress`, `._coordinator`, `._coordinator._coordination_task`.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ from mode import ServiceT
 
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
+from processor.transport.unjoined import close_coordinator
+from schemas.kafka_clients import FetchPace
 from schemas.kafka_patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right
 
@@ -96,6 +98,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.error: BaseException | None = None
         """What fetching came to an end by."""
         self._drained = drained
+        self._pace: FetchPace | None = None
         self._seeking = 0
         """Seeks under way; counted in the main loop, read in the thread."""
         self._arrival: asyncio.Future[None] | None = None
@@ -111,8 +114,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         assert self._consumer is not None
         self._consumer._fetcher._prefetch_backoff = DRAIN_SECONDS
+        self._pace = FetchPace(self._consumer, FETCH_WAIT_MS)
         self._consumer._coordinator._coordination_task.add_done_callback(self._on_coordination_end)
         self.add_future(self._drain())
+
+    async def on_thread_stop(self) -> None:
+        """Called in the thread at the end."""
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            await close_coordinator(self._consumer._coordinator)
+        await super().on_thread_stop()
 
     def _on_coordination_end(self, task: "asyncio.Task[None]") -> None:
         # aiokafka gives up for good on what it did not expect of a broker that is just starting, and Faust never asks:
@@ -173,13 +183,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _take(self) -> None:
         assert self._consumer is not None
+        assert self._pace is not None
         is_standing = self._seeking or not self.consumer.flow_active
         if is_standing or self._consumer._fetcher._subscriptions.reassignment_in_progress:
+            self._pace.note(has_come=True)  # what is assigned or sought next should not wait for a fetch of before
             return
         unpaused = self.consumer.unpaused()
         self._consumer._fetcher._max_partition_fetch_bytes = fetch_bytes(len(unpaused))
         wanted = self._drained.with_room(unpaused)
-        if wanted and (fetched := await self._fetch_records(self._consumer, wanted, timeout=0)):
+        fetched = await self._fetch_records(self._consumer, wanted, timeout=0) if wanted else {}
+        self._pace.note(has_come=bool(fetched) or wanted != unpaused)
+        if fetched:
             self._drained.put(fetched)
 
 

@@ -3,7 +3,7 @@
 Owns the consumer and its positions, and that it asks Kafka for nothing while nobody reads. Does not decode.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -75,8 +75,14 @@ class Follower:
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""
-        partitions = await self._partitions_of(topic or self._topic)
-        return {tp.partition: offset for tp, offset in (await self._consumer.end_offsets(partitions)).items()}
+        (found,) = await self.ends_of([topic or self._topic])
+        return found
+
+    async def ends_of(self, topics: Sequence[str]) -> list[dict[int, int]]:
+        """The end offset of each partition of each of these topics, asked for in one request to each leader."""
+        partitions = [await self._partitions_of(topic) for topic in topics]
+        found = await self._consumer.end_offsets([tp for of_topic in partitions for tp in of_topic])
+        return [{tp.partition: found[tp] for tp in of_topic} for of_topic in partitions]
 
     async def _partitions_of(self, topic: str) -> list[TopicPartition]:
         if topic not in self._partitions:

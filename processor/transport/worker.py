@@ -8,7 +8,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 from faust.types import TP
@@ -16,6 +16,7 @@ from faust.types.auth import CredentialsT
 
 from processor.transport.batches import BatchSchema, BatchTransport
 from processor.transport.drained import FETCH_BYTES
+from processor.transport.ending import EndingWorker
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.log_watch import LogWatch
 from processor.transport.recovery import ShardTableManager
@@ -39,6 +40,12 @@ class StagedApp(faust.App):
     on_assigned: Callable[[set[TP]], Awaitable[None]]
     log_watch: LogWatch | None = None
     """Over the topics of all shards."""
+    ending: EndingWorker
+    """What runs it, from `run_worker` on."""
+
+
+class _StagedWorker(EndingWorker, faust.Worker):
+    """Faust's worker, which owns the process."""
 
 
 def build_batched_app(
@@ -117,14 +124,15 @@ def build_batched_app(
     return app
 
 
-def run_worker(app: StagedApp, *, override_logging: bool = True) -> None:
-    """Run the app until SIGTERM or SIGINT, then exit with 0; with 1 if Faust itself fails.
+def run_worker(app: StagedApp, *, override_logging: bool = True) -> NoReturn:
+    """Run the app until SIGTERM, SIGINT or `app.ending`, then raise SystemExit with 0; with 1 if Faust itself fails.
 
     With `override_logging`, Faust configures the root logger. At a level above INFO it would put it at DEBUG for the
     sake of a progress spinner.
     """
-    worker = faust.Worker(app, loglevel="INFO", redirect_stdouts=False, override_logging=override_logging, quiet=True)
+    worker = _StagedWorker(app, loglevel="INFO", redirect_stdouts=False, override_logging=override_logging, quiet=True)
     worker.spinner = None  # else it draws on stdout, beside a log of which each line is JSON
+    app.ending = worker
     worker.execute_from_commandline()
 
 

@@ -4,8 +4,10 @@ Owns the protocol and its values. Knows no vendor; the registry is in `__init__.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, MINUTE
@@ -81,13 +83,12 @@ class Problem:
     """Position of the event in the delivery, from 0."""
 
 
-@dataclass(slots=True)
-class Parsed:
-    """What a delivery says."""
+class Parsed(msgspec.Struct):
+    """What a delivery says. A Struct, for it is made with six empty ones of these for every delivery."""
 
-    changes: list[RecordChange] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    ignored: dict[str, int] = field(default_factory=dict)
+    changes: list[RecordChange] = []
+    problems: list[Problem] = []
+    ignored: dict[str, int] = {}
     """What was left out on purpose, by reason.
 
     `unknown_kind`, `unknown_type`, `unknown_field`; `unmapped_value`: a vendor's word without a counterpart here;
@@ -95,11 +96,11 @@ class Parsed:
     `rounded`: a number with more digits after the point than are kept; `not_done`: planned, a draft, not there yet;
     `needs_lookup`: an event that names a record and does not say what it is now.
     """
-    unmapped: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    unmapped: dict[tuple[str, str, str], int] = {}
     """(kind of record, field, the vendor's word without a counterpart): how often."""
-    lookups: list[tuple[str, str]] = field(default_factory=list)
+    lookups: list[tuple[str, str]] = []
     """(the vendor's kind of object, its id) of what only a look-up would tell."""
-    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
+    unknown: dict[tuple[str, str], int] = {}
     """(kind of record, name of a field that it does not have): how often. A kind that there is not stands in both."""
 
     def ignore(self, reason: str, count: int = 1) -> None:

@@ -263,7 +263,8 @@ def _currency(value: Any) -> str | None:
     return text
 
 
-def _attributes(value: Any) -> str:
+def attributes(value: Any) -> str:
+    """Attributes as JSON, in the order of their names. Raises ValueError."""
     if not isinstance(value, dict):
         raise ValueError("must be an object")
     try:
@@ -300,7 +301,7 @@ _READERS: Mapping[FieldType, _Reader] = {
     FieldType.SECONDS: _seconds,
     FieldType.DECIMAL: _decimal,
     FieldType.CURRENCY: _currency,
-    FieldType.ATTRIBUTES: _attributes,
+    FieldType.ATTRIBUTES: attributes,
     FieldType.PHONE: phone,
 }
 

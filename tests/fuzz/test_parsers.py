@@ -41,6 +41,20 @@ def _damaged_bodies(draw: st.DrawFn) -> bytes:
 )
 @example(b'{"record":"call","record":"lead","id":"c","changed_at":"2026-03-18T16:41:30Z","fields":{}}', "feed", NOW)
 @example(b'{"id":"c","id":"d","record":"call","changed_at":"2026-03-18T16:41:30Z","fields":{"rep":"r"}}', "feed", NOW)
+@example(b'{"record":"call","id":"c","changed_at":"2026-03-18T16:41:30.9999999Z","fields":{"rep":"r"}}', "feed", NOW)
+@example(
+    b'{"record":"call","id":"c","changed_at":"2026-03-18T16:41:30\\u002e123456\\u0039Z","deleted":true}', "feed", NOW
+)
+@example(b'{"record":"call","id":"c","changed_at":"2026-03-18T16:41:30.123456\\u0039Z","deleted":true}', "feed", NOW)
+@example(b'{"record":"call","id":"c","changed_at":"1901-12-13T20:45:51.999999Z","deleted":true}', "feed", NOW)
+@example(
+    b'{"record":"lead","id":"l","changed_at":"2026-03-18T16:41:30Z","fields":{"attributes":{"a":1e3}}}', "feed", NOW
+)
+@example(
+    b'{"record":"lead","id":"l","changed_at":"2026-03-18T16:41:30Z","fields":{"attributes":{"b":1,"a":null}}}',
+    "feed",
+    NOW,
+)
 def test_the_fast_path_says_what_the_careful_reader_says(body: bytes, connection: str, received_at: int) -> None:
     check_both_ways(body, connection, received_at)
 

@@ -21,10 +21,12 @@ class Orders(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     prefix: str
     datadir: str
     worker_id: str
+    """Empty for a member of no name, which the group does not keep a place for."""
     partitions: int
     stages: list[str]
     session_seconds: float = 6.0
     heartbeat_seconds: float = 0.3
+    rebalance_seconds: float = 10.0
     commit_seconds: float = 0.5
     renew_seconds: float = 4 * 3600.0
     batch_max: int = 4000
@@ -58,10 +60,10 @@ def main(orders: Orders) -> None:
         stages={f"{orders.prefix}{stage}": functools.partial(make, stage) for stage in orders.stages},
         partitions=orders.partitions,
         datadir=Path(orders.datadir),
-        worker_id=orders.worker_id,
+        worker_id=orders.worker_id or None,
         session_timeout_seconds=orders.session_seconds,
         heartbeat_seconds=orders.heartbeat_seconds,
-        rebalance_timeout_seconds=10.0,
+        rebalance_timeout_seconds=orders.rebalance_seconds,
         commit_seconds=orders.commit_seconds,
         renew_seconds=orders.renew_seconds,
         batch_max=orders.batch_max,

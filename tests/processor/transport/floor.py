@@ -128,6 +128,10 @@ class Worker:
     async def has_said(self, start: str, times: int = 1, *, seconds: float = 90.0) -> None:
         await self._until(lambda: len(self.lines(start)) >= times, f"say {times} x {start!r}", seconds)
 
+    async def has_logged(self, words: str, *, seconds: float = 90.0) -> None:
+        """Anywhere in a line, of whatever library."""
+        await self._until(lambda: words in self.said(), f"log {words!r}", seconds)
+
     async def is_frozen(self, *, seconds: float = 90.0) -> None:
         process = psutil.Process(self.process.pid)
         await self._until(lambda: process.status() == psutil.STATUS_STOPPED, "freeze", seconds)

@@ -215,3 +215,22 @@ async def test_a_worker_whose_coordination_ends_for_good_ends_too(floor: Floor) 
 
     assert await worker.ended() == FAILED
     assert "the coordination of the group failed" in worker.said()
+
+
+async def test_a_worker_told_to_end_while_it_joins_neither_stays_nor_is_waited_for(floor: Floor) -> None:
+    """Kafka answers a join when the members of before have joined too, or their sessions are over."""
+    await floor.happen(500)
+    killed = floor.start("killed", worker_id="", session_seconds=10)
+    await killed.has_said("batch", 1)
+    killed.send(signal.SIGKILL)
+    await killed.ended()
+
+    joining = floor.start("joining", worker_id="", session_seconds=90, rebalance_seconds=90)
+    await joining.has_logged("(Re-)joining group")
+    joining.send(signal.SIGTERM)
+    assert await joining.ended() == 0
+    assert "group.left_unjoined" in joining.said()
+
+    await floor.happen(500)
+    floor.start("successor", worker_id="")
+    assert await floor.nothing_differs(seconds=60) == []  # less than the session of who left
