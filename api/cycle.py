@@ -1,10 +1,18 @@
 """One request and its answer on a connection. An answer that is known as a whole leaves in one write."""
 
-from collections.abc import Iterable, MutableMapping
+import asyncio
+from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from api.http.headers import SECURITY_HEADERS
 
@@ -16,8 +24,24 @@ class Cycle(RequestResponseCycle):
     answer for forbidden characters.
     """
 
-    held: MutableMapping[str, Any] | None = None
-    """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
+    def __init__(
+        self, connection: HttpToolsProtocol, scope: HTTPScope, *, expects_continue: bool, keep_alive: bool
+    ) -> None:
+        super().__init__(
+            scope,
+            connection.transport,
+            connection.flow,
+            connection.logger,
+            connection.access_logger,
+            connection.access_log,
+            connection.server_state.default_headers,
+            asyncio.Event(),
+            expects_continue,
+            keep_alive,
+            connection.on_response_complete,
+        )
+        self.held: MutableMapping[str, Any] | None = None
+        """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
 
     async def receive(self) -> Any:
         """Give a piece of the request."""
@@ -71,35 +95,46 @@ class Head(NamedTuple):
     length: int
 
 
-def whole_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Head | None:
+def whole_head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head | None:
     """The head of an answer, which has its length.
 
     None where there is something about it that uvicorn should look at.
     """
+    recurring: list[tuple[bytes, bytes]] = []
+    own = b""
+    for pair in headers:
+        if pair[0] in _RECURRING:
+            recurring.append(pair)
+            continue
+        line = _line(*pair)
+        if line is None:
+            return None
+        own += line
+    head = _recurring(status, tuple(recurring))
+    return None if head is None else Head(b"%b%b\r\n" % (head.content, own), head.length)
+
+
+@lru_cache(maxsize=256)
+def _recurring(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> Head | None:
+    """As much of a head as most answers have the same, without its end; made once a second, since it has the date."""
     content = [STATUS_LINE[status]]
     length = 0 if status in _BODILESS else None
     for name, value in headers:
-        line = _line(name, value) if name in _RECURRING else _checked(name, value)
+        line = _line(name, value)
         if line is None:
             return None
         if name == b"content-length":
             length = int(value)
         content.append(line)
-    content.append(b"\r\n")
     return None if length is None else Head(b"".join(content), length)
 
 
-@lru_cache(maxsize=256)
-def _line(name: bytes, value: bytes) -> bytes | None:
-    """A header as it goes over the wire, of those that most answers have the same of."""
-    return _checked(name, value)
-
-
-def _checked(raw_name: bytes, value: bytes) -> bytes | None:
+def _line(raw_name: bytes, value: bytes) -> bytes | None:
+    """A header as it goes over the wire."""
     name = raw_name.lower()
     if name in _NOT_HELD or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         return None
-    return b"".join((name, b": ", value, b"\r\n"))
+    return b"%b: %b\r\n" % (name, value)
 
 
 _BODILESS = frozenset({204, 304})

@@ -12,18 +12,20 @@ import re
 import resource
 import socket
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api.cycle import Cycle
 from api.http.errors import PROBLEM_JSON, problem, problem_body
 from api.settings import Settings
+from api.targets import is_for, requested_target
 
 # What a header costs beside its bytes (as HTTP/2 counts): it also bounds their number.
 _HEADER_OVERHEAD = 32
@@ -32,6 +34,13 @@ _SPOKEN = ("1.0", "1.1")
 
 # RFC 3986, 3.2.2 and 3.2.3, without anybody's name before an @. HTTP/1.0 need not name one.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+
+
+@lru_cache(maxsize=16)
+def _is_host(host: bytes) -> bool:
+    """Whether that names one; nearly all requests of a process have the same."""
+    return _HOST.fullmatch(host) is not None
+
 
 MAX_PIPELINED = 16
 """Requests of one connection that may wait for the answer to an earlier one. Hardly a client sends any so; those that
@@ -53,6 +62,9 @@ class _Phase(Enum):
     BETWEEN = "between requests"
     HEAD = "head"
     BODY = "body"
+
+
+_HEAD = _Phase.HEAD
 
 
 class _HeadTooLargeError(Exception):
@@ -156,7 +168,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._requests += 1
         self._head_bytes = self._raw_head_bytes = 0
         self._is_due = True
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """Count and keep."""
@@ -171,32 +185,66 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + _HEADER_OVERHEAD
         if self._head_bytes > self._max_head_bytes:
             self._refuse_head()
-        if self._phase is not _Phase.HEAD:
-            return
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        if self._phase is _HEAD:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head has an end."""
-        self._check_framing()
+        """The head has an end: the application begins. In the place of uvicorn's, which makes a cycle of its own."""
+        version = self.parser.get_http_version()
+        self._check_framing(version)
         # What comes now is body.
         self._phase = _Phase.BODY
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            # uvicorn makes its own kind and leaves no place to name another; nothing has been sent by it yet.
-            self.cycle.__class__ = Cycle
+        target = requested_target(self.url)
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": self.parser.get_method().decode("ascii"),
+            "path": target.path,
+            "raw_path": target.raw_path,
+            "query_string": target.query,
+        }
+        earlier = self.cycle
+        self.scope = scope
+        self.cycle = cycle = Cycle(
+            self,
+            scope,
+            expects_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+        )
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; most have one."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request is there: from now on only we are slow."""
         self._disarm()
         # What comes now is another request.
         self._phase = _Phase.BETWEEN
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
-    def _check_framing(self) -> None:
+    def _check_framing(self, version: str) -> None:
         """Refuse a head that says in two ways where its request ends, or for whom it is."""
         hosts = lengths = 0
         host = b""
@@ -209,16 +257,17 @@ class BoundedProtocol(HttpToolsProtocol):
                 lengths += value.strip() != b"0"
             elif name == b"transfer-encoding":
                 codings.append(value.strip().lower())
-        version = self.parser.get_http_version()
+            elif name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
         if version not in _SPOKEN:
             self._refuse_as(f"HTTP/{version} is not spoken here")
         if hosts > 1:
             self._refuse_as("host: is said more than once")
         if not hosts and version != "1.0":
             self._refuse_as("host: is missing")
-        if not _HOST.fullmatch(host):
+        if not _is_host(host):
             self._refuse_as("host: is not a name or address with a port")
-        if not self.url.startswith((b"/", b"*")) and not _is_for(self.url, host):
+        if not self.url.startswith((b"/", b"*")) and not is_for(self.url, host):
             self._refuse_as("host: is another one than in the address that is asked for")
         if codings and (codings != [b"chunked"] or version == "1.0"):
             self._refuse_as("transfer-encoding: only chunked is understood")
@@ -323,16 +372,6 @@ async def _refuse_for_number(scope: Scope, receive: Receive, send: Send) -> None
         503, "too many connections", slug="overloaded", headers={"retry-after": "1", "connection": "close"}
     )
     await answer(scope, receive, send)
-
-
-def _is_for(target: bytes, host: bytes) -> bool:
-    """Whether an address in absolute form, as proxies are asked, names the same host, by HTTP, as `Host` does."""
-    asked = httptools.parse_url(target)
-    port = b"" if asked.port is None else b":%d" % asked.port
-    name = asked.host or b""
-    names = (name + port, b"[" + name + b"]" + port)
-    is_web = (asked.schema or b"").lower() in (b"http", b"https")
-    return is_web and asked.userinfo is None and host.lower() in [one.lower() for one in names]
 
 
 def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
