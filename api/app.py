@@ -327,9 +327,7 @@ def main(settings: Settings) -> int:
     services: list[Service] = []
     log_check = None if read_side is None else read_side.log_check
     if log_check is None:
-        log_check = LogCheck(
-            KafkaFacts(settings.kafka), prefix=settings.prefix, partitions=settings.partitions, clock=machine_clock
-        )
+        log_check = LogCheck(KafkaFacts(settings.kafka), prefix=settings.prefix, clock=machine_clock)
         services = [log_check, access_log, reader]
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:

@@ -12,7 +12,7 @@ import structlog
 
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError, take_progress
+from processor.transport.following import Follower, again_and_again, take_progress
 from schemas import tasks
 from schemas.kafka import Address
 from schemas.progress import STAGES, Progress
@@ -65,7 +65,8 @@ class Watermark:
         """Somebody wants to know."""
         self._users += 1
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="watermark")
+            following = again_and_again(self._go_on, "watermark.interrupted", pause=AFTER_FAILURE_SECONDS)
+            self._task = asyncio.create_task(following, name="watermark")
 
     async def end(self) -> None:
         """Somebody does not any more; after the last one nothing is known."""
@@ -76,16 +77,11 @@ class Watermark:
         self.settled_at = 0
         await tasks.end([task])
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._follow(self._deployment.bootstrap, self._deployment.topic(PROGRESS)) as follower:
-                    while True:
-                        await self._round(follower)
-                        await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
-            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
-                log.warning("watermark.interrupted", error=type(error).__name__)
-            await asyncio.sleep(AFTER_FAILURE_SECONDS)
+    async def _go_on(self) -> None:
+        async with self._follow(self._deployment.bootstrap, self._deployment.topic(PROGRESS)) as follower:
+            while True:
+                await self._round(follower)
+                await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
 
     async def _round(self, follower: Follower) -> None:
         """Walk the way of an event: a stage writes what the next one reads, so the ends are asked stage by stage."""

@@ -41,6 +41,8 @@ LOOK_SECONDS = 0.1
 """Between two looks whether there is something to do, should nobody say so."""
 
 FETCH_WAIT_MS = 50
+FETCH_SECONDS = 4.0
+"""So long a broker that says nothing is waited for: half as long as Kafka takes to elect others for what it led."""
 DRAIN_SECONDS = 0.005
 """So long a fetch waits for what the last one brought to be taken. aiokafka leaves out partitions that are not drained
 yet, and they wait until that fetch returns; its own 100 ms stop a broker for one partition that is full."""
@@ -107,7 +109,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1500 ms, for which a partition of which nothing was taken yet would not be asked for.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        limit_waiting(consumer._client, patience(self.app.conf.broker_session_timeout))
+        group_seconds = patience(self.app.conf.broker_session_timeout)
+        limit_waiting(consumer._client, min(FETCH_SECONDS, group_seconds), coordinator_seconds=group_seconds)
         return consumer
 
     async def on_start(self) -> None:
