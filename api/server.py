@@ -8,7 +8,6 @@ and the connection closed: what follows on it would be read by guess.
 """
 
 import asyncio
-import re
 import resource
 import socket
 from enum import Enum
@@ -17,21 +16,18 @@ from typing import Any, NamedTuple, NoReturn
 import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api.cycle import Cycle
+from api.framing import AmbiguousError, check_framing
 from api.http.errors import PROBLEM_JSON, problem, problem_body
 from api.settings import Settings
+from api.targets import requested_target
 
 # What a header costs beside its bytes (as HTTP/2 counts): it also bounds their number.
 _HEADER_OVERHEAD = 32
-
-_SPOKEN = ("1.0", "1.1")
-
-# RFC 3986, 3.2.2 and 3.2.3, without anybody's name before an @. HTTP/1.0 need not name one.
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 MAX_PIPELINED = 16
 """Requests of one connection that may wait for the answer to an earlier one. Hardly a client sends any so; those that
@@ -55,12 +51,12 @@ class _Phase(Enum):
     BODY = "body"
 
 
+_HEAD = _Phase.HEAD
+_HEAD_TOO_LARGE = 431, "the request line and headers are too large"
+
+
 class _HeadTooLargeError(Exception):
     """Raised in a callback of the parser, which then stops."""
-
-
-class _AmbiguousError(Exception):
-    """Raised in a callback of the parser: another reader may see another request. Says what is wrong."""
 
 
 class _EnoughError(Exception):
@@ -72,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     settings: Settings
     allowed: Connections
+    cycle: Cycle
 
     def __init__(
         self,
@@ -91,6 +88,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal: tuple[int, str] | None = None
         self._max_head_bytes = self.settings.max_head_bytes
         self._is_full = False
+        self._idle_since: float | None = None
+        """Since when nothing has been asked here, once something was answered."""
+        self.url = b""
+        self.headers = []
 
     # Connection
 
@@ -111,6 +112,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave no timer behind."""
         self._disarm()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -125,11 +128,12 @@ class BoundedProtocol(HttpToolsProtocol):
         # Only now: a request that came whole needs no timer.
         if self._is_due and self._deadline is None and not self._is_full:
             self._arm()
-        if was_in_head and self._phase is _Phase.HEAD and self._requests == request:
-            # All of it head. A header without an end lies in the parser, which tells nothing of it.
-            self._raw_head_bytes += len(data)
-            if self._raw_head_bytes > self.settings.max_head_bytes:
-                self._refuse(431, "the request line and headers are too large")
+        if self._phase is _HEAD and not self._is_full:
+            if was_in_head and self._requests == request:
+                # All of it head. A header without an end lies in the parser, which tells nothing of it.
+                self._raw_head_bytes += len(data)
+            if max(self._raw_head_bytes, self._size_of_head()) > self._max_head_bytes:
+                self._refuse(*_HEAD_TOO_LARGE)
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser; what follows a request that asked for another protocol is its next request."""
@@ -156,75 +160,113 @@ class BoundedProtocol(HttpToolsProtocol):
         self._requests += 1
         self._head_bytes = self._raw_head_bytes = 0
         self._is_due = True
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count and keep."""
-        self._head_bytes += len(url)
-        if self._head_bytes > self._max_head_bytes:
-            self._refuse_head()
-        super().on_url(url)
+        self.url = b""
+        self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count and keep. The trailers of a chunked body come here as well: they are counted, and are no headers."""
-        # Neither a call to count nor one to the class above: there are ten of these in a request.
+        """Keep. The trailers of a chunked body come here as well: they are counted, and are no headers."""
+        # No more than that, and no call to the class above: there are ten of these in a request.
+        if self._phase is _HEAD:
+            self.headers.append((name.lower(), value))
+            return
         self._head_bytes += len(name) + len(value) + _HEADER_OVERHEAD
         if self._head_bytes > self._max_head_bytes:
             self._refuse_head()
-        if self._phase is not _Phase.HEAD:
-            return
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head has an end."""
-        self._check_framing()
+        """The head has an end: the application begins. In the place of uvicorn's, which makes a cycle of its own."""
+        version = self.parser.get_http_version()
+        self._head_bytes = self._size_of_head()
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
+        try:
+            expects_continue = check_framing(
+                version, self.url, self.headers, is_for_another_protocol=self.parser.should_upgrade()
+            )
+        except AmbiguousError as error:
+            self._refusal = 400, str(error)
+            raise
         # What comes now is body.
         self._phase = _Phase.BODY
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            # uvicorn makes its own kind and leaves no place to name another; nothing has been sent by it yet.
-            self.cycle.__class__ = Cycle
+        target = requested_target(self.url)
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": self.parser.get_method().decode("ascii"),
+            "path": target.path,
+            "raw_path": target.raw_path,
+            "query_string": target.query,
+        }
+        earlier = self.cycle
+        self.scope = scope
+        self.cycle = cycle = Cycle(
+            self,
+            scope,
+            expects_continue=expects_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+        )
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; most have one."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.wake()
 
     def on_message_complete(self) -> None:
         """The request is there: from now on only we are slow."""
         self._disarm()
         # What comes now is another request.
         self._phase = _Phase.BETWEEN
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.wake()
 
-    def _check_framing(self) -> None:
-        """Refuse a head that says in two ways where its request ends, or for whom it is."""
-        hosts = lengths = 0
-        host = b""
-        codings: list[bytes] = []
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-                host = value
-            elif name == b"content-length":
-                lengths += value.strip() != b"0"
-            elif name == b"transfer-encoding":
-                codings.append(value.strip().lower())
-        version = self.parser.get_http_version()
-        if version not in _SPOKEN:
-            self._refuse_as(f"HTTP/{version} is not spoken here")
-        if hosts > 1:
-            self._refuse_as("host: is said more than once")
-        if not hosts and version != "1.0":
-            self._refuse_as("host: is missing")
-        if not _HOST.fullmatch(host):
-            self._refuse_as("host: is not a name or address with a port")
-        if not self.url.startswith((b"/", b"*")) and not _is_for(self.url, host):
-            self._refuse_as("host: is another one than in the address that is asked for")
-        if codings and (codings != [b"chunked"] or version == "1.0"):
-            self._refuse_as("transfer-encoding: only chunked is understood")
-        # The parser takes what follows the head for the other protocol: a body would be read as a request.
-        if (lengths or codings) and self.parser.should_upgrade():
-            self._refuse_as("upgrade: no other protocol is spoken here; send a body without it")
+    def on_response_complete(self) -> None:
+        """The next request of this connection may begin; where there is none, it need not wait for ever."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_a_request(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _wait_for_a_request(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, if nothing has come for so long: one timer for a connection, not for each of its answers."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_a_request(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     # Writing
 
@@ -243,13 +285,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Deadline
 
-    def _refuse_head(self) -> NoReturn:
-        self._refusal = 431, "the request line and headers are too large"
-        raise _HeadTooLargeError
+    def _size_of_head(self) -> int:
+        """What is kept of it so far."""
+        size = sum([len(name) + len(value) for name, value in self.headers])
+        return len(self.url) + size + _HEADER_OVERHEAD * len(self.headers)
 
-    def _refuse_as(self, detail: str) -> NoReturn:
-        self._refusal = 400, detail
-        raise _AmbiguousError(detail)
+    def _refuse_head(self) -> NoReturn:
+        self._refusal = _HEAD_TOO_LARGE
+        raise _HeadTooLargeError
 
     def _stop_reading(self) -> NoReturn:
         """Answer those that wait, and take no more on this connection."""
@@ -286,7 +329,7 @@ class BoundedProtocol(HttpToolsProtocol):
             begun = cycle.response_started
             # The application hears that its client is gone, and whatever it still sends is dropped.
             cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.wake()
             if begun or self.pipeline or self._phase is not _Phase.BODY:
                 # An answer is half written, or this is a request behind one that is not answered yet.
                 self.transport.close()
@@ -323,16 +366,6 @@ async def _refuse_for_number(scope: Scope, receive: Receive, send: Send) -> None
         503, "too many connections", slug="overloaded", headers={"retry-after": "1", "connection": "close"}
     )
     await answer(scope, receive, send)
-
-
-def _is_for(target: bytes, host: bytes) -> bool:
-    """Whether an address in absolute form, as proxies are asked, names the same host, by HTTP, as `Host` does."""
-    asked = httptools.parse_url(target)
-    port = b"" if asked.port is None else b":%d" % asked.port
-    name = asked.host or b""
-    names = (name + port, b"[" + name + b"]" + port)
-    is_web = (asked.schema or b"").lower() in (b"http", b"https")
-    return is_web and asked.userinfo is None and host.lower() in [one.lower() for one in names]
 
 
 def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:

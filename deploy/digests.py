@@ -70,7 +70,8 @@ def _is_others(found: re.Match[str]) -> bool:
 
 def ask_a_registry(image: str) -> str:
     """The digest of an image, from the first tool here that reaches a registry. Raises NoDigestError."""
-    whole = image if "." in image.partition("/")[0] and "/" in image else f"docker.io/{_on_docker_hub(image)}"
+    registry, slash, _ = image.partition("/")
+    whole = image if slash and "." in registry else f"docker.io/{'' if slash else 'library/'}{image}"
     why = "neither skopeo nor docker is here"
     for command in _ASKING:
         try:
@@ -88,10 +89,6 @@ def ask_a_registry(image: str) -> str:
             return found[0]
         why = f"{command[0]} gave no digest"
     raise NoDigestError(image, why)
-
-
-def _on_docker_hub(image: str) -> str:
-    return image if "/" in image else f"library/{image}"
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, ask: AskDigest = ask_a_registry) -> int:

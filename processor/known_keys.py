@@ -3,14 +3,13 @@
 Owns the fold of what is read; writes nothing. Commands read it in the same way (deploy/access.py).
 """
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
 import structlog
 
 from processor.transport.fetched import Fetched, Stored
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, MissingTopicError, again_and_again
 from schemas.devices import AccessBook
 from schemas.kafka import Address
 from schemas.topics import ACCESS
@@ -28,7 +27,7 @@ async def follow_keys(bootstrap: Address, prefix: str, book: AccessBook) -> None
     def apply(_partition: int, records: list[Fetched]) -> None:
         take_keys(book, records)
 
-    while True:
+    async def follow() -> None:
         try:
             async with Follower(bootstrap, ACCESS.full_name(prefix), wait_ms=_WAIT_MS) as follower:
                 await follower.read_to(await follower.ends(), apply)
@@ -38,9 +37,8 @@ async def follow_keys(bootstrap: Address, prefix: str, book: AccessBook) -> None
         except MissingTopicError:
             # `floorcast topics` makes it; until then there are the keys of the folder.
             book.is_known = True
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("access.interrupted", error=type(error).__name__)
-        await asyncio.sleep(_PAUSE_SECONDS)
+
+    await again_and_again(follow, "access.interrupted", pause=_PAUSE_SECONDS)
 
 
 def take_keys(book: AccessBook, records: Iterable[Stored]) -> None:

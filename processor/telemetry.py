@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple, Protocol
 
@@ -38,14 +39,6 @@ _MAX_HEAD = 8 * 1024
 _MAX_CLIENTS = 32
 _LAST_WORDS_SECONDS = 5.0
 _TEXT = "text/plain; charset=utf-8"
-_PHRASES = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    503: "Service Unavailable",
-}
 
 log = structlog.get_logger(__name__)
 
@@ -328,7 +321,7 @@ class Watchman:
         else:
             answer = self.answer(words[1].partition("?")[0], _token(head))
         lines = (
-            f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}",
+            f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
             f"Content-Type: {answer.content_type}",
             f"Content-Length: {len(answer.body)}",
             *(("WWW-Authenticate: Bearer",) if answer.status == 401 else ()),

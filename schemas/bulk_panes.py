@@ -146,12 +146,10 @@ class BulkPanes:
                     yield place, decode_pane(rest)
         for origin, place, value in panes_of(fresh, places, names):
             pane = self._store.read(window, origin, place, value)
-            found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
+            parts = self._store.parts
+            found = {cell: part for cell, part in pane.items() if type(part) is not int and cell not in parts}
             if found:
                 yield place, found
-
-    def _is_rest(self, cell: int, held: Any) -> bool:
-        return type(held) is not int and cell not in self._store.parts
 
     def _present(
         self, window: Window, cell: int, places: AbstractSet[int], wanted: NDArray[np.int64]

@@ -155,7 +155,7 @@ def _laid_out(here: Sequence[int], found: Mapping[Column, Entries], rests: Mappi
         ends,
         np.frombuffer(b"".join(rests.values()), np.uint8),
     ]
-    return b"".join(_padded(piece.tobytes()) for piece in pieces)
+    return b"".join(piece.tobytes() + bytes(-piece.nbytes % 8) for piece in pieces)
 
 
 def _joined(arrays: Sequence[NDArray[Any]], kind: np.dtype[Any]) -> NDArray[Any]:
@@ -175,10 +175,6 @@ def _dense(places: NDArray[Any], amounts: NDArray[Any]) -> Entries:
     dense = np.zeros(span, kind)
     dense[places - first] = amounts
     return np.arange(first, last + 1), dense
-
-
-def _padded(piece: bytes) -> bytes:
-    return piece + bytes(-len(piece) % 8)
 
 
 class Block:

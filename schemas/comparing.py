@@ -29,7 +29,8 @@ def span_before(span: Span, now: int, calendar: Calendar) -> Span:
         return Span(PREVIOUS, days=False, first=span.first - size, last=span.first - 1)
     if span.name == "today":
         first = calendar.day_start(span.first - 1) // MINUTE
-        return Span(PREVIOUS, days=False, first=first, last=_same_clock(now, calendar, days=1))
+        yesterday = _on_the_clock(now, calendar) - timedelta(days=1)  # aware, of one zone: by the clock
+        return Span(PREVIOUS, days=False, first=first, last=_minute_of(yesterday))
     first_date = date_of(span.first)
     months = _MONTHS.get(span.name)
     if span.name == "week":
@@ -45,7 +46,8 @@ def span_before(span: Span, now: int, calendar: Calendar) -> Span:
 def span_of_last_year(span: Span, now: int, calendar: Calendar) -> Span:
     """The same dates a year before; of a week 52 weeks before. 29 February becomes the 28th."""
     if not span.days:
-        last = _minute_of(_year_before(_on_the_clock(now, calendar)))
+        clock = _on_the_clock(now, calendar)
+        last = _minute_of(datetime.combine(_a_year_before(clock.date()), clock.timetz()))
         return Span(LAST_YEAR, days=False, first=last - (span.last - span.first), last=last)
     if span.name == "week":
         return _days(span.first - 7 * _WEEKS_IN_YEAR, span.last - 7 * _WEEKS_IN_YEAR, LAST_YEAR)
@@ -80,15 +82,6 @@ def _a_year_before(day: date) -> date:
 
 def _on_the_clock(now: int, calendar: Calendar) -> datetime:
     return to_datetime(now).astimezone(calendar.zone)
-
-
-def _year_before(when: datetime) -> datetime:
-    return datetime.combine(_a_year_before(when.date()), when.timetz())
-
-
-def _same_clock(now: int, calendar: Calendar, days: int) -> int:
-    """The minute at which clocks showed what they show now, so many days ago."""
-    return _minute_of(_on_the_clock(now, calendar) - timedelta(days=days))  # aware, of one zone: by the clock
 
 
 def _minute_of(when: datetime) -> int:

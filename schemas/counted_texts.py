@@ -56,7 +56,7 @@ class CountedTexts(Generic[_Counted]):
             counters[counter] = counters.get(counter, 0) + count
         own = self._counter(connection).removesuffix("]") + ","
         held = [counter for counter in counters if counter.startswith(own)]
-        for counter in sorted(held, key=_digest)[MAX_TEXTS:]:
+        for counter in sorted(held, key=lambda counter: blake2b(counter.encode(), digest_size=8).digest())[MAX_TEXTS:]:
             del counters[counter]
 
     def by_connection(self, partitions: Iterable[Mapping[str, int]]) -> dict[str, list[_Counted]]:
@@ -84,7 +84,3 @@ class CountedTexts(Generic[_Counted]):
 
 UNKNOWN = CountedTexts("unknown.", UnknownName)
 UNMAPPED = CountedTexts("unmapped.", UnmappedWord)
-
-
-def _digest(counter: str) -> bytes:
-    return blake2b(counter.encode(), digest_size=8).digest()

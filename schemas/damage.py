@@ -112,28 +112,12 @@ def is_name(text: str) -> bool:
     return bool(text) and text.isprintable()
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and value != "" and value.isprintable()
 
 
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
 def _is_instant(value: Any) -> bool:
     return type(value) is int and EARLIEST <= value <= LATEST
-
-
-def _is_duration(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= LONGEST
-
-
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, str) and _DECIMAL.match(value) is not None
 
 
 def _is_references(value: Any) -> bool:
@@ -152,27 +136,23 @@ def _is_date(value: Any) -> bool:
         return False
 
 
-def _is_date_or_instant(value: Any) -> bool:
-    return _is_instant(value) or _is_date(value)
-
-
 _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
-    FieldType.FLAG: _is_flag,
+    FieldType.FLAG: lambda value: isinstance(value, bool),
     FieldType.INSTANT: _is_instant,
-    FieldType.SECONDS: _is_duration,
-    FieldType.DECIMAL: _is_decimal,
+    FieldType.SECONDS: lambda value: type(value) is int and 0 <= value <= LONGEST,
+    FieldType.DECIMAL: lambda value: isinstance(value, str) and _DECIMAL.match(value) is not None,
     FieldType.REFERENCE: _is_reference,
     FieldType.REFERENCES: _is_references,
     FieldType.PHONE: _is_reference,
     FieldType.DATE: _is_date,
-    FieldType.DATE_OR_INSTANT: _is_date_or_instant,
+    FieldType.DATE_OR_INSTANT: lambda value: _is_instant(value) or _is_date(value),
 }
 _FITTING: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     kind: {
-        voice: _FITS.get(field_type, _is_text)
+        voice: _FITS.get(field_type, lambda value: isinstance(value, str))
         for name, field_type in fields.items()
         for voice in (name, *VOICES.get(kind, {}).get(name, ()))
     }
-    | {DELETED: _is_flag, **dict.fromkeys(LEFT.get(kind, {}).values(), _is_reference)}
+    | {DELETED: _FITS[FieldType.FLAG], **dict.fromkeys(LEFT.get(kind, {}).values(), _is_reference)}
     for kind, fields in FIELDS.items()
 }

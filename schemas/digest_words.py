@@ -12,7 +12,7 @@ from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, shown
 from schemas.config import Config
 from schemas.digest import DayDigest, Figure, Reached
-from schemas.floor import Floor, Scope
+from schemas.floor import Floor
 from schemas.goals.periods import Days
 from schemas.instants import format_instant, to_datetime
 from schemas.leads import LeadClock
@@ -78,7 +78,8 @@ class _Says:
         unit = self._floor.catalogue[goal.metric].unit
         name = self._label(goal.metric)
         if reached.scope.kind == "team":
-            name = self._words.say("digest.goal_of", goal=name, of=self._team(reached.scope))
+            team = reached.scope.id or ""
+            name = self._words.say("digest.goal_of", goal=name, of=self._floor.roster.team_names.get(team, team))
         name = self._words.say("digest.goal_of", goal=name, of=self._period(goal.period, reached.period))
         share = _UNKNOWN if found.attainment is None else self._words.share(round(float(found.attainment), 4))
         state = self._words.say(f"goal.{found.state}")
@@ -148,9 +149,6 @@ class _Says:
         """In which it is to be reached: two goals of one metric differ in nothing else."""
         said = self._words.window(name)
         return self._words.dates(date_of(period.first), date_of(period.last)) if said == name else said
-
-    def _team(self, scope: Scope) -> str:
-        return self._floor.roster.team_names.get(scope.id or "", scope.id or "")
 
     def _label(self, metric: str) -> str:
         return metric_label(metric, self._words, self._config)

@@ -89,10 +89,7 @@ _read_engagements = msgspec.msgpack.Decoder(EngagementFrame).decode
 
 def decode_changes(frame: bytes) -> ChangeFrame:
     """A frame of changes. Raises msgspec.MsgspecError if it is none, or holds what nobody of ours writes."""
-    try:
-        found = _read_changes(frame)
-    except UnicodeDecodeError:
-        raise DamagedError(_NOT_UTF_8) from None
+    found = _read(_read_changes, frame)
     for change in found.changes:
         check_change(change)
     return found
@@ -100,10 +97,7 @@ def decode_changes(frame: bytes) -> ChangeFrame:
 
 def decode_change(raw: bytes) -> RecordChange:
     """A change as it stands in a frame. Raises msgspec.MsgspecError as `decode_changes` does."""
-    try:
-        change = _read_change(raw)
-    except UnicodeDecodeError:
-        raise DamagedError(_NOT_UTF_8) from None
+    change = _read(_read_change, raw)
     check_change(change)
     return change
 
@@ -113,10 +107,7 @@ def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row)
 
     `check`: refuses a row that is none.
     """
-    try:
-        found = _read_engagements(frame)
-    except UnicodeDecodeError:
-        raise DamagedError(_NOT_UTF_8) from None
+    found = _read(_read_engagements, frame)
     if not EARLIEST <= found.oldest_at <= LATEST or not EARLIEST <= found.received_at <= LATEST:
         msg = "an instant of a frame is outside the years 1901 to 2242"
         raise DamagedError(msg)
@@ -139,7 +130,11 @@ def engaged_records(frame: bytes) -> Iterator[str]:
     return (engagement.record for engagement in _read_placed(frame)[2])
 
 
-_NOT_UTF_8 = "a text is not UTF-8"
+def _read(decode: Callable[[bytes], _Item], raw: bytes) -> _Item:
+    try:
+        return decode(raw)
+    except UnicodeDecodeError:
+        raise DamagedError("a text is not UTF-8") from None
 
 
 def record_key(kind: str, id: str) -> str:
@@ -154,24 +149,22 @@ def partition_of(key: str, partitions: int) -> int:
 
 def change_frames(changes: Sequence[RecordChange]) -> Iterator[bytes]:
     """Frames of these changes, in order, each below `MAX_FRAME` unless one change alone is larger."""
-    encoded = _encode(ChangeFrame(list(changes)))
-    if len(encoded) <= MAX_FRAME or len(changes) == 1:
-        yield encoded
-        return
-    middle = len(changes) // 2
-    yield from change_frames(changes[:middle])
-    yield from change_frames(changes[middle:])
+    return _frames(changes, ChangeFrame)
 
 
 def engagement_frames(engagements: Sequence[Engagement], received_at: int, oldest_at: int) -> Iterator[bytes]:
     """Frames of these engagements, each below `MAX_FRAME` unless one engagement alone is larger."""
-    encoded = _encode(EngagementFrame(received_at, oldest_at, list(engagements)))
-    if len(encoded) <= MAX_FRAME or len(engagements) == 1:
+    return _frames(engagements, lambda some: EngagementFrame(received_at, oldest_at, some))
+
+
+def _frames(items: Sequence[_Item], frame_of: Callable[[list[_Item]], msgspec.Struct]) -> Iterator[bytes]:
+    encoded = _encode(frame_of(list(items)))
+    if len(encoded) <= MAX_FRAME or len(items) == 1:
         yield encoded
         return
-    middle = len(engagements) // 2
-    yield from engagement_frames(engagements[:middle], received_at, oldest_at)
-    yield from engagement_frames(engagements[middle:], received_at, oldest_at)
+    middle = len(items) // 2
+    yield from _frames(items[:middle], frame_of)
+    yield from _frames(items[middle:], frame_of)
 
 
 def by_group(engagements: Iterable[Engagement], partitions: int) -> dict[int, list[Engagement]]:

@@ -115,7 +115,8 @@ class Kafka:
 
     def options(self) -> dict[str, Any]:
         """The arguments by which every client of aiokafka connects. Reads the files of certificates."""
-        _hide_repeated_remark()
+        # Of every connection aiokafka remarks that a password goes over it in the clear: once more than it was chosen.
+        logging.getLogger("aiokafka.conn").addFilter(_is_no_repeated_remark)
         security = self.security
         found: dict[str, Any] = {"bootstrap_servers": self.addresses, "security_protocol": security.protocol}
         if security.is_encrypted:
@@ -280,11 +281,6 @@ def _is_safe(url: str) -> bool:
         return False
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     return bool(host) and secure and parts.username is None
-
-
-def _hide_repeated_remark() -> None:
-    """Of every connection aiokafka remarks that a password goes over it in the clear: once more than it was chosen."""
-    logging.getLogger("aiokafka.conn").addFilter(_is_no_repeated_remark)
 
 
 def _is_no_repeated_remark(record: logging.LogRecord) -> bool:

@@ -19,7 +19,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -55,23 +55,34 @@ def limit_waiting(
     client: AIOKafkaClient,
     seconds: float,
     *,
+    coordinator_seconds: float | None = None,
     longest: float = LONGEST_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Give every request of this client so long; after that its connection is closed and leaders are asked for anew.
 
+    `coordinator_seconds`: what goes to the coordinator of a group has so long; None: as all.
+
     A broker that did not answer in time gets twice as long the next time, and one that took its time twice as long as
     that, up to `longest`: over a slow line a large answer would else be begun again and again.
     """
-    _Patience(client, seconds, longest, clock)
+    of_group = {} if coordinator_seconds is None else {ConnectionGroup.COORDINATION: coordinator_seconds}
+    _Patience(client, seconds, of_group, longest, clock)
 
 
 class _Patience:
     """What stands in the place of three methods of a client."""
 
-    def __init__(self, client: AIOKafkaClient, seconds: float, longest: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: AIOKafkaClient,
+        seconds: float,
+        of_group: Mapping[Any, float],
+        longest: float,
+        clock: Callable[[], float],
+    ) -> None:
         self._client = client
-        self._seconds, self._longest, self._clock = seconds, longest, clock
+        self._seconds, self._of_group, self._longest, self._clock = seconds, of_group, longest, clock
         self._send, self._connection, self._update = client.send, client._get_conn, client._metadata_update
         self._usual_ms = client._request_timeout_ms
         self._allowed: dict[Any, float] = {}
@@ -91,7 +102,8 @@ class _Patience:
         if isinstance(request, _LONG):
             return await self._send(node, request, group=group)
         place, began = (node, group), self._clock()
-        allowed = self._allowed.get(place, self._seconds)
+        usual = self._of_group.get(group, self._seconds)
+        allowed = self._allowed.get(place, usual)
         try:
             async with asyncio.timeout(allowed):
                 answer = await self._send(node, request, group=group)
@@ -102,7 +114,7 @@ class _Patience:
                 held.close(reason=CloseReason.CONNECTION_TIMEOUT)
             raise RequestTimedOutError from None
         took = self._clock() - began
-        if 2 * took > self._seconds:
+        if 2 * took > usual:
             self._allowed[place] = min(self._longest, 2 * took)
         else:
             self._allowed.pop(place, None)

@@ -5,7 +5,7 @@ Owns the two joins, which mind neither order nor repetition. Knows no field and 
 
 from collections.abc import Sequence
 
-from schemas.row_bytes import EntryValue, Value, Version
+from schemas.row_bytes import EntryValue, Value
 
 HISTORY_LIMIT = 64
 """Entries of a history that are kept, the newest."""
@@ -17,7 +17,7 @@ def remember(history: list[tuple[int, int, Value]], entries: list[tuple[int, int
     fresh = [entry for entry in entries if (entry[0], entry[1]) not in known]
     if not fresh:
         return False
-    joined = sorted(history + fresh, key=_version_of)[-HISTORY_LIMIT:]
+    joined = sorted(history + fresh, key=lambda entry: entry[:2])[-HISTORY_LIMIT:]
     if joined == history:
         return False
     history[:] = joined
@@ -36,7 +36,3 @@ def enter(entries: list[EntryValue], more: Sequence[EntryValue]) -> bool:
         return False
     entries[:] = joined
     return True
-
-
-def _version_of(entry: tuple[int, int, Value]) -> Version:
-    return (entry[0], entry[1])

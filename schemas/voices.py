@@ -79,11 +79,7 @@ def word_that_counts(name: str, entries: Sequence[VoiceValue | None]) -> VoiceVa
 def newest_word(entries: Iterable[VoiceValue | None]) -> VoiceValue | None:
     """The newest that says something, else the newest. None: nothing was ever said."""
     said = [entry for entry in entries if entry is not None]
-    return max(said, key=_weight, default=None)
-
-
-def _weight(entry: VoiceValue) -> tuple[bool, int, int]:
-    return (entry[2] is not None, entry[0], entry[1])
+    return max(said, key=lambda entry: (entry[2] is not None, *entry[:2]), default=None)
 
 
 def joined_history(voices: Sequence[Sequence[VoiceValue]], limit: int) -> list[VoiceValue]:

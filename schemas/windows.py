@@ -188,13 +188,9 @@ class Span:
         return self.first * MINUTE, (self.last + 1) * MINUTE
 
 
-def _week(today: date, first_weekday: int) -> date:
-    return today - timedelta(days=(today.weekday() - first_weekday) % 7)
-
-
 _BEGINNINGS: dict[str, Callable[[date, int], date]] = {
     "today": lambda today, _: today,
-    "week": _week,
+    "week": lambda today, first_weekday: today - timedelta(days=(today.weekday() - first_weekday) % 7),
     "month": lambda today, _: today.replace(day=1),
     "quarter": lambda today, _: today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1),
     "year": lambda today, _: today.replace(month=1, day=1),

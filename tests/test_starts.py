@@ -21,3 +21,21 @@ def test_no_kind_of_connection_is_imported_that_the_configuration_does_not_name(
 
     assert "schemas.connectors.file" in found
     assert not {f"schemas.connectors.{vendor}" for vendor in ("aircall", "hubspot", "salesforce", "zoho")} & found
+
+
+def test_what_libraries_import_for_uses_that_a_worker_has_not_is_left_out_and_there_for_whoever_asks() -> None:
+    look = (
+        "import sys; from deploy.cli.left_out import left_out\n"
+        "with left_out():\n"
+        "    import processor.app\n"
+        "print(*sys.modules)\n"
+        "import aiohttp, pytz, rich.progress\n"
+        "from croniter.croniter import croniter\n"
+        "aiohttp.ClientTimeout(total=1), aiohttp.client.ClientSession.post, rich.progress.Progress()\n"
+        "croniter('0 0 * * *').get_next(), pytz.timezone('Europe/Berlin')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    found = done.stdout.split()
+
+    assert "faust.types.web" in found
+    assert not {name.partition(".")[0] for name in found} & {"aiohttp", "rich", "pygments", "croniter", "pytz"}

@@ -49,6 +49,9 @@ class ApiError(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
 
+    def __init_subclass__(cls, *, status: int | None = None, slug: str | None = None) -> None:
+        cls.status, cls.slug = status or cls.status, slug or cls.slug
+
     def __init__(self, detail: str, *, field: str | None = None, retry_after: int | None = None) -> None:
         self.detail = detail
         self.field = field
@@ -60,46 +63,32 @@ class ApiError(Exception):
         return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
 
 
-class UnauthenticatedError(ApiError):
+class UnauthenticatedError(ApiError, status=401, slug="unauthenticated"):
     """No key, or none that is valid."""
-
-    status = 401
-    slug = "unauthenticated"
 
     def headers(self) -> dict[str, str]:
         """How to authenticate."""
         return {"www-authenticate": 'Bearer realm="floorcast"'}
 
 
-class BadSignatureError(UnauthenticatedError):
+class BadSignatureError(UnauthenticatedError, slug="bad-signature"):
     """A delivery that does not prove where it comes from."""
-
-    slug = "bad-signature"
 
     def headers(self) -> dict[str, str]:
         """RFC 9110 wants a challenge with every 401."""
         return {"www-authenticate": "Signature"}
 
 
-class ForbiddenError(ApiError):
+class ForbiddenError(ApiError, status=403, slug="forbidden"):
     """A valid key without the scope or team that is needed."""
 
-    status = 403
-    slug = "forbidden"
 
-
-class NotFoundError(ApiError):
+class NotFoundError(ApiError, status=404, slug="not-found"):
     """There is no such thing here."""
 
-    status = 404
-    slug = "not-found"
 
-
-class MethodNotAllowedError(ApiError):
+class MethodNotAllowedError(ApiError, status=405, slug="method-not-allowed"):
     """The address takes another method."""
-
-    status = 405
-    slug = "method-not-allowed"
 
     def __init__(self, allowed: str) -> None:
         self.allowed = allowed
@@ -110,77 +99,52 @@ class MethodNotAllowedError(ApiError):
         return {"allow": self.allowed}
 
 
-class RequestTimeoutError(ApiError):
+class RequestTimeoutError(ApiError, status=408, slug="request-timeout"):
     """The request did not arrive in time."""
 
-    status = 408
-    slug = "request-timeout"
 
-
-class BodyTooLargeError(ApiError):
+class BodyTooLargeError(ApiError, status=413, slug="body-too-large"):
     """More body than is taken."""
-
-    status = 413
-    slug = "body-too-large"
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the body is larger than {limit} bytes")
 
 
-class ContentTypeRefusedError(ApiError):
+class ContentTypeRefusedError(ApiError, status=415, slug="content-type-refused"):
     """A content type or encoding that is not taken here."""
 
-    status = 415
-    slug = "content-type-refused"
 
-
-class InvalidParameterError(ApiError):
+class InvalidParameterError(ApiError, status=422, slug="invalid-parameter"):
     """A parameter that means nothing here."""
-
-    status = 422
-    slug = "invalid-parameter"
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}", field=field)
 
 
-class TooManyDeliveriesError(ApiError):
+class TooManyDeliveriesError(ApiError, status=429, slug="too-many-deliveries"):
     """More deliveries than the connection may send."""
-
-    status = 429
-    slug = "too-many-deliveries"
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("this connection sends faster than deliveries_per_second", retry_after=retry_after)
 
 
-class TooManyRequestsError(ApiError):
+class TooManyRequestsError(ApiError, status=429, slug="too-many-requests"):
     """More of this than anybody needs who means well."""
 
-    status = 429
-    slug = "too-many-requests"
 
-
-class UnavailableError(ApiError):
+class UnavailableError(ApiError, status=503, slug="unavailable"):
     """Not now: the same request may succeed later."""
-
-    status = 503
-    slug = "unavailable"
 
     def __init__(self, detail: str, *, retry_after: int = 2) -> None:
         super().__init__(detail, retry_after=retry_after)
 
 
-class NotStoredError(UnavailableError):
+class NotStoredError(UnavailableError, slug="not-stored"):
     """Kafka did not acknowledge the delivery in time; it may be stored all the same, a repetition does no harm."""
 
-    slug = "not-stored"
 
-
-class OverloadedError(UnavailableError):
+class OverloadedError(UnavailableError, slug="overloaded"):
     """As much is under way as memory is set aside for."""
-
-    slug = "overloaded"
 
 
 def problem(

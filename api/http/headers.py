@@ -43,6 +43,10 @@ _ANSWER = "floorcast.answer"
 """Where a request's scope holds its answer."""
 
 
+NAMED = "floorcast.named"
+"""Where it holds the names of its headers: most layers look for one that most requests do not have."""
+
+
 class ResponseHead:
     """What is sent in answer to one request, on its way out: completes the head, and remembers what it said."""
 
@@ -60,12 +64,13 @@ class ResponseHead:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
-            if _SECURITY_HEADERS.keys().isdisjoint([name for name, _ in headers]):
-                message["headers"] = [*headers, *SECURITY_HEADERS, *self.added]
-            else:
-                present = {name for name, _ in headers}
-                missing = (pair for pair in SECURITY_HEADERS if pair[0] not in present)
-                message["headers"] = [*headers, *missing, *self.added]
+            missing = SECURITY_HEADERS
+            for name, _ in headers:
+                if name in _SECURITY_HEADERS:
+                    present = {name for name, _ in headers}
+                    missing = tuple(pair for pair in SECURITY_HEADERS if pair[0] not in present)
+                    break
+            message["headers"] = [*headers, *missing, *self.added]
         return self._send(message)
 
 
@@ -76,9 +81,10 @@ class Answers:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass on, with the answer as `send` and in the scope."""
+        """Pass on, with the answer as `send` and in the scope, and the names of what the request says."""
         if scope["type"] == "http":
             send = scope[_ANSWER] = ResponseHead(send)
+            scope[NAMED] = {name for name, _ in scope["headers"]}
         return self.app(scope, receive, send)
 
 

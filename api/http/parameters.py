@@ -313,6 +313,25 @@ def team_today(view: View, rep: str | None, now: int) -> str | None:
     return view.roster.team_on(rep, view.calendar.day_of(now))
 
 
+def whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[[str | None], bool]:
+    """Whether what somebody owns is asked for, by team and rep, and may be seen. 404 and 403 as `known_team`."""
+    access, view, now = request.access, request.view, request.now
+    if team is not None:
+        known_team(view, team, access)
+    if rep is not None:
+        known_rep(view, rep, access, now)
+
+    def is_theirs(owner: str | None) -> bool:
+        if rep is not None and owner != rep:
+            return False
+        if team is None and access.team is None and access.teams is None:
+            return access.rep in {None, owner}
+        held = team_today(view, owner, now)
+        return team in {None, held} and access.allows(owner, held)
+
+    return is_theirs
+
+
 def reps_asked(view: View, team: str | None, access: Access, now: int) -> list[str]:
     """Reps of a team today (of the key's own if it is limited), else all; of a key of one rep that one."""
     if access.rep is not None and team is None:

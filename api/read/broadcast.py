@@ -334,7 +334,8 @@ class Broadcaster:
             view, changes, now, 0 if not is_asked else None if most is None else CHEAPER * most
         )
         windows.forget(departure.scope for departure in departures if departure.is_gone)
-        self._told = {wanted: told for wanted, told in self._told.items() if self._is_asked_for(wanted)}
+        asked_for = {*self._subscriptions, *self._in_the_making}
+        self._told = {wanted: told for wanted, told in self._told.items() if wanted in asked_for}
         for window, rows in windows.news(changes, heads, watched, now, unwatched=unwatched, room=most):
             self._emit("metrics", window, rows, now, weight=len(rows))
         for lead in self._owned.leads(view, changes, heads, now):
@@ -413,9 +414,6 @@ class Broadcaster:
         for window in wanted.windows:
             self._follow(window, wanted.selection, now)
         return [(window, scope) for window in wanted.windows for scope in scopes]
-
-    def _is_asked_for(self, wanted: Filter) -> bool:
-        return wanted in self._subscriptions or wanted in self._in_the_making
 
     def _watched(self) -> dict[str, set[Selection]]:
         """Whose rows of which windows a client looks at, or is about to."""

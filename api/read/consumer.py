@@ -25,7 +25,7 @@ from api.settings import Settings
 from schemas import tasks
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
-from schemas.kafka_clients import begun_whole, is_cancelled, stop_quietly
+from schemas.kafka_clients import FetchPace, begun_whole, is_cancelled, stop_quietly
 from schemas.kafka_patience import LEAST_SECONDS, limit_waiting
 from schemas.kafka_refusals import what_refuses
 from schemas.progress import STAGES
@@ -43,8 +43,9 @@ _BUSY_PAUSE_SECONDS = 0.006
 are told; the numbers are on them sooner where it is left the time to do something else."""
 
 # One fetch is under way on a connection: a long one would hold back the ends of topics, which are asked for there too.
+# While nothing comes that may be so (`FetchPace`).
 _BUSY_WAIT_MS = 50
-_QUIET_WAIT_MS = 500
+_QUIET_WAIT_MS = 1000
 
 _SHORTEST_DELAY = 0.2
 _REQUEST_MS = 15_000
@@ -231,9 +232,10 @@ class ViewConsumer:
         async with contextlib.AsyncExitStack() as stack:
             busy = await self._begin(stack, BUSY, wait_ms=_BUSY_WAIT_MS)
             quiet = [topic for topic in VIEW if topic not in BUSY]
+            calm = await self._begin(stack, quiet, wait_ms=_QUIET_WAIT_MS)
             await _until_one_fails(
-                self._follow(busy, pause_seconds=_BUSY_PAUSE_SECONDS),
-                self._follow(await self._begin(stack, quiet, wait_ms=_QUIET_WAIT_MS)),
+                self._follow(busy, FetchPace(busy, _BUSY_WAIT_MS), pause_seconds=_BUSY_PAUSE_SECONDS),
+                self._follow(calm),
                 self._catch_up(busy),
                 self._look_at_sources(busy),
             )
@@ -282,10 +284,14 @@ class ViewConsumer:
             name, positions = self._full(PANES), self._applied_of(PANES)
             await snapshots.keep(self._view, self.served, name, positions, self._newest_at)
 
-    async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
+    async def _follow(
+        self, consumer: AIOKafkaConsumer, pace: FetchPace | None = None, *, pause_seconds: float = 0.0
+    ) -> None:
         partitions = consumer.assignment()
         while True:
             fetched = await consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
+            if pace is not None:  # who waits for this api to be ready waits for the ends of topics
+                pace.note(has_come=bool(fetched) or self._problem is not None)
             if not fetched:
                 continue
             is_all = sum(map(len, fetched.values())) < AT_ONCE

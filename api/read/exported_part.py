@@ -4,6 +4,9 @@ Owns who that is. Their values are made when they are scraped, in pieces; where 
 has all values at hand.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 from api.read.leaderboards import LeaderboardAsked, Leaderboards
 from api.read.piecemeal import Piecemeal
 from api.read.view import Scope, ScopeValues, View, rep_scope, team_scope
@@ -24,32 +27,34 @@ def windows_in_whole(config: Config) -> tuple[str, ...]:
     return () if is_part(config) else tuple(config.prometheus.windows)
 
 
-class ExportedPart:
+class ExportedPart(NamedTuple):
     """Of each exported window the values of these."""
 
-    def __init__(self, view: View, now: int) -> None:
-        self._view, self._now = view, now
-        self.windows: dict[str, dict[Scope, ScopeValues]] = {}
-        self.teams = tuple(view.roster.team_names)
-        self.reps: dict[str, str | None] = {}
-        """With their teams of today."""
+    windows: Mapping[str, Mapping[Scope, ScopeValues]]
+    teams: Sequence[str]
+    reps: Mapping[str, str | None]
+    """With their teams of today."""
 
-    def making(self, leaderboards: Leaderboards) -> Piecemeal[None]:
-        """Make all of it, in pieces of some milliseconds at most."""
-        view, chosen, today = self._view, self._view.config.prometheus.reps, self._view.calendar.day_of(self._now)
-        teams = [*map(team_scope, self.teams)]
-        for window in view.config.prometheus.windows:
-            span = span_of(window, self._now, view.calendar)
-            first: list[str] = []
-            if not isinstance(chosen, str):
-                asked = LeaderboardAsked(chosen.by, span, None, by_goal=False, today=today)
-                yield from leaderboards.ahead(asked, self._now)
-                first = [entry["rep"] for entry in leaderboards.top(asked, chosen.top, self._now)]
-                self.reps |= {rep: view.roster.team_on(rep, today) for rep in first}
-                yield
-            while view.merge_ahead(teams, span, _MERGED_AT_ONCE) == _MERGED_AT_ONCE:
-                yield
-            values = self.windows[window] = {}
-            for scope in (*teams, *map(rep_scope, first)):
-                values[scope] = view.values(scope, span, self._now)
-                yield
+
+def exported_part(view: View, now: int, leaderboards: Leaderboards) -> Piecemeal[ExportedPart]:
+    """All of it, in pieces of some milliseconds at most."""
+    chosen, today = view.config.prometheus.reps, view.calendar.day_of(now)
+    teams = [*map(team_scope, view.roster.team_names)]
+    windows: dict[str, dict[Scope, ScopeValues]] = {}
+    reps: dict[str, str | None] = {}
+    for window in view.config.prometheus.windows:
+        span = span_of(window, now, view.calendar)
+        first: list[str] = []
+        if not isinstance(chosen, str):
+            asked = LeaderboardAsked(chosen.by, span, None, by_goal=False, today=today)
+            yield from leaderboards.ahead(asked, now)
+            first = [entry["rep"] for entry in leaderboards.top(asked, chosen.top, now)]
+            reps |= {rep: view.roster.team_on(rep, today) for rep in first}
+            yield
+        while view.merge_ahead(teams, span, _MERGED_AT_ONCE) == _MERGED_AT_ONCE:
+            yield
+        values = windows[window] = {}
+        for scope in (*teams, *map(rep_scope, first)):
+            values[scope] = view.values(scope, span, now)
+            yield
+    return ExportedPart(windows, tuple(view.roster.team_names), reps)

@@ -7,11 +7,13 @@ piece, so that others can run between; the picture holds nothing that is changed
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
+from typing import NamedTuple
 
 from api.read.connection_exposition import connection_lines, head_of, quoted
 from api.read.goal_rows import Attainment
+from api.read.piecemeal import Piecemeal
 from api.read.view import Scope, ScopeValues, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS, METRIC_THRESHOLD
 from schemas.catalogue import Catalogue
@@ -25,6 +27,9 @@ from schemas.verifications import Verification
 MAX_REPS = 25_000
 """Reps that are exported, those of the roster first; more are counted in `floorcast_reps_left_out`, so that no CRM can
 flood Prometheus."""
+
+_LOOKED_AT_ONCE = 2_000
+"""Reps and waiting leads that a scrape looks at before the event loop turns again."""
 
 RESPONSE_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds; one hour among them."""
@@ -116,58 +121,48 @@ class ResponseHistogram:
             held.observe(clock.response / SECOND)
 
 
-class ExportedReps:
-    """The reps that a scrape has, with their teams of today, looked at in pieces.
+class ExportedReps(NamedTuple):
+    """The reps that a scrape has."""
 
-    Those of the roster first: what a CRM invents takes no place of theirs.
-    """
-
-    def __init__(self, view: View, now: int) -> None:
-        self._view = view
-        self._today = view.calendar.day_of(now)
-        everybody = view.reps()
-        self._left = chain(list(view.roster.people), everybody)
-        self.teams: dict[str, str | None] = {}
-        self.left_out = max(0, len(everybody) - MAX_REPS)
-
-    def look_at(self, most: int | None = None) -> bool:
-        """Look at so many more of them; whether that were all."""
-        team_on, teams = self._view.roster.team_on, self.teams
-        looked_at = 0
-        for rep in islice(self._left, most):
-            looked_at += 1
-            if rep not in teams and len(teams) < MAX_REPS:
-                teams[rep] = team_on(rep, self._today)
-        return most is None or looked_at < most
+    teams: Mapping[str, str | None]
+    """With their teams of today."""
+    left_out: int
 
 
-class WaitingSeries:
-    """How many leads wait, and since when, looked at in pieces; every team and state has its number, 0 too."""
+def exported_reps(view: View, now: int) -> Piecemeal[ExportedReps]:
+    """Those of the roster first: what a CRM invents takes no place of theirs."""
+    team_on, today, everybody = view.roster.team_on, view.calendar.day_of(now), view.reps()
+    teams: dict[str, str | None] = {}
+    for looked_at, rep in enumerate([*view.roster.people, *everybody], 1):
+        if rep not in teams and len(teams) < MAX_REPS:
+            teams[rep] = team_on(rep, today)
+        if not looked_at % _LOOKED_AT_ONCE:
+            yield
+    return ExportedReps(teams, max(0, len(everybody) - MAX_REPS))
 
-    def __init__(self, view: View, now: int) -> None:
-        self._view, self._now = view, now
-        self._today = view.calendar.day_of(now)
-        self._left = iter(list(view.waiting.values()))
-        states = ("waiting", "warned", "breached")
-        self.counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in states}
-        """(team, state) -> leads."""
-        self.oldest: dict[str, int] = {}
-        """Team -> start of the lead that waits longest."""
 
-    def look_at(self, most: int | None = None) -> bool:
-        """Look at so many more of them; whether that were all."""
-        view, now, counts, oldest = self._view, self._now, self.counts, self.oldest
-        warn_at = view.config.lead_response.warn_at
-        looked_at = 0
-        for clock in islice(self._left, most):
-            looked_at += 1
-            if clock.started_at is None or not clock.is_waiting(now):
-                continue
-            team = view.roster.team_on(clock.rep, self._today) or ""
-            state = clock.state(now, warn_at)
+class WaitingLeads(NamedTuple):
+    """How many leads wait, and since when."""
+
+    counts: Mapping[tuple[str, str], int]
+    """(team, state) -> leads."""
+    oldest: Mapping[str, int]
+    """Team -> start of the lead that waits longest."""
+
+
+def exported_leads(view: View, now: int) -> Piecemeal[WaitingLeads]:
+    """Those that wait; every team and state has its number, 0 too."""
+    warn_at, today = view.config.lead_response.warn_at, view.calendar.day_of(now)
+    counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in ("waiting", "warned", "breached")}
+    oldest: dict[str, int] = {}
+    for looked_at, clock in enumerate(list(view.waiting.values()), 1):
+        if clock.started_at is not None and clock.is_waiting(now):
+            team, state = view.roster.team_on(clock.rep, today) or "", clock.state(now, warn_at)
             counts[team, state] = counts.get((team, state), 0) + 1
             oldest[team] = min(oldest.get(team, clock.started_at), clock.started_at)
-        return most is None or looked_at < most
+        if not looked_at % _LOOKED_AT_ONCE:
+            yield
+    return WaitingLeads(counts, oldest)
 
 
 def crossed_limits(view: View) -> dict[tuple[str, str], int]:
@@ -215,10 +210,6 @@ class Exposition:
         yield from _goals(picture)
         yield _text(_leads(picture))
         yield _text(_pipeline(picture))
-
-    def render(self, picture: Picture) -> bytes:
-        """The whole text."""
-        return b"".join(self.pieces(picture))
 
     def _sales(self, picture: Picture) -> Iterator[bytes]:
         metrics = [
@@ -268,7 +259,7 @@ def _lines(
 
 def render(picture: Picture) -> bytes:
     """The text of one picture, with nothing remembered."""
-    return Exposition().render(picture)
+    return b"".join(Exposition().pieces(picture))
 
 
 def _goals(picture: Picture) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
+from api.read.piecemeal import Piecemeal
 from api.read.view import ORGANISATION, Scope, View
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, shown
@@ -16,6 +17,9 @@ from schemas.goals.standing import Standing
 from schemas.instants import format_instant
 from schemas.json_object import Json
 from schemas.windows import Span
+
+_GOALS_AT_ONCE = 20
+"""Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
 
 MOVES_BY_THE_CLOCK = frozenset({"expected", "pace", "projection", "needed_per_day"})
 """What of a goal changes though nothing happens."""
@@ -161,22 +165,15 @@ class Attainment(NamedTuple):
     attainment: float
 
 
-class ExportedGoals:
-    """The attainments that a scrape has, looked at in pieces: of the organisation, all teams and these reps."""
-
-    def __init__(self, view: View, reps: Mapping[str, str | None], now: int) -> None:
-        """`reps`: with their teams of today."""
-        self._left = iter(_attainments(view, reps, now))
-        self.found: list[Attainment] = []
-
-    def look_at(self, most: int | None = None) -> bool:
-        """Look at so many more of them; whether that were all."""
-        looked_at = 0
-        for each in islice(self._left, most):
-            looked_at += 1
-            if each is not None:
-                self.found.append(each)
-        return most is None or looked_at < most
+def exported_goals(view: View, reps: Mapping[str, str | None], now: int) -> Piecemeal[list[Attainment]]:
+    """The attainments that a scrape has: of the organisation, all teams and these reps (with their teams of today)."""
+    found: list[Attainment] = []
+    for looked_at, each in enumerate(_attainments(view, reps, now), 1):
+        if each is not None:
+            found.append(each)
+        if not looked_at % _GOALS_AT_ONCE:
+            yield
+    return found
 
 
 def _attainments(view: View, reps: Mapping[str, str | None], now: int) -> Iterator[Attainment | None]:

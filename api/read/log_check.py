@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from api.read.topics import STAGE_INPUTS
 from schemas import tasks
-from schemas.generations import Served, first_generation, wanted_of
+from schemas.generations import Served, wanted_of
 from schemas.log_marks import (
     REPLAY,
     Asking,
@@ -89,14 +89,12 @@ class LogCheck:
         asking: AskingAll,
         *,
         prefix: str,
-        partitions: int,
         reading: Callable[[], ReadSoFar | None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
         clock: Callable[[], int],
     ) -> None:
         self._asking = asking
         self._prefix = prefix
-        self._partitions = partitions
         self._reading = reading
         self._on_lost = on_lost
         self._clock = clock
@@ -202,12 +200,10 @@ class LogCheck:
         return _BY_NAME[re.sub(r"^g[0-9]+\.", "", name.removeprefix(self._prefix))]
 
     def _wanted(self, reading: ReadSoFar | None) -> dict[str, int]:
-        served = None if reading is None else reading.served
-        wanted = wanted_of(self._prefix, served or first_generation(self._partitions))
-        if served is not None:
-            return wanted
-        # How many partitions there are to be is not known before the pointer was read.
-        return {DELIVERIES.full_name(self._prefix): 0}
+        if reading is None or reading.served is None:
+            # How many partitions there are to be is not known before the pointer was read.
+            return {DELIVERIES.full_name(self._prefix): 0}
+        return wanted_of(self._prefix, reading.served)
 
     def _stage_marks(self, reading: ReadSoFar) -> "list[_StageMark]":
         found: list[_StageMark] = []

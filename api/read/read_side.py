@@ -7,20 +7,31 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
 from api.read.consumer import ViewConsumer
-from api.read.exported_part import ExportedPart, is_part, windows_in_whole
-from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingSeries, crossed_limits
+from api.read.exported_part import ExportedPart, exported_part, is_part, windows_in_whole
+from api.read.exposition import (
+    ExportedReps,
+    Exposition,
+    Picture,
+    ResponseHistogram,
+    WaitingLeads,
+    crossed_limits,
+    exported_leads,
+    exported_reps,
+)
 from api.read.generations import follow_served
-from api.read.goal_rows import ExportedGoals
+from api.read.goal_rows import Attainment, exported_goals
 from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
-from api.read.piecemeal import at_once, spread
+from api.read.piecemeal import Piecemeal, at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import freshness_json
 from api.read.snapshots import Snapshots
@@ -46,10 +57,16 @@ _SNAPSHOT_SECONDS = 30.0
 _LAST_SECONDS = 1.0
 """Nor so long at the end: whoever ends an api gives it little more."""
 _BETWEEN_LOOKS_SECONDS = 0.05
-_GOALS_AT_ONCE = 20
-"""Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
-_LOOKED_AT_ONCE = 2_000
-"""Reps and waiting leads that a scrape looks at before the event loop turns again."""
+
+
+class _LookedAt(NamedTuple):
+    """What of a scrape takes long to look at."""
+
+    reps: ExportedReps
+    leads: WaitingLeads
+    part: ExportedPart | None
+    """Where not every rep is exported."""
+    goals: list[Attainment]
 
 
 class ReadSide:
@@ -94,7 +111,6 @@ class ReadSide:
             else LogCheck(
                 asking,
                 prefix=settings.prefix,
-                partitions=settings.partitions,
                 reading=self._what_is_read,
                 on_lost=self._read_anew,
                 clock=clock,
@@ -152,60 +168,48 @@ class ReadSide:
         behind = self.consumer.behind_seconds(now)
         return behind if since is None else max(behind, (now - since) / SECOND)
 
+    def _looking(self, clock: Callable[[], int]) -> Piecemeal[_LookedAt]:
+        """Look at all that a scrape has and that takes long."""
+        view = self.view
+        reps = yield from exported_reps(view, clock())
+        leads = yield from exported_leads(view, clock())
+        part = (yield from exported_part(view, clock(), self.leaderboards)) if is_part(view.config) else None
+        return _LookedAt(reps, leads, part, (yield from exported_goals(view, reps.teams, clock())))
+
     async def picture_in_pieces(self) -> Picture:
         """What Prometheus gets, with the event loop free between two pieces of the work."""
         await asyncio.sleep(0)
         if not self.is_loaded:
-            return self.picture(self._clock())
-        teams, waiting = ExportedReps(self.view, self._clock()), WaitingSeries(self.view, self._clock())
-        for each in (teams, waiting):
-            while not each.look_at(_LOOKED_AT_ONCE):
-                await asyncio.sleep(0)
-        part = None
-        if is_part(self.view.config):
-            part = ExportedPart(self.view, self._clock())
-            await spread(part.making(self.leaderboards))
-        goals = ExportedGoals(self.view, teams.teams, self._clock())
-        while not goals.look_at(_GOALS_AT_ONCE):
-            await asyncio.sleep(0)
-        return self.picture(await self.settle(), teams, waiting, goals, part)
+            return self._picture(self._clock())
+        looked_at = await spread(self._looking(self._clock))
+        return self._picture(await self.settle(), looked_at)
 
-    def picture(
-        self,
-        now: int,
-        reps: ExportedReps | None = None,
-        leads: WaitingSeries | None = None,
-        goals: ExportedGoals | None = None,
-        part: ExportedPart | None = None,
-    ) -> Picture:
-        """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads.
-
-        `reps`, `leads`, `goals` and `part`: what has been looked at a moment ago; None: it is now.
-        """
-        view = self.view
+    def picture(self, now: int) -> Picture:
+        """The same at once."""
         if not self.is_loaded:
-            return Picture(
-                catalogue=view.catalogue,
-                progress=dict(view.progress),
-                lag=dict(self.consumer.lag),
-                behind_seconds=self.behind_seconds(now),
-                verification=view.verification,
-                missed={name: state.missed for name, state in view.connection_states.items()},
-                connections=dict(view.connection_states),
-            )
+            return self._picture(now)
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
-        self._responses.observe((), now)
-        reps, leads = reps or ExportedReps(view, now), leads or WaitingSeries(view, now)
-        reps.look_at()
-        leads.look_at()
-        goals = goals or ExportedGoals(view, reps.teams, now)
-        goals.look_at()
-        if part is None and is_part(view.config):
-            part = ExportedPart(view, now)
-            at_once(part.making(self.leaderboards))
-        return Picture(
+        return self._picture(now, at_once(self._looking(lambda: now)))
+
+    def _picture(self, now: int, looked_at: _LookedAt | None = None) -> Picture:
+        """As of now; nothing in it is changed later. No sales numbers while the view loads (None)."""
+        view = self.view
+        picture = Picture(
             catalogue=view.catalogue,
+            progress=dict(view.progress),
+            lag=dict(self.consumer.lag),
+            behind_seconds=self.behind_seconds(now),
+            verification=view.verification,
+            missed={name: state.missed for name, state in view.connection_states.items()},
+            connections=dict(view.connection_states),
+        )
+        if looked_at is None:
+            return picture
+        self._responses.observe((), now)
+        reps, leads, part, goals = looked_at
+        return replace(
+            picture,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported}
             if part is None
             else part.windows,
@@ -215,17 +219,11 @@ class ReadSide:
             waiting=leads.counts,
             oldest=leads.oldest,
             responses={team: held.copy() for team, held in self._responses.teams.items()},
-            progress=dict(view.progress),
-            lag=dict(self.consumer.lag),
             crossed=crossed_limits(view),
-            goals=goals.found if view.goals.goals else None,
+            goals=goals if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             unreadable_panes=view.store.damage.size(),
             negative_durations=view.negative_durations(),
-            behind_seconds=self.behind_seconds(now),
-            verification=view.verification,
-            missed={name: state.missed for name, state in view.connection_states.items()},
-            connections=dict(view.connection_states),
             is_ready=not self.problems(),
             definitions_differ=bool(view.redefined),
         )

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from schemas.kafka import QUICK_MS, Kafka
 from schemas.kafka_clients import begun_whole, stop_quietly
 
-_WAIT_MS = 500
+_WAIT_MS = 1000
 
 TopicRecords = list[ConsumerRecord[bytes, bytes]]
 

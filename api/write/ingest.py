@@ -1,7 +1,8 @@
 """Writes deliveries to Kafka and waits for the acknowledgement: the first law, log first.
 
 Owns the producer, its reconnection, and the bound on what waits in memory. Knows nothing of HTTP nor of what a body
-says. While Kafka is away a delivery is refused at once; the producer is built anew until it is back.
+says. While Kafka is away a delivery is refused at once; the producer is built anew until it is back. While it says
+nothing a few wait, each for its time, by a producer that stays until there is another.
 
 Deliveries that arrive while a produce request is under way share the next one (producer_session.py). What was refused
 may be stored all the same; its repetition does no harm, because the state is a fold that does not care.
@@ -144,16 +145,17 @@ class Ingest:
 
     async def _stay_connected(self) -> None:
         while True:
-            session = await self._connect()
-            if session is None:
-                if self._is_away and self._session is not None:
+            session, current = await self._connect(), self._session
+            if current is not None and not current.is_stalled:
+                # It has recovered while another was made.
+                if session is not None:
+                    self._drop(session)
+                session = current
+            elif session is None:
+                if self._is_away:
                     self._replace(None)
                 await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
                 continue
-            if self._session is not None and not self._session.is_stalled:
-                # It has recovered while another was made.
-                self._drop(session)
-                session = self._session
             else:
                 log.info("producer.connected", topic=self._topic)
                 self._replace(session)

@@ -112,7 +112,8 @@ class ProducerSession:
         """Wait until this producer is of no more use, or seems to be: why. One that is not over may still recover."""
         while not self._over.done():
             await asyncio.wait({self._over}, timeout=_BETWEEN_LOOKS_SECONDS)
-            if self._late and self._loop.time() - self._waits_since() > _USELESS * self._timeout:
+            is_useless = self._late and self._loop.time() - self._waits_since() > _USELESS * self._timeout
+            if is_useless and self.is_stalled:
                 return f"nothing acknowledged for {_USELESS * self._timeout:g} s"
         return self._over.result()
 

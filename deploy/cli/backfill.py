@@ -1,8 +1,8 @@
 """`floorcast backfill`: records of before, from a CRM's API or from a file."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,18 +16,21 @@ from deploy.files.mapping import Options
 from deploy.files.problems import UseError
 from deploy.files.stages import FileStages
 from deploy.local.target import Instance
-from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
-from processor.transport.following import read_through
+from processor.transport.following import MissingTopicError, newest_of, read_through
+from processor.transport.generations import read_served
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_duration, parse_instant
+from schemas.kafka import Address
 from schemas.machine_clock import machine_clock
+from schemas.people import Person, Roster
 from schemas.steps import TellStep
-from schemas.topics import DELIVERIES
+from schemas.topics import DELIVERIES, ROSTER
+from schemas.windows import Calendar
 
 app = group()
 
@@ -193,7 +196,7 @@ async def _stages(kafka: Instance, name: str) -> FileStages:
 
 async def _import(importer: Importer, task: Task, kafka: Instance) -> int:
     topic = DELIVERIES.full_name(kafka.prefix)
-    people = await read_people(task.config, kafka.broker, kafka.prefix)
+    people = await _people(task.config, kafka.broker, kafka.prefix)
 
     async def read_log(take: Callable[[Sequence[bytes | None]], None]) -> None:
         await read_through(kafka.broker, topic, lambda _, records: take([each.value for each in records]))
@@ -237,3 +240,14 @@ def _instant(text: str) -> int:
         return parse_instant(text)
     except ValueError as error:
         fail([f"--as-of: {error}"], ExitCode.WRONG_USE)
+
+
+async def _people(config: Config, broker: Address, prefix: str) -> Collection[Person]:
+    """All of them, as they are served. Raises KafkaError or TimeoutError where Kafka does not answer."""
+    organisation = config.organisation
+    roster = Roster(config, Calendar(organisation.zone, organisation.first_weekday))
+    served = await read_served(broker, prefix, 1)
+    with suppress(MissingTopicError):  # nobody has made any topic yet
+        for key, value in (await newest_of(broker, ROSTER.full_name(prefix, served.generation))).items():
+            roster.apply(key, value)
+    return roster.people.values()

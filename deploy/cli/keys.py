@@ -91,11 +91,6 @@ def _file(settings: Settings) -> Path:
     return settings.data / "keys.json"
 
 
-def _named(settings: Settings) -> Instance | None:
-    """The Kafka that the command line or the environment names."""
-    return None if settings.broker is None else target_of(settings)
-
-
 def _reachable(settings: Settings) -> Instance | None:
     """The Kafka that is named, or that of the `up` that runs on the folder."""
     return target_of(settings) if settings.broker is not None or find_running(settings.data) is not None else None
@@ -133,7 +128,7 @@ def keys_create(
     now = machine_clock()
     expires_at = None if lasts is None else now + lasts
     said: dict[str, Any] = {"now": now, "team": team, "expires_at": expires_at, "rep": rep}
-    target = _named(settings)
+    target = None if settings.broker is None else target_of(settings)
     if target is None:
         with _file_of_keys():
             token = create_key(_file(settings), ApiScope(scope), **said)

@@ -8,6 +8,7 @@ import typer
 
 from deploy.cli.common import built, checked_config, given, group, target_of, with_settings
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+from deploy.cli.left_out import left_out
 from deploy.settings import Settings
 
 app = group()
@@ -27,7 +28,8 @@ def api(
 ) -> None:
     """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
     gc.disable()  # while it imports, until api/app.py says how often to look
-    from api.app import main as run_api  # noqa: PLC0415
+    with left_out():
+        from api.app import main as run_api  # noqa: PLC0415
     from api.logs import configure_logs  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 
@@ -57,7 +59,8 @@ def worker(
 ) -> None:
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
     gc.disable()  # while it imports, until processor/heap.py says how often to look
-    from processor.app import main as run_worker  # noqa: PLC0415
+    with left_out():
+        from processor.app import main as run_worker  # noqa: PLC0415
     from processor.logs import configure_logging  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 

@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from deploy.cli.left_out import left_out
+
 COMMANDS = {
     "up": ("up", "Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."),
     "demo": ("up", "Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard."),
@@ -72,6 +74,8 @@ class _Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
+            with left_out():
+                import structlog  # noqa: F401, PLC0415 - most commands log, and some draw bars with what it leaves out
             found = get_group(import_module(f"{__package__}.{COMMANDS[name][0]}").app)
             self._made[name] = found if name in _GROUPS else found.commands[name]
             self._made[name].name = name

@@ -4,14 +4,12 @@ Owns what is said and the exit code. The work is processor/replay/.
 """
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli.bars import progress_bar
 from deploy.cli.common import announce, checked_config, fail, group, kafka_of, target_of, with_settings
-from deploy.local.target import Instance
 from deploy.settings import Settings
 from processor.replay.hand import WriteRefusedError
 from processor.replay.hands import ReplayError
@@ -52,11 +50,6 @@ def replay(
     if at is not None and at > machine_clock():
         fail(["--from: must not lie ahead"], ExitCode.WRONG_USE)
     target = target_of(settings)
-    _run(target, since=at, partitions=partitions, data=settings.data.absolute())
-
-
-def _run(target: Instance, *, since: int | None, partitions: int | None, data: Path) -> None:
-    """Replay: where that fails, what was served before still is."""
     try:
         config = checked_config(target.config)
         with kafka_of(target), progress_bar() as say:
@@ -66,8 +59,8 @@ def _run(target: Instance, *, since: int | None, partitions: int | None, data: P
                     prefix=target.prefix,
                     config=config,
                     config_file=target.config,
-                    folder=data / "replay",
-                    since=since,
+                    folder=settings.data.absolute() / "replay",
+                    since=at,
                     partitions=partitions,
                     say=say,
                 )

@@ -5,6 +5,7 @@ Owns the choice of columns, those of a field's own name too. Pure.
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from deploy.files.header import Layout, folded
@@ -61,7 +62,7 @@ class Columns:
         if self._layout is None:
             readers: list[CellOf] = [_path(column, takes_objects=takes_objects) for column in columns]
         else:
-            readers = [_place(self._layout.place(column)) for column in columns]
+            readers = [itemgetter(self._layout.place(column)) for column in columns]
         if len(readers) == 1:
             return readers[0]
         return lambda cells: " ".join(text for read in readers if (text := read(cells).strip()))
@@ -85,10 +86,6 @@ class Columns:
         places = {self._layout.place(column) for each in self.fields.values() for column in each}
         places |= {self._layout.place(column) for column in self.others}
         return [name for place, name in enumerate(seen) if place not in places and name]
-
-
-def _place(place: int) -> CellOf:
-    return lambda cells: cells[place]  # type: ignore[index]
 
 
 def _path(column: str, *, takes_objects: bool) -> CellOf:

@@ -3,7 +3,7 @@
 Owns the span and what is known of a connection's records, which is read from the log. Nothing is deleted without it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -83,28 +83,31 @@ class KnownRecords:
         Of what something was said after `as_of`, when the file was true, the file's silence says nothing.
         """
         there = set(ids)
-        before = f"{namespace}:" if namespace else ""
         return [
-            id.removeprefix(before)
-            for id, record in sorted(self._records.items())
-            if id.startswith(before)
-            and not record.is_deleted
+            own
+            for id, own, record in self._under(namespace)
+            if not record.is_deleted
             and self._newest[id] <= as_of
             and isinstance(at := record.get(whole.field), int)
             and whole.first <= at < whole.end
-            and id_digest(id.removeprefix(before)) not in there
+            and id_digest(own) not in there
         ]
 
     def back(self, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
         """The ids of these that are held to be deleted since before `as_of`, as the connection has them."""
         there = set(ids)
-        before = f"{namespace}:" if namespace else ""
         return [
-            id.removeprefix(before)
-            for id, record in sorted(self._records.items())
-            if id.startswith(before)
-            and record.is_deleted
+            own
+            for _, own, record in self._under(namespace)
+            if record.is_deleted
             and (said := record.entry(DELETED)) is not None
             and said[0] < as_of
-            and id_digest(id.removeprefix(before)) in there
+            and id_digest(own) in there
         ]
+
+    def _under(self, namespace: str) -> Iterator[tuple[str, str, Record]]:
+        """Id, id as the connection has it, record."""
+        before = f"{namespace}:" if namespace else ""
+        for id, record in sorted(self._records.items()):
+            if id.startswith(before):
+                yield id, id.removeprefix(before), record

@@ -7,6 +7,7 @@ changes nothing.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,7 +68,7 @@ async def send(
     known = await _known(mark, key, log)
     found = ImportMark(key, known.sent, known.place)
     skipped = known.sent
-    bodies = _bodies(_behind(events, skipped))
+    bodies = _bodies(islice(events, skipped, None))
     async for sent, place in _sent(bodies, source, log):
         found.sent += sent
         found.place = place
@@ -84,10 +85,6 @@ async def _known(mark: Path, key: str, log: Log) -> ImportMark:
         return ImportMark(key)
     # The log may be another one by now.
     return found if found.key == key and found.place is not None and await log.holds(found.place) else ImportMark(key)
-
-
-def _behind(events: Iterable[Numbered], number: int) -> Iterator[Numbered]:
-    return (event for index, event in enumerate(events) if index >= number)
 
 
 def _bodies(events: Iterable[Numbered]) -> Iterator[tuple[int, int, bytes]]:

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 import msgspec
 
 from processor.core.normalise import parse_delivery
+from processor.transport.fetched import Stored
 from schemas.connectors.asking import decode_envelope
 from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED, ASKED_AT, BROUGHT_BY, RECONCILIATION, Delivery, decode_delivery
@@ -61,15 +61,6 @@ class Pending:
     partition: int
     offset: int
     """Where that delivery lies."""
-
-
-class LogValue(Protocol):
-    """A message of the log."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class KnownFile:
@@ -227,7 +218,7 @@ class KnownFile:
         parsed.changes = self._numbers.hidden(delivery.connection, parsed.changes)
         return parsed
 
-    def apply(self, partition: int, records: Sequence[LogValue]) -> None:
+    def apply(self, partition: int, records: Sequence[Stored]) -> None:
         """Take in more of the log: all of it, or nothing."""
         self._file.execute("BEGIN IMMEDIATE")
         newest = 0

@@ -1,14 +1,14 @@
-"""Metrics of type `duration`: how long it took from one instant of a fact to another."""
+"""Metrics of type `duration`: how long it took from one instant of a fact to another. Percentiles, exactly."""
 
+import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from fractions import Fraction
 
 from deploy.verification.conditions import Fact, first_set
 from deploy.verification.definitions import Entry, names
 from deploy.verification.measures import Counted, Exact, Measure, Sum
-from deploy.verification.samples import percentile, share_of
 from deploy.verification.shapes import DAY, SECOND
 from deploy.verification.spans import Span
 from deploy.verification.terms import Terms
@@ -55,3 +55,15 @@ class Samples(Sum):
         if share is None:
             return Fraction(sum(self._lengths), self._unit * len(self._lengths))
         return percentile(sorted(self._lengths), share) / self._unit
+
+
+def share_of(stat: str) -> Fraction | None:
+    """`p50` is a half; None of what is no percentile."""
+    return Fraction(int(stat[1:]), 100) if stat[:1] == "p" and stat[1:].isdigit() else None
+
+
+def percentile(ascending: Sequence[int | Fraction], share: Fraction) -> Fraction:
+    """PERCENTILE_CONT: linear between the two ranks around share · (n - 1), counted from 0."""
+    rank = share * (len(ascending) - 1)
+    low, high = ascending[math.floor(rank)], ascending[math.ceil(rank)]
+    return low + (rank - math.floor(rank)) * (high - low)

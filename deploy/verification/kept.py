@@ -140,10 +140,9 @@ class KeptChanges:
         """
         query = "SELECT kind, id FROM moment WHERE day BETWEEN ? AND ?"
         records = self._bounded(set(), self._rows(query, first, last))
-        for thread in {thread for kind, id in records if kind == "email" for thread in self._threads(id)}:
-            mails = self._rows("SELECT id FROM thread WHERE thread = ?", thread)
-            records = self._bounded(records, (("email", id) for (id,) in mails))
-        for customer in {one for kind, id in records if kind == "subscription" for one in self._customers(id)}:
+        for thread in self._named("SELECT thread FROM thread WHERE id = ?", "email", records):
+            records = self._bounded(records, self._mails(thread))
+        for customer in self._named("SELECT customer FROM customer WHERE id = ?", "subscription", records):
             records = self._bounded(records, (("subscription", id) for id in self._subscriptions(customer)))
         records = self._bounded(records, self._same_numbers(id for kind, id in tuple(records) if kind == "call"))
         leads = {
@@ -189,8 +188,7 @@ class KeptChanges:
         """Give all threads, some at a time, with the changes of every mail that was ever in one of them."""
         sizes = self._rows("SELECT thread, COUNT(*) FROM thread GROUP BY thread ORDER BY thread")
         for threads in _filled(sizes, most):
-            mails = {("email", id) for each in threads for (id,) in self._mails(each)}
-            yield threads, list(self._told(mails))
+            yield threads, list(self._told({mail for thread in threads for mail in self._mails(thread)}))
 
     def _customers_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all customers, some at a time, with the changes of every subscription that was ever theirs."""
@@ -232,8 +230,11 @@ class KeptChanges:
             for (body,) in self._rows("SELECT body FROM change WHERE kind = ? AND id = ?", kind, id):
                 yield _decode(body)
 
-    def _mails(self, thread: str) -> sqlite3.Cursor:
-        return self._rows("SELECT id FROM thread WHERE thread = ?", thread)
+    def _mails(self, thread: str) -> Iterator[_Key]:
+        return (("email", id) for (id,) in self._rows("SELECT id FROM thread WHERE thread = ?", thread))
+
+    def _named(self, query: str, kind: str, records: set[_Key]) -> set[str]:
+        return {name for of, id in records if of == kind for (name,) in self._rows(query, id)}
 
     def merged_with(self, leads: Iterable[str]) -> set[str]:
         """These leads and all that were ever merged with any of them."""
@@ -265,12 +266,6 @@ class KeptChanges:
             if len(records) > self._most:
                 raise TooManyRecordsError
         return records
-
-    def _threads(self, mail: str) -> Iterator[str]:
-        return (thread for (thread,) in self._rows("SELECT thread FROM thread WHERE id = ?", mail))
-
-    def _customers(self, subscription: str) -> list[str]:
-        return [one for (one,) in self._rows("SELECT customer FROM customer WHERE id = ?", subscription)]
 
     def _subscriptions(self, customer: str) -> list[str]:
         return [id for (id,) in self._rows("SELECT id FROM customer WHERE customer = ?", customer)]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from deploy.verification.conditions import Fact, number_in
 from deploy.verification.definitions import Entry, duration
+from deploy.verification.durations import percentile, share_of
 from deploy.verification.lead_facts import FAMILY
 from deploy.verification.leads import LeadRules, Timing
 from deploy.verification.measures import Counted, Exact, Measure, Sum, Total
-from deploy.verification.samples import percentile, share_of
 from deploy.verification.shapes import DAY, SECOND
 from deploy.verification.spans import Span
 from deploy.verification.terms import Terms

@@ -82,7 +82,8 @@ class Dimension:
         since = self._terms.people.since(rep)
         if since is None:
             return "unknown"
-        return next((band for band in self._bands if day < _months_after(since, _months(band))), "older")
+        lengths = ((band, int(band.removesuffix("mo"))) for band in self._bands)
+        return next((band for band, months in lengths if day < _months_after(since, months)), "older")
 
 
 def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
@@ -96,10 +97,6 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
     if of == "deal.stays.stage":
         return {step: step for held in terms.config.pipelines.values() for step in held.steps if step not in held.won}
     return {}
-
-
-def _months(band: str) -> int:
-    return int(band.removesuffix("mo"))
 
 
 def _months_after(day: date, months: int) -> date:

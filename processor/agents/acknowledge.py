@@ -7,8 +7,6 @@ it takes an action.
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from processor.agents.restoring import Published
 from processor.agents.stage import Deployment, StageShard
 from processor.core.retention import RetentionCutoff
@@ -60,14 +58,7 @@ class AcknowledgeShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, silence, write, and only then call the batch done."""
-        actions: list[AlertAction] = []
-        unread: list[Fetched] = []
-        for record in records:
-            try:
-                actions.append(decode_action(record.value or b""))
-            except msgspec.MsgspecError:
-                unread.append(record)
-        await self.let_go_unread(unread)
+        actions = await self.decoded(records, decode_action)
         await self._silence(actions)
         for action in actions:
             self._held[action.alert] = self._held.get(action.alert, Acknowledgement()).after(action)

@@ -109,13 +109,7 @@ class LedgerShard(StageShard):
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
         batch = new_batch()
-        unread: list[Fetched] = []
-        for record in records:
-            try:
-                batch.add(record.value or b"")
-            except msgspec.MsgspecError:
-                unread.append(record)
-        await self.let_go_unread(unread)
+        await self.decoded(records, batch.add)
         if not batch:
             return
         # What was delivered before midnight meets what was kept till then.

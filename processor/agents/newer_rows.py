@@ -8,7 +8,7 @@ import structlog
 
 from processor.transport.fail_stop import die
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower
+from processor.transport.following import read_through
 from schemas.definitions import ROWS
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Address
@@ -55,8 +55,7 @@ async def refuse_newer_messages(bootstrap: Address, progress_topic: str, unread:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue  # a fence, or what its owner finds out about
 
-    async with Follower(bootstrap, progress_topic) as follower:
-        await follower.read_to(await follower.ends(), look)
+    await read_through(bootstrap, progress_topic, look)
     if newest > ROWS:
         die(
             ExitCode.WRONG_USE,

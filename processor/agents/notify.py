@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import msgspec
 import structlog
 
 from processor.agents.channels.base import Channel, ChannelError, ChannelUnavailableError, RefusedError
@@ -20,7 +19,7 @@ from processor.core.panes import Message
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from schemas import tasks
-from schemas.alerts import Alert, AlertFrame, WaitingTurn, decode_frame
+from schemas.alerts import Alert, WaitingTurn, decode_frame
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
 from schemas.machine_clock import machine_clock
@@ -112,16 +111,7 @@ class NotifyShard(StageShard):
     async def process(self, records: list[Fetched]) -> None:
         """Write down what is to be told, and begin to tell it."""
         now = self._clock()
-        frames: list[AlertFrame] = []
-        unread: list[Fetched] = []
-        for record in records:
-            if record.key == FENCE:
-                continue
-            try:
-                frames.append(decode_frame(record.value or b""))
-            except msgspec.MsgspecError:
-                unread.append(record)
-        await self.let_go_unread(unread)
+        frames = await self.decoded([record for record in records if record.key != FENCE], decode_frame)
         if trace := self.deployment.tracing.current:
             for frame in frames:
                 for alert in frame.alerts:
@@ -185,7 +175,7 @@ class NotifyShard(StageShard):
             turns, rows = self.outbox.next_summary(lane.name, now)
             if turns or rows:
                 lane.sent_at = now if turns else lane.sent_at
-                self._start(lane, self._summarize(lane, turns, rows))
+                self._start(lane, self._deliver(lane, turns, rows, is_summary=True))
         while not self._is_suspended and now >= lane.blocked_until and len(lane.tasks) < room:
             ready_at = lane.sent_at + int(lane.channel.spacing_seconds * SECOND)
             if lane.sent_at <= now < ready_at:
@@ -234,49 +224,25 @@ class NotifyShard(StageShard):
             # Nobody awaits this task, and a lane that stands still without a word would be worse than a restart.
             self._die(FAILED, f"channel {lane.name}: {type(error).__name__}", error=error)
 
-    async def _deliver(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message]) -> None:
-        if not turns:
-            await self._write(rows)
-            return
-        now = self._clock()
-        try:
-            await self._send(lane, [turn.alert for turn in turns], now)
-        except ChannelUnavailableError as error:
-            await self._later(lane, turns, rows, self._block(lane, error), error.reason)
-        except RefusedError as error:
-            await self._later(lane, turns, rows, self._set_aside(lane, turns), error.reason)
-        else:
-            lane.failures = 0
-            for turn in turns:
-                lane.refusals.pop(turn.alert.id, None)
-            self.progress.count(f"told.{lane.name}", len(turns))
-            self.tell_counters()
-            await self._write(rows + self.outbox.told(lane.name, turns))
-
-    async def _summarize(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message]) -> None:
-        """Tell in one message what was first told too late for one of its own."""
-        if not turns:
-            await self._write(rows)
-            return
-        now = self._clock()
-        try:
-            await self._send(lane, [turn.alert for turn in turns], now, is_summary=True)
-        except (ChannelUnavailableError, RefusedError) as error:
-            lane.refused_summaries += 1
-            until = (
-                self._block(lane, error)
-                if isinstance(error, ChannelUnavailableError)
-                else now + int(_pause(lane.refused_summaries, LONGEST_REFUSAL_SECONDS) * SECOND)
-            )
-            hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
-            self.outbox.put_back_summary(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
-            self._count_untold(lane, turns, hopeless, error.reason, until - now)
-            await self._write(rows + self.outbox.summed(lane.name, hopeless))
-        else:
-            lane.failures = lane.refused_summaries = 0
-            self.progress.count(f"told.{lane.name}", len(turns))
-            self.tell_counters()
-            await self._write(rows + self.outbox.summed(lane.name, turns))
+    async def _deliver(
+        self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message], *, is_summary: bool = False
+    ) -> None:  # fmt: skip
+        """Tell; in a summary, in one message, what was first told too late for one of its own."""
+        if turns:
+            try:
+                await self._send(lane, [turn.alert for turn in turns], self._clock(), is_summary=is_summary)
+            except (ChannelUnavailableError, RefusedError) as error:
+                rows += self._put_off(lane, turns, error, is_summary=is_summary)
+            else:
+                lane.failures = 0
+                if is_summary:
+                    lane.refused_summaries = 0
+                for turn in turns:
+                    lane.refusals.pop(turn.alert.id, None)
+                self.progress.count(f"told.{lane.name}", len(turns))
+                self.settle()
+                rows += (self.outbox.summed if is_summary else self.outbox.told)(lane.name, turns)
+        await self._write(rows)
 
     async def _remind(self, lane: _Lane, alerts: list[Alert]) -> None:
         for first in range(0, len(alerts), lane.channel.at_once):
@@ -304,13 +270,11 @@ class NotifyShard(StageShard):
                 else:
                     await (lane.channel.summarize if is_summary else lane.channel.send)(alerts, now)
         except TimeoutError:
-            msg = f"not taken within {SEND_SECONDS:g} s"
-            raise ChannelUnavailableError(msg) from None
+            raise ChannelUnavailableError(reason=f"not taken within {SEND_SECONDS:g} s") from None
         except ChannelError:
             raise
         except Exception as error:  # noqa: BLE001 - a channel with a fault of its own must not stop the others
-            msg = f"cannot be sent ({type(error).__name__})"
-            raise RefusedError(msg) from None
+            raise RefusedError(reason=f"cannot be sent ({type(error).__name__})") from None
 
     def _block(self, lane: _Lane, error: ChannelUnavailableError) -> int:
         """Leave the receiver alone for a while; until when."""
@@ -328,27 +292,33 @@ class NotifyShard(StageShard):
             lane.refusals[turn.alert.id] = times + 1
         return self._clock() + int(_pause(times, LONGEST_REFUSAL_SECONDS) * SECOND)
 
-    async def _later(self, lane: _Lane, turns: list[WaitingTurn], rows: list[Message], until: int, reason: str) -> None:
+    def _put_off(
+        self, lane: _Lane, turns: list[WaitingTurn], error: ChannelUnavailableError | RefusedError, *, is_summary: bool
+    ) -> list[Message]:
+        """Try these again later; the rows of those that were tried for so long that they are given up."""
         now = self._clock()
+        lane.refused_summaries += is_summary
+        if isinstance(error, ChannelUnavailableError):
+            until = self._block(lane, error)
+        elif is_summary:
+            until = now + int(_pause(lane.refused_summaries, LONGEST_REFUSAL_SECONDS) * SECOND)
+        else:
+            until = self._set_aside(lane, turns)
         hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
-        self.outbox.put_back(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
-        for turn in hopeless:
-            lane.refusals.pop(turn.alert.id, None)
-        self._count_untold(lane, turns, hopeless, reason, until - now)
-        await self._write(rows + self.outbox.give_up(lane.name, hopeless))
-
-    def _count_untold(
-        self, lane: _Lane, turns: list[WaitingTurn], hopeless: list[WaitingTurn], reason: str, again_in: int
-    ) -> None:
+        left = [turn for turn in turns if now - turn.since <= GIVE_UP]
+        (self.outbox.put_back_summary if is_summary else self.outbox.put_back)(lane.name, left, until)
         self.progress.count(f"not_told.{lane.name}", len(turns))
         log.warning(
-            "alerts.not_told", channel=lane.name, alerts=len(turns), reason=reason,
-            again_in=round(again_in / SECOND, 1),
+            "alerts.not_told", channel=lane.name, alerts=len(turns), reason=error.reason,
+            again_in=round((until - now) / SECOND, 1),
         )  # fmt: skip
         if hopeless:
+            for turn in hopeless:
+                lane.refusals.pop(turn.alert.id, None)
             self.progress.count(f"given_up.{lane.name}", len(hopeless))
             log.error("alerts.given_up", channel=lane.name, alerts=[turn.alert.id for turn in hopeless][:20])
-        self.tell_counters()
+        self.settle()
+        return (self.outbox.summed if is_summary else self.outbox.give_up)(lane.name, hopeless)
 
 
 def _pause(failures: int, longest: float) -> float:

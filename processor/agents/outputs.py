@@ -6,8 +6,7 @@ once. The order of writing is whose who write.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from processor.core.groups_output import GroupsOutput
-from processor.core.ledger import LedgerOutput
+from processor.core.outputs import GroupsOutput, LedgerOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import KeyAndValue
 from schemas.alerts import Alert, encode_alert

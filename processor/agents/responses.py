@@ -15,10 +15,10 @@ from processor.agents.outputs import GROUP_TOPICS, alert_rows, by_loudness, grou
 from processor.agents.restoring import Published, Since
 from processor.agents.stage import Deployment, StageShard
 from processor.agents.watermark import Watermark
-from processor.core.alerts import AlertBook, Turned
+from processor.core.alerts import AlertBook, Turned, count_raised
 from processor.core.batch import row_check
 from processor.core.groups import Groups
-from processor.core.groups_output import GroupsOutput
+from processor.core.outputs import GroupsOutput
 from processor.core.published_panes import PublishedPanes, published_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
@@ -163,12 +163,12 @@ class ResponsesShard(StageShard):
             await self.tell_channels(turned.told, self._rules)
         for alert in turned.alerts:
             if alert.event == "raised":
-                self.count_raised(alert)
+                count_raised(self.progress, alert)
         _tell_raised(turned.alerts)
         # The alert goes first: it says itself how much of it is told.
         await self.write({ALERTS: alert_rows(turned.alerts)})
         await self.write({GROUPS: _quiet_rows(turned)})
-        self.tell_counters()
+        self.settle()
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""
@@ -188,14 +188,7 @@ class ResponsesShard(StageShard):
         self.finish(records)
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
-        frames: list[EngagementFrame] = []
-        unread: list[Fetched] = []
-        for record in records:
-            try:
-                frames.append(decode_engagements(record.value or b"", self._check))
-            except msgspec.MsgspecError:
-                unread.append(record)
-        await self.let_go_unread(unread)
+        frames = await self.decoded(records, lambda frame: decode_engagements(frame, self._check))
         if not frames:
             return
         for part in self.groups.cutoff.parts(frames, lambda frame: frame.received_at):

@@ -27,12 +27,11 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
-from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
+from schemas.alerts import Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, QUIETLY, Engagement, by_partition
-from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, LogMark, Place
 from schemas.naming import NameStyle
@@ -207,7 +206,7 @@ class StageShard:
             )
         self.progress.offset = max(self.progress.offset, offset)
         self._has_resumed = True
-        self._settle()
+        self.settle()
 
     async def recover(self) -> Published:
         """Become the owner; what was published in our partitions up to our fence, by this stage or another.
@@ -332,10 +331,12 @@ class StageShard:
 
     def _tell_marks(self) -> None:
         """Called after a look that has made newer marks. What the batch in hand counts stays out of it."""
-        if not self._has_resumed:
-            return  # the load tells them with its end: until then outputs may be not yet published anew
+        # Until the load has told them with its end, outputs may be not yet published anew. And of `progress` alone,
+        # whose mark is not told there, a write would make the next one, and so for ever.
+        if not self._has_resumed or (marks := self._sure_marks()) == self.progress.marks:
+            return
         settled = decode_progress(self._settled)
-        settled.marks = self.progress.marks = self._sure_marks()
+        settled.marks = self.progress.marks = marks
         self._settled = self._done = encode_progress(settled)
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
@@ -378,13 +379,10 @@ class StageShard:
         self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
         self.progress.count("dead..unreadable", self._unread)
         self._unread = 0
-        self._settle()
+        self.settle()
 
-    def tell_counters(self) -> None:
-        """Tell counters that changed by time alone; not within a batch that counts, whose offset is not done yet."""
-        self._settle()
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Tell the progress as it is; not within a batch that counts, whose offset is not done yet."""
         self.progress.marks = self._sure_marks()
         self._settled = self._done = encode_progress(self.progress)
         if self._telling is None:
@@ -504,15 +502,6 @@ class StageShard:
             headers = self.deployment.tracing.headers
             await self.owner.send_to(frames, headers=dict.fromkeys(frames, headers) if headers else None)
 
-    def count_raised(self, alert: Alert) -> None:
-        """Count an alert that was raised, and how late."""
-        self.progress.count(f"alerts.{alert.level}")
-        self.progress.count("alerts.late", int(alert.is_late))
-        lateness = max(0, alert.raised_at - alert.due_at)
-        self.progress.count("lateness_ms", lateness // 1000)
-        edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
-        self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
-
     async def hand_on(
         self,
         frames: Mapping[Place, Sequence[KeyAndValue]],
@@ -554,14 +543,23 @@ class StageShard:
         why = f"row {key.decode('utf-8', 'replace')!r} of {self.deployment.topic(topic)} is none"
         return DeadLetter("", "unreadable", why, self.partition, 0, self._damaged, 0, self.stage)
 
-    async def let_go_unread(self, records: Sequence[Fetched]) -> None:
-        """Write down messages that are no frames, and go on: nobody but us writes them, so this is a fault of ours.
+    async def decoded(self, records: Sequence[Fetched], decode: Callable[[bytes], T]) -> list[T]:
+        """What `decode` makes of each message.
 
+        Those that are no frames are written down, and we go on: nobody but us writes them, so this is a fault of ours.
         Unless a newer version runs, which may have written them.
         """
-        if records:
-            await refuse_newer_messages(self.deployment.bootstrap, self.deployment.topic(PROGRESS), records[0])
-            await self.dead_letter([self._unreadable(record) for record in records])
+        found: list[T] = []
+        unread: list[Fetched] = []
+        for record in records:
+            try:
+                found.append(decode(record.value or b""))
+            except msgspec.MsgspecError:
+                unread.append(record)
+        if unread:
+            await refuse_newer_messages(self.deployment.bootstrap, self.deployment.topic(PROGRESS), unread[0])
+            await self.dead_letter([self._unreadable(record) for record in unread])
+        return found
 
     def _unreadable(self, record: Fetched) -> DeadLetter:
         self._unread += record.offset >= self.progress.offset

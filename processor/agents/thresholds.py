@@ -22,16 +22,17 @@ import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
 from processor.agents.announcements import Announcements, kept
-from processor.agents.connections import ConnectionWatch
+from processor.agents.connections import watch_connections
 from processor.agents.outputs import alert_rows
 from processor.agents.stage import Deployment
 from processor.agents.watermark import Watermark
+from processor.core.alerts import count_raised
 from processor.core.milestones import MilestoneBook
 from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
-from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.fail_stop import Die, die, or_die
 from processor.transport.fetched import Fetched, headers_of
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, again_and_again
 from schemas import tasks
 from schemas.alerts import Alert, decode_alert
 from schemas.config import Config
@@ -86,12 +87,11 @@ class ThresholdsShard(AcknowledgeShard):
         self._milestones = MilestoneBook(floor)
         self._announcements = Announcements(floor)
         self._missed = MissedBook()
-        asked = {name for name, each in config.connections.items() if getattr(each, "api", None) is not None}
-        self._asked = frozenset(asked)
-        self._connections = ConnectionWatch(
-            bootstrap=deployment.bootstrap, topic=deployment.topic(CONNECTION_STATES), book=self._missed,
-            connections=self._asked, turn=self.turn, clock=clock, die=die,
-        )  # fmt: skip
+        self._asked = frozenset(
+            name for name, each in config.connections.items() if getattr(each, "api", None) is not None
+        )
+        self._die = die
+        self._connections: asyncio.Task[None] | None = None
         self._watch = _Watch(self, floor, (self._book, self._milestones), self._announcements, watermark, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
@@ -115,13 +115,16 @@ class ThresholdsShard(AcknowledgeShard):
         if self._rules.thresholds or self._milestones.is_needed or self._announcements.is_needed:
             self._watch.begin()
         if self._asked:
-            self._connections.begin()
+            topic = self.deployment.topic(CONNECTION_STATES)
+            watching = watch_connections(
+                self.deployment.bootstrap, topic, self._missed, self._asked, turn=self.turn, clock=self._clock
+            )
+            self._connections = asyncio.create_task(or_die(watching, "connections", self._die), name="connections")
 
     def _restore_alert(self, _key: bytes, row: bytes) -> None:
-        self._book.restore(row)
-        self._milestones.restore(row)
-        self._announcements.restore(decode_alert(row))
-        self._missed.restore(decode_alert(row))
+        alert = decode_alert(row)
+        for book in (self._book, self._milestones, self._announcements, self._missed):
+            book.restore(alert)
 
     async def tick(self, now: int) -> None:
         """Write what was found during a rebalance."""
@@ -140,7 +143,7 @@ class ThresholdsShard(AcknowledgeShard):
         """Drop what is held."""
         self._is_suspended = True
         await self._watch.end()
-        await self._connections.end()
+        await tasks.end([self._connections])
         await super().close()
 
     async def turn(self, turned: Sequence[Alert], told: Sequence[tuple[str, Alert]] = ()) -> None:
@@ -159,9 +162,9 @@ class ThresholdsShard(AcknowledgeShard):
             await self.hand_to_channels(by_channel)
             for alert in found:
                 if alert.event == "raised":
-                    self.count_raised(alert)
+                    count_raised(self.progress, alert)
             await self.write({THRESHOLD_ALERTS: alert_rows([*found, *(kept(alert) for _, alert in to_tell)])})
-            self.tell_counters()
+            self.settle()
 
     def rep_name(self, rep: str) -> str | None:
         """As the roster calls them."""
@@ -213,7 +216,8 @@ class _Watch:
     def begin(self) -> None:
         """Look from now on."""
         self._watermark.begin()
-        self._task = asyncio.create_task(self._guarded(), name="thresholds")
+        # Limits that nobody looks at would be worse than a restart.
+        self._task = asyncio.create_task(or_die(self._run(), "thresholds", self._die), name="thresholds")
 
     async def end(self) -> None:
         """Look no more."""
@@ -222,34 +226,16 @@ class _Watch:
             await tasks.end([task])
             await self._watermark.end()
 
-    async def _guarded(self) -> None:
-        try:
-            await self._run()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001
-            # Nobody awaits this task, and limits that nobody looks at would be worse than a restart.
-            self._die(FAILED, f"thresholds failed: {error!r}", error=error)
-
     async def _run(self) -> None:
         await self._wait_for_all()
-        while True:
-            try:
-                await self._follow()
-            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
-                log.warning("thresholds.interrupted", error=type(error).__name__)
-                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+        await again_and_again(self._follow, "thresholds.interrupted", pause=AFTER_FAILURE_SECONDS)
 
     async def _wait_for_all(self) -> None:
         """Read no panes before everybody has caught up: a start has other things to do, and they may be others then.
 
         Nor before the first delivery: where nobody has said anything yet, nobody has done too little by eleven.
         """
-        while not self._watermark.settled_at:
-            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        while not self._is_current():
-            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        while not self._watermark.has_deliveries:
+        while not (self._watermark.settled_at and self._is_current() and self._watermark.has_deliveries):
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
 
     def _is_current(self) -> bool:

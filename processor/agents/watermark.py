@@ -12,8 +12,9 @@ import structlog
 
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError, take_progress
+from processor.transport.following import Follower, again_and_again, take_progress
 from schemas import tasks
+from schemas.kafka import Address
 from schemas.progress import STAGES, Progress
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PROGRESS, RECORD_CHANGES, Topic
 
@@ -30,13 +31,22 @@ log = structlog.get_logger(__name__)
 class Watermark:
     """Follows the progress of all stages, in a task of its own between `begin` and as many `end`s."""
 
-    def __init__(self, deployment: Deployment, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        clock: Callable[[], int],
+        *,
+        follow: Callable[[Address, str], Follower] = Follower,
+    ) -> None:
         self._deployment = deployment
         self._clock = clock
+        self._follow = follow
         self._users = 0
         self._task: asyncio.Task[None] | None = None
         self._progress: dict[tuple[str, int], Progress] = {}
         self._advanced_at = 0.0
+        self._settled_ends: list[Mapping[int, int]] = []
+        """Of the topics that stages read, as far as the last whole round has found them done."""
         self.settled_at = 0
         """All that was delivered until then (microseconds) has been folded by every stage."""
 
@@ -55,7 +65,8 @@ class Watermark:
         """Somebody wants to know."""
         self._users += 1
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="watermark")
+            following = again_and_again(self._go_on, "watermark.interrupted", pause=AFTER_FAILURE_SECONDS)
+            self._task = asyncio.create_task(following, name="watermark")
 
     async def end(self) -> None:
         """Somebody does not any more; after the last one nothing is known."""
@@ -66,31 +77,42 @@ class Watermark:
         self.settled_at = 0
         await tasks.end([task])
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with Follower(self._deployment.bootstrap, self._deployment.topic(PROGRESS)) as follower:
-                    while True:
-                        await self._round(follower)
-                        await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
-            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
-                log.warning("watermark.interrupted", error=type(error).__name__)
-            await asyncio.sleep(AFTER_FAILURE_SECONDS)
+    async def _go_on(self) -> None:
+        async with self._follow(self._deployment.bootstrap, self._deployment.topic(PROGRESS)) as follower:
+            while True:
+                await self._round(follower)
+                await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
 
     async def _round(self, follower: Follower) -> None:
         """Walk the way of an event: a stage writes what the next one reads, so the ends are asked stage by stage."""
         at = self._clock()
         self._advanced_at = time.monotonic()
+        if await self._rests(follower):
+            self.settled_at = at
+            return
+        found, is_done = [], True
         for stage, topic in (("normalise", DELIVERIES), ("ledger", RECORD_CHANGES)):
-            await self._passed(follower, stage, await self._ends(follower, topic))
+            found.append(await self._ends(follower, topic))
+            is_done &= await self._passed(follower, stage, found[-1])
         # It also feeds itself, along merges, until nothing moves any more.
         ends = await self._ends(follower, ENGAGEMENTS)
-        while await self._passed(follower, "responses", ends):
+        while is_known := await self._passed(follower, "responses", ends):
             later = await self._ends(follower, ENGAGEMENTS)
             if later == ends:
                 break
             ends = later
+        self._settled_ends = [*found, ends] if is_done and is_known else []
         self.settled_at = at
+
+    async def _rests(self, follower: Follower) -> bool:
+        """Whether nothing was written since a round that found all done: one question, where a round has seven."""
+        if not self._settled_ends:
+            return False
+        topics = [self._deployment.topic(topic) for topic in (DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, PROGRESS)]
+        *ends, progress = await follower.ends_of(topics)
+        return ends == self._settled_ends and all(
+            end <= follower.positions[partition] for partition, end in progress.items()
+        )
 
     async def _ends(self, follower: Follower, topic: Topic) -> Mapping[int, int]:
         return await follower.ends(self._deployment.topic(topic))

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from schemas.alerts import (
     LATE_AFTER,
+    LATENESS_SECONDS,
     LEAD_RESPONSE,
     SILENT,
     SUMMARY,
@@ -27,8 +28,9 @@ from schemas.alerts import (
     decode_alert,
     instants_of,
 )
-from schemas.instants import HOUR
+from schemas.instants import HOUR, SECOND
 from schemas.leads import LeadClock
+from schemas.progress import Progress
 from schemas.requests import LatestByLead
 
 TEAMS_KEPT = 64
@@ -240,27 +242,31 @@ class AlertBook:
         for alert in list(held.values()):
             if not alert.is_open and not alert.is_owed:
                 continue
-            at = instants.get(alert.level)
-            if clock is not None and at is not None and clock.started_at is not None:
-                if is_redefined:
-                    moved = replace(alert, started_at=clock.started_at, due_at=at)
-                    if at > now and moved.is_open:
-                        moved = replace(moved.resolved(now), is_owed=not alert.quiet)
-                    elif at <= now and not moved.is_open:
-                        # Channels take it for open: one turn forward that they need not hear of.
-                        moved = moved.reopened()
-                    moved = _of_owner(moved, clock)
-                    if moved != alert:
-                        held[alert.id] = moved
-                        (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
-                    continue
-                if alert.started_at == clock.started_at and alert.due_at == at:
-                    moved = _of_owner(alert, clock)
-                    if moved != alert:
-                        held[alert.id] = moved
-                        (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
-                    continue
-            _put(held, alert.resolved(now), turned)
+            at, moved = instants.get(alert.level), alert
+            if is_redefined and clock is not None and clock.started_at is not None and at is not None:
+                moved = replace(alert, started_at=clock.started_at, due_at=at)
+                if at > now and moved.is_open:
+                    moved = replace(moved.resolved(now), is_owed=not alert.quiet)
+                elif at <= now and not moved.is_open:
+                    # Channels take it for open: one turn forward that they need not hear of.
+                    moved = moved.reopened()
+            if clock is None or (clock.started_at, at) != (moved.started_at, moved.due_at):
+                _put(held, alert.resolved(now), turned)
+                continue
+            moved = _of_owner(moved, clock)
+            if moved != alert:
+                held[alert.id] = moved
+                (turned.told if _is_new_team(alert, moved) else turned.kept).append(moved)
+
+
+def count_raised(progress: Progress, alert: Alert) -> None:
+    """Count an alert that was raised, and how late."""
+    progress.count(f"alerts.{alert.level}")
+    progress.count("alerts.late", int(alert.is_late))
+    lateness = max(0, alert.raised_at - alert.due_at)
+    progress.count("lateness_ms", lateness // 1000)
+    edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
+    progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
 
 
 def _put(held: dict[str, Alert], alert: Alert, turned: Turned) -> None:

@@ -5,7 +5,7 @@ Owns the queue of thresholds.py and milestones.py, who say what a crossing is. D
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
@@ -27,9 +27,13 @@ class Watched(NamedTuple):
 
 
 class CrossingBook(ABC):
-    """State: which numbers may be others since the last look."""
+    """State: the alerts that were raised, and which numbers may be others since the last look."""
+
+    kind: ClassVar[str]
+    """Of its alerts."""
 
     def __init__(self, floor: Floor) -> None:
+        self._alerts: dict[str, Alert] = {}
         self._queue: dict[Watched, bool] = {}
         """What is to be looked at, and whether only what no webhook told has moved it."""
         self._panes: dict[WatchedPane, bool] = {}
@@ -41,6 +45,23 @@ class CrossingBook(ABC):
         self._floor = floor
         self._is_all_new = True
         self._looked_at: int | None = None
+
+    def restore(self, alert: Alert) -> None:
+        """Put an alert back that an earlier owner published, if it is one of these."""
+        if alert.kind == self.kind:
+            self._keep(alert)
+
+    def forget(self, before: int) -> list[str]:
+        """Forget the alerts that were resolved before that instant; their ids."""
+        resolved = [alert for alert in self._alerts.values() if not alert.is_open]
+        ids = [alert.id for alert in resolved if (alert.resolved_at or 0) < before and not self._is_needed(alert)]
+        for id in ids:
+            del self._alerts[id]
+        return ids
+
+    def _is_needed(self, alert: Alert) -> bool:
+        """Whether something goes by it although it is over."""
+        return False
 
     def note_pane(self, pane: WatchedPane, *, is_quiet: bool = False) -> None:
         """A pane has changed; `is_quiet`: no webhook told what has changed it."""
@@ -93,6 +114,10 @@ class CrossingBook(ABC):
             self._queue.setdefault(each, False)
 
     @abstractmethod
+    def _keep(self, alert: Alert) -> Alert:
+        """Note what has become of an alert; the same."""
+
+    @abstractmethod
     def _gather(self, panes: Mapping[WatchedPane, bool], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         """Queue the numbers that may be others than at the last look: these panes have changed, or everything has."""
 
@@ -106,6 +131,11 @@ def watched_by(alert: Alert) -> Watched:
     crossing = alert.crossing
     per, name = ("organisation", "") if crossing is None else (crossing.per, crossing.threshold)
     return Watched(name, Scope(per, {"rep": alert.rep, "team": alert.team}.get(per)))
+
+
+def with_value(alert: Alert, value: float | None) -> Alert:
+    """The same, with what the number is by now."""
+    return alert if alert.crossing is None else replace(alert, crossing=replace(alert.crossing, value=value))
 
 
 def over(alert: Alert, now: int) -> Alert:

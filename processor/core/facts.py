@@ -3,7 +3,7 @@
 Owns the reading of a group's rows. Merges nothing and decides nothing: see groups.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from processor.core import bounds
@@ -57,6 +57,11 @@ def is_copy(group: str, place: str) -> bool:
     """Whether a row of the group at that place is there of what is shown: to a lead, or by the group of a number."""
     via, separator, _ = place.rpartition(SEPARATOR)
     return bool(separator) and (is_shown(via) or is_shown(group))
+
+
+def earliest(instants: Iterable[int | None]) -> int | None:
+    """The first of those that are known."""
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _itself(lead: str) -> str:

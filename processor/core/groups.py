@@ -18,10 +18,10 @@ from processor.core.bounds import SEPARATOR
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, is_copy, is_shown
-from processor.core.groups_output import GroupsOutput
 from processor.core.joining import is_news
 from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
+from processor.core.outputs import GroupsOutput, joined
 from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
@@ -107,10 +107,7 @@ class Groups:
 
     def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
         """Take a batch in, as `fold_parts` does, and give all that it has changed at once."""
-        first, *others = self.fold_parts(engagements, log_at)
-        for part in others:
-            first.add(part)
-        return first
+        return joined(self.fold_parts(engagements, log_at))
 
     def fold_parts(self, engagements: Iterable[Engagement], log_at: int, *, most: int = PART) -> Iterator[GroupsOutput]:
         """Take a batch in; what it has changed, by so many groups at most. `log_at` is the newest receipt seen (µs).

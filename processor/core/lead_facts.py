@@ -11,7 +11,7 @@ from functools import cached_property
 
 from processor.core.deals import FactRow
 from processor.core.definitions import Definitions
-from processor.core.facts import CurrentValues
+from processor.core.facts import CurrentValues, earliest
 from processor.core.paths import deal_rows, lead_rows
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Timing, Touch
@@ -91,20 +91,18 @@ class LeadFacts:
         whole, clock = self.whole, self.clock
         if whole is None or clock is None:
             return {}
-        won_at = min((at for deal in self._deals if deal.get("status") == "won" and (at := _instant(deal, "closed_at"))
-                      is not None), default=None)  # fmt: skip
+        won_at = earliest(deal.get("closed_at") for deal in self._deals if deal.get("status") == "won")
         return {
             **whole.values(),
             **self._of_clock(clock.started_at, clock.due_at, clock.answered_at, clock.rep, clock.touch_rep),
             "qualified_at": _first_status(whole, QUALIFIED),
             "won_at": won_at,
-            "customer_at": _earlier(won_at, self._became_customer_at(whole)),
+            "customer_at": earliest((won_at, self._became_customer_at(whole))),
             "first_cold_at": self._first_cold_at,
             "meeting_booked_at": self._first_of("meeting", "booked_at"),
-            "deal_at": min((at for deal in self._deals if (at := _instant(deal, "created_at")) is not None),
-                           default=None),
+            "deal_at": earliest(deal.get("created_at") for deal in self._deals),
             "ended_at": _ended_at(whole),
-        }  # fmt: skip
+        }
 
     def _clock_row(self, timing: Timing) -> FactRow:
         """The same by another clock."""
@@ -161,7 +159,7 @@ class LeadFacts:
 
     def _is_followed(self, deal: CurrentValues) -> bool:
         """Whether a human touched the lead in the time before the deal closed."""
-        closed_at = _instant(deal, "closed_at")
+        closed_at = deal.get("closed_at")
         if closed_at is None:
             return False
         after = bisect_left(self._touched_at, closed_at - self.definitions.quiet_after)
@@ -197,8 +195,7 @@ class LeadFacts:
     @cached_property
     def _reached_at(self) -> int | None:
         """When the lead and a human of ours first met, whoever began."""
-        contacts = (human_contact_at(record, self.definitions) for record in self.related.values())
-        return min((at for at in contacts if at is not None), default=None)
+        return earliest(human_contact_at(record, self.definitions) for record in self.related.values())
 
     def _is_reached_before(self, at: int) -> bool:
         return self._reached_at is not None and self._reached_at < at
@@ -209,24 +206,14 @@ class LeadFacts:
 
     def _first_of(self, kind: str, name: str) -> int | None:
         """The earliest such instant of what counts."""
-        found = (
-            _instant(record, name)
+        return earliest(
+            record.get(name)
             for record in self.related.values()
             if record.kind == kind and not record.is_deleted and record.get("internal") is not True
         )
-        return min((at for at in found if at is not None), default=None)
 
     def _became_customer_at(self, whole: Record) -> int | None:
         return _first_status(whole, {"customer"}) if whole.get("status") == "customer" else None
-
-
-def _instant(record: CurrentValues, name: str) -> int | None:
-    at: int | None = record.get(name)
-    return at
-
-
-def _earlier(one: int | None, other: int | None) -> int | None:
-    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def _first_status(lead: Record, wanted: frozenset[str] | set[str]) -> int | None:

@@ -16,6 +16,7 @@ from processor.core.deals import deal_card, is_won
 from processor.core.definitions import Definitions
 from processor.core.engaging import told
 from processor.core.ledger_state import LONG_AGO, LedgerNews, LedgerState
+from processor.core.outputs import LedgerOutput, joined
 from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.retention import (
@@ -30,7 +31,7 @@ from processor.core.retention import (
 from processor.native import COMPILED
 from schemas.damage import check_row
 from schemas.deals import decode_deal
-from schemas.frames import Engagement, record_key
+from schemas.frames import record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
 from schemas.panes import read_pane_key
@@ -53,38 +54,6 @@ PART = 1 << 14
 """What records may count for, and persons that changes may name, until what they have changed is handed out.
 
 Each of it opens two panes at most, and two of those that it counted in before: a short word may do so for hundreds."""
-
-
-@dataclass(slots=True)
-class LedgerOutput:
-    """What a batch has changed."""
-
-    rows: list[Message] = field(default_factory=list)
-    panes: list[Message] = field(default_factory=list)
-    roster: list[Message] = field(default_factory=list)
-    deals: list[Message] = field(default_factory=list)
-    """What lists show of deals."""
-    engagements: list[Engagement] = field(default_factory=list)
-    late: list[LateChange] = field(default_factory=list)
-    """Changes to what is older than what is kept."""
-    duplicates: int = 0
-    """Changes that said nothing new."""
-    damaged: list[bytes] = field(default_factory=list)
-    """Keys of rows that are none: they are let go."""
-    dropped: int = 0
-    """Values of pointers that were too many for their records to remember."""
-
-    def add(self, part: "LedgerOutput") -> None:
-        """What another part of the same batch has changed, after this one."""
-        self.rows += part.rows
-        self.panes += part.panes
-        self.roster += part.roster
-        self.deals += part.deals
-        self.engagements += part.engagements
-        self.late += part.late
-        self.duplicates += part.duplicates
-        self.damaged += part.damaged
-        self.dropped += part.dropped
 
 
 @dataclass(slots=True)
@@ -141,10 +110,7 @@ class Ledger:
 
     def fold(self, changes: Changes, log_at: int, *, is_quiet: bool = False) -> LedgerOutput:
         """Take a batch of changes in, as `fold_parts` does, and give all that it has changed at once."""
-        first, *others = self.fold_parts(changes, log_at, is_quiet=is_quiet)
-        for part in others:
-            first.add(part)
-        return first
+        return joined(self.fold_parts(changes, log_at, is_quiet=is_quiet))
 
     def fold_parts(self, changes: Changes, log_at: int, *, is_quiet: bool = False) -> Iterator[LedgerOutput]:
         """Take a batch of changes in; what it has changed, part by part. `log_at` is the newest receipt seen (µs).

@@ -11,8 +11,8 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
-from schemas.alerts import GOAL, SILENT, Alert, Crossing, decode_alert
+from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by, with_value
+from schemas.alerts import GOAL, SILENT, Alert, Crossing
 from schemas.config.goals import Goal
 from schemas.floor import Floor
 from schemas.goals.book import GoalBook
@@ -21,10 +21,11 @@ from schemas.windows import Window, date_of, day_window, index_of, is_day
 
 
 class MilestoneBook(CrossingBook):
-    """State: the alerts that were raised, beside which attainments may be others since the last look."""
+    """Numbers are attainments here."""
+
+    kind = GOAL
 
     def __init__(self, floor: Floor) -> None:
-        self._alerts: dict[str, Alert] = {}
         self._open: dict[Watched, set[str]] = {}
         super().__init__(floor)
 
@@ -39,19 +40,6 @@ class MilestoneBook(CrossingBook):
     def is_needed(self) -> bool:
         """Whether there is any milestone, or an alert of one that there was."""
         return bool(self._milestones) or bool(self._open)
-
-    def restore(self, row: bytes) -> None:
-        """Put an alert back that an earlier owner published, if it is of a goal."""
-        alert = decode_alert(row)
-        if alert.kind == GOAL:
-            self._keep(alert)
-
-    def forget(self, before: int) -> list[str]:
-        """Forget the alerts that were resolved before that instant; their ids."""
-        ids = [id for id, alert in self._alerts.items() if alert.resolved_at is not None and alert.resolved_at < before]
-        for id in ids:
-            del self._alerts[id]
-        return ids
 
     def oldest(self, now: int) -> dict[bool, Window]:
         """The oldest day that means anything to a goal at `now` or later, if there is any; as thresholds say it."""
@@ -95,7 +83,8 @@ class MilestoneBook(CrossingBook):
             if id not in current:  # another period's, or of a milestone that there is no more
                 found.append(self._keep(over(alert, now)))
             elif attainment is None or attainment < current[id]:
-                found.append(self._keep(_with_value(alert.resolved(now), attainment)))
+                value = None if attainment is None else float(attainment)
+                found.append(self._keep(with_value(alert.resolved(now), value)))
         for id, limit in current.items():
             if id not in self._alerts and attainment is not None and attainment >= limit:
                 raised = self._raise(id, key, goal, period, limit, attainment, as_of, now)
@@ -143,11 +132,6 @@ class MilestoneBook(CrossingBook):
         if not held:
             del self._open[key]
         return alert
-
-
-def _with_value(alert: Alert, attainment: Fraction | None) -> Alert:
-    value = None if attainment is None else float(attainment)
-    return alert if alert.crossing is None else replace(alert, crossing=replace(alert.crossing, value=value))
 
 
 def _alert_id(key: Watched, period: Days, limit: Fraction) -> str:

@@ -8,8 +8,7 @@ Owns the limit and what has fired. Reads no topic, and no clock.
 
 from collections.abc import Collection
 
-from msgspec.structs import replace
-
+from processor.core.crossings import with_value
 from schemas.alerts import CONNECTION, Alert, Crossing
 from schemas.connection_states import ConnectionState
 from schemas.instants import DAY
@@ -47,7 +46,7 @@ class MissedBook:
         share = state.share_day if state.changed_day >= AT_LEAST else None
         held = [alert for alert in self._open() if _connection_of(alert) == connection]
         if share is None or share <= LIMIT:
-            return [self._keep(_with_share(alert.resolved(now), share)) for alert in held]
+            return [self._keep(with_value(alert.resolved(now), share)) for alert in held]
         if held:
             return []
         crossing = Crossing(
@@ -70,7 +69,3 @@ class MissedBook:
 
 def _connection_of(alert: Alert) -> str:
     return "" if alert.crossing is None else alert.crossing.threshold
-
-
-def _with_share(alert: Alert, share: float | None) -> Alert:
-    return alert if alert.crossing is None else replace(alert, crossing=replace(alert.crossing, value=share))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from processor.core.definitions import Definitions
-from processor.core.facts import CurrentValues, GroupFacts
+from processor.core.facts import CurrentValues, GroupFacts, earliest
 from processor.core.lead_facts import LeadFacts
 from processor.core.matches import matched, without_repeated
 from processor.core.merged_leads import whole_of
@@ -150,8 +150,7 @@ def _as_listed(clock: LeadClock, rows: LeadFacts) -> LeadClock:
 
 def _start(case: _Case, start: str) -> int | None:
     """The earliest of the lead's own and of those merged into it."""
-    starts = (_start_of(record, start, case.definitions) for record in case.members.values())
-    return min((at for at in starts if at is not None), default=None)
+    return earliest(_start_of(record, start, case.definitions) for record in case.members.values())
 
 
 def _start_of(lead: Record, start: str, definitions: Definitions) -> int | None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, watched_by
-from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, SILENT, SUMMARY, Alert, Crossing, decode_alert
+from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, SILENT, SUMMARY, Alert, Crossing
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
@@ -64,7 +64,9 @@ _NOT_NOW = _Phase(is_looked_at=False)
 
 
 class ThresholdBook(CrossingBook):
-    """State: the alerts that were raised, beside which numbers may be others since the last look."""
+    """Numbers are those of metrics here."""
+
+    kind = METRIC_THRESHOLD
 
     def __init__(self, config: Config, floor: Floor) -> None:
         super().__init__(floor)
@@ -74,7 +76,6 @@ class ThresholdBook(CrossingBook):
             name: _Rule(name, threshold, f"{name}:{threshold.definition}")
             for name, threshold in config.alerts.thresholds.items()
         }
-        self._alerts: dict[str, Alert] = {}
         self._open: dict[Watched, str] = {}
         self._crossings: dict[Watched, int] = {}
         """How often a rolling window's number has crossed."""
@@ -85,12 +86,6 @@ class ThresholdBook(CrossingBook):
 
     # ---------------------------------------------------------------- what was
 
-    def restore(self, row: bytes) -> None:
-        """Put an alert back that an earlier owner published, if it is of a metric."""
-        alert = decode_alert(row)
-        if alert.kind == METRIC_THRESHOLD:
-            self._keep(alert)
-
     def begin(self, now: int) -> list[Alert]:
         """After all is restored: the alerts that are over because their threshold is not configured any more."""
         prefixes = {rule.prefix for rule in self._rules.values()}
@@ -99,18 +94,7 @@ class ThresholdBook(CrossingBook):
         self._open = {watched_by(alert): alert.id for alert in self._alerts.values() if alert.is_open}
         return found
 
-    def forget(self, before: int) -> list[str]:
-        """Forget the alerts that were resolved before that instant; their ids."""
-        ids = [
-            alert.id
-            for alert in self._alerts.values()
-            if alert.resolved_at is not None and alert.resolved_at < before and not self._is_newest(alert)
-        ]
-        for id in ids:
-            del self._alerts[id]
-        return ids
-
-    def _is_newest(self, alert: Alert) -> bool:
+    def _is_needed(self, alert: Alert) -> bool:
         # Crossings are counted on from it; an id that was used before would be taken for a repetition.
         number = _crossing_of(alert)
         return number is not None and number == self._crossings.get(watched_by(alert))

@@ -1,7 +1,7 @@
 """What a call, an email or a meeting is to a lead: an attempt to reach it, a contact with it, an inquiry of its own.
 
 Owns these rules of the contract's table, which the clocks of leads follow (`responses.py`). What metrics count as
-connected, as talk time and as a conversation stands in `schemas/catalogue/facts.py`; a touch means the same by them.
+connected, as talk time and as a conversation stands in `schemas/catalogue/calls.py`; a touch means the same by them.
 """
 
 from typing import Any, Protocol

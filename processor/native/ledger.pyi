@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from processor.core.batch import Changes
-from processor.core.ledger import LedgerOutput
+from processor.core.outputs import LedgerOutput
 from processor.core.retention import Expiry
 from processor.native.batch import ChangeBatch
 from processor.native.panes import PaneTable

@@ -4,7 +4,8 @@
     spool.py      files through which the processes of a replay hand work on
     hand.py       one of these processes: parses, folds and groups its share, with the same core as the stages
     hands.py      all of them, pass by pass
-    replay.py     the whole of it, step by step; writes the dead letters that nobody has found before
+    replay.py     the whole of it, step by step
+    dead_letters.py   those that nobody has found before are added, with the handover
     handover.py   workers stand still, what was told is carried over, the pointer turns
 
 Nothing of it touches what is served before the last step.

@@ -10,12 +10,12 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import msgspec
 
@@ -59,8 +59,6 @@ derives it again. So many take 90 MB."""
 IN_A_FRAME = 1_500
 """Engagements: about as many as fit, so that few frames have to be split."""
 TELL_SECONDS = 0.2
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +365,7 @@ class Hand:
                 decode_engagements(frame, self._check_row).engagements
                 for frame in self._spool.take(f"engagements.{order.round}", partition)
             )
-            for engagements in _together(frames, GROUPED_AT_ONCE):
+            for engagements in batched(chain.from_iterable(frames), GROUPED_AT_ONCE):
                 output = share.groups.fold(engagements, order.log_at)
                 share.grouped.count("events", len(engagements))
                 share.grouped.count("duplicates", output.duplicates)
@@ -458,17 +456,9 @@ def _batches(frames: Iterable[bytes], most: int) -> Iterator[ChangesReceived]:
         yield batch
 
 
-def _together(parts: Iterable[list[_Item]], most: int) -> Iterator[list[_Item]]:
-    """The same items in lists of about so many."""
-    held: list[_Item] = []
-    for part in parts:
-        for first in range(0, len(part), most):
-            held += part[first : first + most]
-            if len(held) >= most:
-                yield held
-                held = []
-    if held:
-        yield held
+def replay_owner(bootstrap: Address, name: str, topics: Sequence[str], partition: int = 0) -> Owner:
+    """An owner with a way out of its own."""
+    return Owner(outgoing=Outgoing(bootstrap), name=name, topics=topics, partition=partition, die=refuse_in_replay)
 
 
 class WriteRefusedError(Exception):

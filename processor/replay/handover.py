@@ -22,13 +22,12 @@ import msgspec
 from msgspec.structs import replace
 
 from processor.core.outbox import channel_of
-from processor.replay.hand import ReplayWork, refuse_in_replay
+from processor.replay.hand import ReplayWork, replay_owner
 from processor.replay.hands import ReplayError
 from processor.transport.administration import commit_offsets, has_members
-from processor.transport.ends import LogEnds
 from processor.transport.fetched import StoredRecords
+from processor.transport.following import Follower
 from processor.transport.generations import STANDSTILL_SECONDS
-from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
@@ -67,13 +66,7 @@ _TOLD_BY = {"responses": (ALERTS,), "notify": (OUTBOX,), "acknowledge": (ACKNOWL
 
 def pointer_owner(bootstrap: Address, prefix: str) -> Owner:
     """The one who may write the pointer. A replay that begins later takes the name from one that is under way."""
-    return Owner(
-        outgoing=Outgoing(bootstrap),
-        name=f"{prefix}replay",
-        topics=[GENERATIONS.full_name(prefix)],
-        partition=0,
-        die=refuse_in_replay,
-    )
+    return replay_owner(bootstrap, f"{prefix}replay", [GENERATIONS.full_name(prefix)])
 
 
 @dataclass(slots=True)
@@ -201,13 +194,8 @@ async def _fence(
         for topic in (*_TOLD_BY[stage], PROGRESS)
         if partition < topic.partitions(log=served.log_partitions, derived=served.partitions)
     ]
-    owner = Owner(
-        outgoing=Outgoing(work.bootstrap),
-        name=f"{work.prefix}g{served.generation}.{stage}-{partition}",
-        topics=topics,
-        partition=partition,
-        die=refuse_in_replay,
-    )
+    name = f"{work.prefix}g{served.generation}.{stage}-{partition}"
+    owner = replay_owner(work.bootstrap, name, topics, partition)
     stack.push_async_callback(owner.close)
     fences = await owner.acquire()
     return owner, {(topic, partition): offset for topic, offset in fences.items()}
@@ -240,14 +228,8 @@ async def _read(work: ReplayWork, owners: Iterable[tuple[Owner, Mapping[tuple[st
 async def _read_frames(work: ReplayWork, told: HandedOver) -> None:
     """What channels are to be told and has not come into their outbox: it goes through that of the new generation."""
     name = NOTIFICATIONS.full_name(work.prefix, work.served.generation)
-    asking = LogEnds(work.bootstrap)
-    try:
-        ends = await asking.ask((name, partition) for partition in range(work.served.partitions))
-    finally:
-        await asking.close()
-    if ends is None:
-        msg = f"Kafka does not say where {name} ends"
-        raise ReplayError(msg)
+    async with Follower(work.bootstrap, name) as follower:
+        ends = {(name, partition): end for partition, end in (await follower.ends()).items()}
     done = told.progress
     starts = {
         (name, partition): done.get(("notify", partition), Progress()).offset
@@ -287,13 +269,7 @@ async def _carry(
             put(NOTIFICATIONS, channel_partition(decode_frame(frame).channel, partitions), (None, frame))
     for name, progress in carried_progress(work, told, done, stood_at).items():
         put(PROGRESS, read_progress_key(name.encode())[1], (name.encode(), encode_progress(progress)))
-    writer = Owner(
-        outgoing=Outgoing(work.bootstrap),
-        name=f"{work.prefix}g{work.made.generation}.replay",
-        topics=[],
-        partition=0,
-        die=refuse_in_replay,
-    )
+    writer = replay_owner(work.bootstrap, f"{work.prefix}g{work.made.generation}.replay", [])
     stack.push_async_callback(writer.close)
     await writer.acquire()
     await writer.send_to(messages)
@@ -327,12 +303,8 @@ def carried_progress(
 
 def _offsets(work: ReplayWork, told: HandedOver, ends: Mapping[int, int]) -> dict[tuple[str, int], int]:
     """Where the workers of the new generation go on."""
-    progress = told.progress
-    actions = {
-        partition: done.offset
-        for (stage, partition), done in progress.items()
-        if stage == "acknowledge" and done.offset
-    }
     return {(work.topic(DELIVERIES), partition): end for partition, end in ends.items()} | {
-        (work.topic(ALERT_ACTIONS), partition): offset for partition, offset in actions.items()
+        (work.topic(ALERT_ACTIONS), partition): done.offset
+        for (stage, partition), done in told.progress.items()
+        if stage == "acknowledge" and done.offset
     }

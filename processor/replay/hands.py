@@ -50,7 +50,6 @@ class Hands:
         self.progress: dict[str, Progress] = {}
         """Key as in `progress` -> what was done in all passes."""
         self.changes = 0
-        self.rows = 0
 
     async def __aenter__(self) -> Self:
         # Not forks of this process, which has threads and an event loop, but of one that has only imported what they
@@ -97,10 +96,8 @@ class Hands:
             handed_on, round = sum(done.amount for done in grouped), round + 1
             if not handed_on:
                 break
-        rows = sum(done.rows for done in grouped)
-        await self._step("writing", WriteAll(), rows)
+        await self._step("writing", WriteAll(), sum(done.rows for done in grouped))
         self.changes += changes
-        self.rows += rows
 
     async def _step(self, name: str, order: Order, amount: int) -> list[Done]:
         self._say(name, 0, amount)

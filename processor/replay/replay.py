@@ -14,10 +14,10 @@ from pathlib import Path
 
 from processor.machine import processors
 from processor.replay.cut import LEEWAY
+from processor.replay.dead_letters import known_letters, new_letters
 from processor.replay.hand import ReplayWork, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
 from processor.replay.hands import Hands, ReplayError
-from processor.replay.spool import Spool
 from processor.transport.administration import (
     add_partitions,
     delete_topics,
@@ -26,20 +26,18 @@ from processor.transport.administration import (
     make_missing,
     partitions_of,
 )
-from processor.transport.following import Follower, read_through, take_progress
+from processor.transport.following import Follower, take_progress
 from processor.transport.generations import read_served
 from processor.transport.owner import Owner
-from processor.transport.packing import KeyAndValue
 from processor.transport.phone_number_key import read_numbers
 from schemas import tasks
 from schemas.config import Config
-from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served
 from schemas.instants import format_instant
 from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.steps import TellStep
-from schemas.topics import DEAD_LETTERS, DELIVERIES, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
+from schemas.topics import DELIVERIES, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
 
 MAX_HANDS = 8
 """More would only wait for Kafka."""
@@ -96,7 +94,7 @@ async def replay(
         numbers = await read_numbers(bootstrap, prefix, config)
         work = ReplayWork(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made), numbers)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        known = await _known_letters(bootstrap, prefix)
+        known = await known_letters(bootstrap, prefix)
         hands = await stack.enter_async_context(Hands(work, say))
         if cut is not None:
             await hands.take_over(await _ledger_ends(work, starts))
@@ -109,7 +107,7 @@ async def replay(
             done = ends
             return ends, hands.progress
 
-        now_served = await hand_over(work, pointer, catch_up=catch_up, letters=lambda: _letters(work, known))
+        now_served = await hand_over(work, pointer, catch_up=catch_up, letters=lambda: new_letters(work, known))
         return ReplayResult(
             now_served,
             sum(done[partition] - start for partition, start in starts.items()),
@@ -255,32 +253,6 @@ async def _ledger_ends(work: ReplayWork, starts: Mapping[int, int]) -> dict[int,
         await until_done("normalise", starts)
         await until_done("ledger", await follower.ends(RECORD_CHANGES.full_name(work.prefix, generation)))
         return await follower.ends(LEDGER.full_name(work.prefix, generation))
-
-
-async def _known_letters(bootstrap: Address, prefix: str) -> set[bytes]:
-    """Ids of all dead letters there are."""
-    known: set[bytes] = set()
-    await read_through(
-        bootstrap,
-        DEAD_LETTERS.full_name(prefix),
-        lambda _, records: known.update(record.key for record in records if record.key is not None),
-    )
-    return known
-
-
-def _letters(work: ReplayWork, known: set[bytes]) -> dict[tuple[str, int], list[KeyAndValue]]:
-    """The letters that this replay has found and nobody before it."""
-    found: dict[tuple[str, int], list[KeyAndValue]] = {}
-    spool = Spool(work.spool, work.hands)
-    for partition in range(work.made.log_partitions):
-        messages: list[KeyAndValue] = [
-            (id, raw)
-            for raw in spool.take("letters", partition)
-            if (id := decode_dead_letter(raw).id.encode()) not in known
-        ]
-        if messages:
-            found[work.topic(DEAD_LETTERS), partition] = messages
-    return found
 
 
 def _empty(folder: Path) -> Path:

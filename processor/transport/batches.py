@@ -30,6 +30,7 @@ from mode import ServiceT
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
 from processor.transport.unjoined import close_coordinator
+from schemas.kafka_clients import FetchPace
 from schemas.kafka_patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right
 
@@ -40,6 +41,8 @@ LOOK_SECONDS = 0.1
 """Between two looks whether there is something to do, should nobody say so."""
 
 FETCH_WAIT_MS = 50
+FETCH_SECONDS = 4.0
+"""So long a broker that says nothing is waited for: half as long as Kafka takes to elect others for what it led."""
 DRAIN_SECONDS = 0.005
 """So long a fetch waits for what the last one brought to be taken. aiokafka leaves out partitions that are not drained
 yet, and they wait until that fetch returns; its own 100 ms stop a broker for one partition that is full."""
@@ -97,6 +100,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.error: BaseException | None = None
         """What fetching came to an end by."""
         self._drained = drained
+        self._pace: FetchPace | None = None
         self._seeking = 0
         """Seeks under way; counted in the main loop, read in the thread."""
         self._arrival: asyncio.Future[None] | None = None
@@ -105,13 +109,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1500 ms, for which a partition of which nothing was taken yet would not be asked for.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        limit_waiting(consumer._client, patience(self.app.conf.broker_session_timeout))
+        group_seconds = patience(self.app.conf.broker_session_timeout)
+        limit_waiting(consumer._client, min(FETCH_SECONDS, group_seconds), coordinator_seconds=group_seconds)
         return consumer
 
     async def on_start(self) -> None:
         await super().on_start()
         assert self._consumer is not None
         self._consumer._fetcher._prefetch_backoff = DRAIN_SECONDS
+        self._pace = FetchPace(self._consumer, FETCH_WAIT_MS)
         self._consumer._coordinator._coordination_task.add_done_callback(self._on_coordination_end)
         self.add_future(self._drain())
 
@@ -180,13 +186,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _take(self) -> None:
         assert self._consumer is not None
+        assert self._pace is not None
         is_standing = self._seeking or not self.consumer.flow_active
         if is_standing or self._consumer._fetcher._subscriptions.reassignment_in_progress:
+            self._pace.note(has_come=True)  # what is assigned or sought next should not wait for a fetch of before
             return
         unpaused = self.consumer.unpaused()
         self._consumer._fetcher._max_partition_fetch_bytes = fetch_bytes(len(unpaused))
         wanted = self._drained.with_room(unpaused)
-        if wanted and (fetched := await self._fetch_records(self._consumer, wanted, timeout=0)):
+        fetched = await self._fetch_records(self._consumer, wanted, timeout=0) if wanted else {}
+        self._pace.note(has_come=bool(fetched) or wanted != unpaused)
+        if fetched:
             self._drained.put(fetched)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from processor.transport.shards import StagePartition
 from schemas.kafka import QUICK_MS, Address, kafka_options
@@ -26,6 +26,7 @@ class LogEnds:
     def __init__(self, bootstrap: Address) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
+        self._was_late = False
 
     async def ask(self, places: Iterable[StagePartition]) -> dict[StagePartition, int] | None:
         """The end offset of each, exclusive; None if Kafka does not say."""
@@ -36,14 +37,19 @@ class LogEnds:
             async with asyncio.timeout(_ASK_SECONDS):
                 consumer = await self._connected()
                 found = await consumer.end_offsets(partitions)
-        except (KafkaError, OSError, TimeoutError, ValueError):  # ValueError: the topic is unknown by now
-            await self.close()
+        except (KafkaError, OSError, TimeoutError, ValueError) as error:  # ValueError: the topic is unknown by now
+            # It knows which broker says nothing, which another one would have to find out: it has a second try.
+            is_late = isinstance(error, TimeoutError | KafkaTimeoutError)
+            if self._was_late or not is_late:
+                await self.close()
+            self._was_late = is_late and not self._was_late
             return None
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
             await self.close()
             return None
+        self._was_late = False
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
     async def close(self) -> None:

@@ -7,10 +7,12 @@ hang), what `processor/agents/` cannot do without. A worker that is to begin ane
 generation, ends in the ordinary way (processor/app.py).
 """
 
+import asyncio
 import logging
 import os
 import sys
 import traceback
+from collections.abc import Awaitable
 from typing import NoReturn, Protocol
 
 import structlog
@@ -38,6 +40,16 @@ class Die(Protocol):
     """Ends the process. Tests pass one that raises instead."""
 
     def __call__(self, code: int, why: str, *, error: BaseException | None = None) -> NoReturn: ...
+
+
+async def or_die(work: Awaitable[object], what: str, die: "Die") -> None:
+    """For a task that nobody awaits: what it fails of ends the process, as to stand still without a word is worse."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        die(FAILED, f"{what} failed: {error!r}", error=error)
 
 
 def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:

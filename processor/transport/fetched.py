@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from schemas.topics import FENCE
+
 
 class Stored(Protocol):
     """One record of a partition that is read back."""
@@ -37,7 +39,19 @@ class StoredRecords(Protocol):
     def __iter__(self) -> Iterator[Stored]: ...
 
     def fold_into(self, values: dict[bytes, bytes], prefix: bytes = b"") -> None:
-        """Bring a table up to date: the last value of each key that begins with `prefix`, without the fences."""
+        """As the function of this name."""
+
+
+def fold_into(values: dict[bytes, bytes], records: Iterable[Stored], prefix: bytes = b"") -> None:
+    """Bring a table up to date: the last value of each key that begins with `prefix`, without the fences."""
+    for record in records:
+        key, value = record.key, record.value
+        if key is None or key == FENCE or not key.startswith(prefix):
+            continue
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
 
 
 class Fetched(Stored, Protocol):

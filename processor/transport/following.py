@@ -3,15 +3,17 @@
 Owns the consumer and its positions, and that it asks Kafka for nothing while nobody reads. Does not decode.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import NoReturn, Self
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from processor.transport.administration import administration
-from processor.transport.fetched import Fetched, Stored
+from processor.transport.fetched import Fetched, Stored, fold_into
 from processor.transport.rights import raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.kafka_clients import stop_quietly
@@ -20,6 +22,8 @@ from schemas.topics import FENCE
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
+
+log = structlog.get_logger(__name__)
 
 
 class MissingTopicError(Exception):
@@ -75,8 +79,14 @@ class Follower:
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""
-        partitions = await self._partitions_of(topic or self._topic)
-        return {tp.partition: offset for tp, offset in (await self._consumer.end_offsets(partitions)).items()}
+        (found,) = await self.ends_of([topic or self._topic])
+        return found
+
+    async def ends_of(self, topics: Sequence[str]) -> list[dict[int, int]]:
+        """The end offset of each partition of each of these topics, asked for in one request to each leader."""
+        partitions = [await self._partitions_of(topic) for topic in topics]
+        found = await self._consumer.end_offsets([tp for of_topic in partitions for tp in of_topic])
+        return [{tp.partition: found[tp] for tp in of_topic} for of_topic in partitions]
 
     async def _partitions_of(self, topic: str) -> list[TopicPartition]:
         if topic not in self._partitions:
@@ -137,18 +147,21 @@ async def read_through(bootstrap: Address, topic: str, apply: Callable[[int, lis
 async def newest_of(bootstrap: Address, topic: str) -> dict[bytes, bytes]:
     """The last value of each key of a compacted topic that has one. Raises KafkaError, MissingTopicError."""
     found: dict[bytes, bytes] = {}
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is None or record.key == FENCE:
-                continue
-            if record.value is None:
-                found.pop(record.key, None)
-            else:
-                found[record.key] = record.value
-
-    await read_through(bootstrap, topic, apply)
+    await read_through(bootstrap, topic, lambda _, records: fold_into(found, records))
     return found
+
+
+async def again_and_again(follow: Callable[[], Awaitable[object]], interrupted: str, *, pause: float) -> NoReturn:
+    """Follow for ever: once more after a pause whenever Kafka, or the topic, was away.
+
+    `interrupted`: the event by which the log says so.
+    """
+    while True:
+        try:
+            await follow()
+        except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
+            log.warning(interrupted, error=type(error).__name__)
+        await asyncio.sleep(pause)
 
 
 def take_progress(held: dict[tuple[str, int], Progress], records: Iterable[Stored]) -> None:
@@ -169,4 +182,12 @@ async def _partitions(bootstrap: Address, topic: str) -> int:
     return len(description["partitions"])
 
 
-__all__ = ["Follower", "KafkaError", "MissingTopicError", "newest_of", "read_through", "take_progress"]
+__all__ = [
+    "Follower",
+    "KafkaError",
+    "MissingTopicError",
+    "again_and_again",
+    "newest_of",
+    "read_through",
+    "take_progress",
+]

@@ -14,7 +14,7 @@ from schemas.kafka import Address
 from schemas.machine_clock import machine_clock
 from schemas.topics import GENERATIONS
 
-_FETCH_WAIT_MS = 500
+_FETCH_WAIT_MS = 1_000
 _LOOK_SECONDS = 1.0
 
 STANDSTILL_SECONDS = 12.0

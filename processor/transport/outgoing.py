@@ -14,11 +14,10 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import (
     ConcurrentTransactions,
     CoordinatorLoadInProgressError,
@@ -39,7 +38,8 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
 from processor.transport.rights import TopicRightError
-from schemas.kafka import Address, kafka_options
+from processor.transport.shipments import Shipment, ShippedBatch
+from schemas.kafka import QUICK_MS, Address, kafka_options
 from schemas.kafka_clients import is_cancelled
 from schemas.kafka_patience import limit_waiting
 from schemas.log_marks import Place
@@ -47,8 +47,9 @@ from schemas.log_marks import Place
 BACKOFF_SECONDS = 0.1
 ANSWER_SECONDS = 4.0
 """So long a request may take. Less than Kafka needs to elect others for what a broker led that hangs."""
-_OF_ANSWER = 0.75
-"""After so much of it a leader says that its followers have not got a write yet. A silent one hangs itself."""
+_OF_ANSWER = 0.375
+"""After so much of it a leader says that its followers lack a write. It answers one request after the other, so the
+second of two takes twice as long; a leader that says nothing even then hangs itself."""
 UNKNOWN_SECONDS = 30.0
 """So long a partition may be unknown to Kafka before what goes there is refused."""
 
@@ -68,46 +69,6 @@ _TRANSACTION_MS = 60_000
 """Of transactions that never begin; Kafka wants to know."""
 
 log = structlog.get_logger(__name__)
-
-
-class _Shipment:
-    """What one owner sends together: done when all of it is acknowledged, or one of it is refused."""
-
-    __slots__ = ("_left", "_offsets", "outcome")
-
-    def __init__(self, left: int) -> None:
-        self.outcome: asyncio.Future[dict[Place, int]] = asyncio.get_running_loop().create_future()
-        self.outcome.add_done_callback(_note_error)
-        self._left = left
-        self._offsets: dict[Place, int] = {}
-        if not left:
-            self.outcome.set_result(self._offsets)
-
-    def acknowledge(self, place: Place, offset: int) -> None:
-        self._offsets[place] = offset
-        self._left -= 1
-        if not self._left and not self.outcome.done():
-            self.outcome.set_result(self._offsets)
-
-    def refuse(self, error: BaseException) -> None:
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
-
-
-def _note_error(outcome: "asyncio.Future[dict[Place, int]]") -> None:
-    # Whoever sent it may have been cancelled, and another batch of the same owner may have told it already.
-    if not outcome.cancelled():
-        outcome.exception()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    sender: object
-    place: Place
-    content: bytes
-    shipment: _Shipment
-    at: float
-    """When it was handed over (monotonic seconds)."""
 
 
 class Outgoing:
@@ -133,7 +94,7 @@ class Outgoing:
         self._client: AIOKafkaClient | None = None
         self._members: set[object] = set()
         self._joining = asyncio.Lock()
-        self._waiting: dict[Place, deque[_Batch]] = {}
+        self._waiting: dict[Place, deque[ShippedBatch]] = {}
         self._size = 0
         """Bytes that wait."""
         self._under_way: set[tuple[object, Place]] = set()
@@ -153,7 +114,9 @@ class Outgoing:
                 client = self._make_client(
                     **kafka_options(self._bootstrap), request_timeout_ms=self._timeout_ms, client_id="floorcast-owners"
                 )
-                limit_waiting(client, self._answer_seconds)
+                # A name that is asked for twice has two epochs, so its coordinator has longer to write it down.
+                name_seconds = min(QUICK_MS, self._timeout_ms) / 1000
+                limit_waiting(client, self._answer_seconds, coordinator_seconds=name_seconds)
                 try:
                     await client.bootstrap()
                 except BaseException:
@@ -206,7 +169,8 @@ class Outgoing:
                 if client.get_random_node() is None:  # aiokafka takes for granted that one is known
                     raise NodeNotReadyError
                 node = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
-                answer = await client.send(node, InitProducerIdRequest(name, _TRANSACTION_MS))
+                request = InitProducerIdRequest(name, _TRANSACTION_MS)
+                answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
             except (CoordinatorNotAvailableError, NodeNotReadyError, RequestTimedOutError, OSError) as error:
                 log.debug("owners.name_delayed", reason=type(error).__name__)
                 await client.force_metadata_update()
@@ -229,9 +193,9 @@ class Outgoing:
         where it refuses them for good. An offset of -1: it was acknowledged before, and Kafka no longer knows where.
         """
         batches = list(batches)
-        shipment, now = _Shipment(len(batches)), time.monotonic()
+        shipment, now = Shipment(len(batches)), time.monotonic()
         for place, content in batches:
-            self._waiting.setdefault(place, deque()).append(_Batch(sender, place, content, shipment, now))
+            self._waiting.setdefault(place, deque()).append(ShippedBatch(sender, place, content, shipment, now))
             self._size += len(content)
         self._look_soon()
         return shipment.outcome
@@ -268,9 +232,9 @@ class Outgoing:
             self._tasks.add(task)
             task.add_done_callback(partial(self._on_end, node, batches))
 
-    def _by_broker(self) -> Iterator[tuple[int, dict[Place, _Batch]]]:
+    def _by_broker(self) -> Iterator[tuple[int, dict[Place, ShippedBatch]]]:
         """What goes into the next request to each broker that may have one: of each partition one batch."""
-        cluster, chosen = self._connected.cluster, dict[int, dict[Place, _Batch]]()
+        cluster, chosen = self._connected.cluster, dict[int, dict[Place, ShippedBatch]]()
         sizes: Counter[int] = Counter()
         for place, queue in self._waiting.items():
             node = cluster.leader_for_partition(TopicPartition(*place))
@@ -286,8 +250,8 @@ class Outgoing:
             chosen.setdefault(node, {})[place] = batch
         yield from chosen.items()
 
-    async def _request(self, node: int, batches: Mapping[Place, _Batch]) -> None:
-        again: list[_Batch] = []
+    async def _request(self, node: int, batches: Mapping[Place, ShippedBatch]) -> None:
+        again: list[ShippedBatch] = []
         try:
             answer = await self._connected.send(node, self._request_of(batches))
         except KafkaError as error:
@@ -313,14 +277,14 @@ class Outgoing:
             await asyncio.sleep(BACKOFF_SECONDS)
             self._wait_again(again)
 
-    def _request_of(self, batches: Mapping[Place, _Batch]) -> ProduceRequest:
+    def _request_of(self, batches: Mapping[Place, ShippedBatch]) -> ProduceRequest:
         topics: dict[str, list[tuple[int, bytes]]] = {}
         for (topic, partition), batch in batches.items():
             topics.setdefault(topic, []).append((partition, batch.content))
         waits_ms = int(self._answer_seconds * _OF_ANSWER * 1000)
         return ProduceRequest(transactional_id=None, required_acks=_ALL, timeout=waits_ms, topics=list(topics.items()))
 
-    def _wait_again(self, batches: Iterable[_Batch]) -> None:
+    def _wait_again(self, batches: Iterable[ShippedBatch]) -> None:
         """Before all that their senders have handed over since: that nothing overtakes them."""
         for batch in batches:
             if batch.sender in self._leavers:
@@ -329,7 +293,7 @@ class Outgoing:
             self._waiting.setdefault(batch.place, deque()).appendleft(batch)
             self._size += len(batch.content)
 
-    def _judge(self, batch: _Batch, error: KafkaError, again: list[_Batch]) -> None:
+    def _judge(self, batch: ShippedBatch, error: KafkaError, again: list[ShippedBatch]) -> None:
         if error.retriable:
             if getattr(error, "invalid_metadata", False):
                 self._connected.force_metadata_update()
@@ -339,7 +303,7 @@ class Outgoing:
         else:
             batch.shipment.refuse(error)
 
-    def _on_end(self, node: int, batches: Mapping[Place, _Batch], task: "asyncio.Task[None]") -> None:
+    def _on_end(self, node: int, batches: Mapping[Place, ShippedBatch], task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._requests[node] -= 1
         error = None if task.cancelled() else task.exception()

@@ -13,8 +13,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from processor.native import COMPILED
-from processor.transport.fetched import Stored, StoredRecords
-from schemas.topics import FENCE
+from processor.transport.fetched import Stored, StoredRecords, fold_into
 
 WantedKey = Callable[[bytes], bool]
 """Called with the first key of a batch: whether anything in that batch is wanted."""
@@ -51,14 +50,7 @@ class _Parsed:
         return iter(self._records)
 
     def fold_into(self, values: dict[bytes, bytes], prefix: bytes = b"") -> None:
-        for record in self._records:
-            key, value = record.key, record.value
-            if key is None or key == FENCE or not key.startswith(prefix):
-                continue
-            if value is None:
-                values.pop(key, None)
-            else:
-                values[key] = value
+        fold_into(values, self._records, prefix)
 
 
 def _size(data: bytes, at: int) -> int:

@@ -29,6 +29,14 @@ def adds_up(catalogue: Catalogue, metric: str, *, with_levels: bool = False) -> 
     return entry is not None and _adds_up(catalogue, entry, with_levels=with_levels)
 
 
+def is_spread(catalogue: Catalogue, metric: str) -> bool:
+    """Whether a goal on it has a weight on each day: its days add up, and more of it is better.
+
+    Of all others (shares, averages, levels, and where less is better) an amount stands as it is, for a whole period.
+    """
+    return catalogue[metric].better == "higher" and adds_up(catalogue, metric)
+
+
 def has_shares(catalogue: Catalogue, metric: str, *, with_levels: bool = False) -> bool:
     """Whether it adds up, and what people have of it is together what their team has: no formula adds a number."""
     return adds_up(catalogue, metric, with_levels=with_levels) and _is_linear(catalogue, catalogue[metric])

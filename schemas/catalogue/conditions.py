@@ -7,6 +7,7 @@ Knows no fact and no metric; evaluates nothing (processor/core/plan.py does, and
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from dataclasses import field as part_of
+from functools import cache
 from typing import Any
 
 ADDED = {"added": True}
@@ -179,10 +180,19 @@ def canonical(part: Any) -> str:
         return "{" + " ".join(sorted(map(canonical, part))) + "}"
     if isinstance(part, tuple):
         return "(" + " ".join(map(canonical, part)) + ")"
-    if hasattr(part, "__dataclass_fields__"):
-        said = ((one.metadata, getattr(part, one.name)) for one in fields(part))
-        return type(part).__name__ + canonical(tuple(held for added, held in said if held is not None or not added))
+    kind: Any = type(part)
+    if hasattr(kind, "__dataclass_fields__"):
+        said = ((is_added, getattr(part, name)) for name, is_added in _parts_of(kind))
+        return str(kind.__name__) + canonical(
+            tuple(held for is_added, held in said if held is not None or not is_added)
+        )
     return repr(part)
+
+
+@cache
+def _parts_of(kind: type[Any]) -> tuple[tuple[str, bool], ...]:
+    """Its fields, each with whether it was added later: then nothing is said of it where it is None."""
+    return tuple((one.name, bool(one.metadata)) for one in fields(kind))
 
 
 def fields_in(part: Any) -> frozenset[str]:

@@ -84,17 +84,13 @@ _IDS = frozenset(
 )  # fmt: skip
 
 
-def _is_union(all_facts: NameOrNames, name: str) -> bool:
-    return any((fact, name) in UNIONS for fact in listed(all_facts))
-
-
 def _people_fields(
     fact: str, all_facts: NameOrNames, names: NameOrNames, setting: str, kinds: frozenset[FieldType]
 ) -> Credit:
     base = fact.removeprefix("lead/")
     found: list[str | tuple[str, ...]] = []
     for name in listed(names):
-        if _is_union(all_facts, name):
+        if any((each, name) in UNIONS for each in listed(all_facts)):
             if (base, name) in UNIONS:
                 found.append(UNIONS[base, name])
             continue

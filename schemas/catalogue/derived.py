@@ -96,15 +96,11 @@ def _degree(node: ast.expr) -> int | None:
     return int(isinstance(node, ast.Name))
 
 
-def _divide(one: int | Fraction, other: int | Fraction) -> Exact:
-    return Fraction(one) / other if other else None
-
-
 _OPERATIONS: dict[type[ast.operator], Callable[[int | Fraction, int | Fraction], Exact]] = {
     ast.Add: lambda one, other: one + other,
     ast.Sub: lambda one, other: one - other,
     ast.Mult: lambda one, other: one * other,
-    ast.Div: _divide,
+    ast.Div: lambda one, other: Fraction(one) / other if other else None,
 }
 
 

@@ -1,9 +1,7 @@
 """What `from` may name, and what each field of it means: those of records, of groups, and those made of others.
 
-Owns the one table of derived fields: `connected`, `talk`, `conversation`, `valued` and what else is made of the fields
-of a fact, in the words of a condition. What people may say of a conversation is schemas/config/conversation.py, which
-comes here as `Rules`. What the lead clocks need of a call stands in processor/core/touches.py, as plain Python of the
-same meaning.
+Owns the one table of derived fields: `connected`, `talk`, `conversation` (calls.py), `valued` and what else is made of
+the fields of a fact, in the words of a condition.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,19 +9,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
+from schemas.catalogue.calls import CONNECTED, TALK, conversation
 from schemas.catalogue.conditions import (
     AtLeast,
     Condition,
-    Else,
-    First,
     Flag,
-    Gap,
     Is,
-    IsSet,
     Rated,
     Register,
     every,
-    opposite,
     some,
 )
 from schemas.catalogue.rules import Rules
@@ -138,18 +132,9 @@ class DerivedNumber:
     where: Condition
 
 
-_CONNECTED = some([Is("outcome", "connected"), every([opposite(IsSet(("outcome",))), IsSet(("answered_at",))])])
-_TALK = Else(Gap(First(("answered_at",)), First(("ended_at",)), is_clipped=True), First(("talk_seconds",)))
-
-
-def _conversation(rules: Rules) -> Condition:
-    direction = {"both": True, "none": False}.get(rules.calls, Is("direction", rules.calls))
-    return every([_CONNECTED, AtLeast(_TALK, rules.min_talk), direction, opposite(Flag("automated"))])
-
-
 FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {
-    ("call", "connected"): lambda _: _CONNECTED,
-    ("call", "conversation"): _conversation,
+    ("call", "connected"): lambda _: CONNECTED,
+    ("call", "conversation"): conversation,
 }
 """(fact, field) -> where it is true."""
 
@@ -157,7 +142,7 @@ ROWS: Mapping[str, Callable[[Rules], Condition]] = {"thread.answers": lambda rul
 """Fact -> where there are rows of it, if not everywhere."""
 
 NUMBERS: Mapping[tuple[str, str], DerivedNumber] = {
-    ("call", "talk"): DerivedNumber(_TALK, every([_CONNECTED, AtLeast(_TALK, 1)])),
+    ("call", "talk"): DerivedNumber(TALK, every([CONNECTED, AtLeast(TALK, 1)])),
 }
 
 MONEY_FLAGS: Mapping[tuple[str, str], str] = {

@@ -1,7 +1,7 @@
 """What counts as a conversation, as the configuration says it.
 
-Owns the settings; `rules.py` hands them on. What is made of them stands in `schemas/catalogue/facts.py` (calls, mails)
-and `schemas/catalogue/derived.py` (meetings).
+Owns the settings; `rules.py` hands them on. What is made of them stands in `schemas/catalogue/calls.py`,
+`schemas/catalogue/facts.py` (mails) and `schemas/catalogue/derived.py` (meetings).
 """
 
 from typing import Literal

@@ -31,10 +31,6 @@ class Rate(Model):
     """What one unit is worth in the organisation's currency."""
 
 
-def _dated(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [{"rate": value}]
-
-
 def _in_order(rates: list[Rate]) -> list[Rate]:
     days = [rate.since for rate in rates]
     given = [day for day in days if day is not None]
@@ -47,7 +43,7 @@ def _in_order(rates: list[Rate]) -> list[Rate]:
 CurrencyRates = Annotated[
     list[Rate],
     Field(min_length=1, max_length=MOST_RATES),
-    BeforeValidator(_dated),
+    BeforeValidator(lambda value: value if isinstance(value, list | tuple) else [{"rate": value}]),
     AfterValidator(_in_order),
 ]
 """Written `"1.08"`, or `[{since: 2026-01-01, rate: "1.27"}]`; always kept as a list."""

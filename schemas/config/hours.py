@@ -63,10 +63,6 @@ def _weekdays(value: Any) -> Any:
     return _checked(weekdays_of, value)
 
 
-def _month_days(value: Any) -> Any:
-    return _checked(read_days, str(value))
-
-
 def _work_span(text: str) -> str:
     parse_span(text)
     return text
@@ -79,5 +75,5 @@ DaySpan = Annotated[str, BeforeValidator(_span)]
 Weekdays = Annotated[str, BeforeValidator(_weekdays)]
 """`mon-fri`, `sat`, `mon,wed`."""
 DaySpanOrWeekdays = Annotated[str, BeforeValidator(_span_or_weekdays)]
-MonthDays = Annotated[str, BeforeValidator(_month_days)]
+MonthDays = Annotated[str, BeforeValidator(lambda value: _checked(read_days, str(value)))]
 """`5`, `1-5`, `last 5`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from schemas.catalogue import begins_at_zero
-from schemas.catalogue.adding import adds_up
+from schemas.catalogue.adding import adds_up, is_spread
 from schemas.catalogue.reading import ReadDefinitions
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
@@ -19,7 +19,6 @@ from schemas.config.tiles import FiguresTile, FunnelTile, Tile, metrics_of, team
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
 from schemas.documents.text import DocumentPath, DocumentProblem
-from schemas.goals.metrics import is_spread
 
 if TYPE_CHECKING:
     from schemas.config.whole import Config

@@ -93,7 +93,6 @@ def connection_words(
     connection: CrmConnection,
     *,
     calls: Mapping[str, str] | None = None,
-    meetings: Mapping[str, str] | None = None,
     statuses: Mapping[str, str] | None = None,
     types: Mapping[str, str] | None = None,
 ) -> ConnectionWords:
@@ -102,7 +101,7 @@ def connection_words(
     return ConnectionWords(
         stages={stage: entry.status for stage, entry in connection.stages.items() if entry.status is not None},
         calls=meanings(calls or {}, _of(said, _CALL_OUTCOMES)),
-        meetings=meanings(meetings or {}, _of(said, _MEETING_OUTCOMES)),
+        meetings=meanings({}, _of(said, _MEETING_OUTCOMES)),
         statuses=meanings(statuses or {}, connection.statuses),
         types=meanings(types or {}, connection.types),
     )

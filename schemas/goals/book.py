@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
+from schemas.catalogue.adding import is_spread
 from schemas.catalogue.base import Exact
 from schemas.config.goals import PERIODS, Goal
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope
-from schemas.goals.metrics import is_spread
 from schemas.goals.people import employment_of
 from schemas.goals.periods import Days, Periods, period_of_window
 from schemas.goals.remembering import let_go

@@ -23,11 +23,12 @@ from api.settings import Settings
 from schemas.connectors.generic import Generic
 from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import PASSWORD, FakeIngest
-from tests.api.live import make_app, make_settings, serving
+from tests.api.live import make_app, make_settings, serving, serving_by
 
 _PATIENCE_SECONDS = 20.0
 _PACE_SECONDS = 0.02
 _MAX_DRIBBLED = 1_000
+_IDLE_SECONDS = 1
 _HEAD = f"POST /webhooks/feed HTTP/1.1\r\nHost: floor\r\nX-Password: {PASSWORD}\r\n".encode()
 Address = tuple[str, int]
 
@@ -469,6 +470,33 @@ def test_unknown_connection_is_answered_before_the_body_is_sent(address: Address
         )
 
         assert read_answer(client).startswith(b"HTTP/1.1 404 ")
+
+
+def test_client_that_waits_to_be_told_to_go_on_is_told(address: Address, ingest: FakeIngest) -> None:
+    with connect(address) as client:
+        client.sendall(_HEAD + b"Content-Length: 2\r\nExpect: 100-Continue\r\n\r\n")
+        assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"{}")
+
+        assert read_answer(client).startswith(b"HTTP/1.1 202 ")
+    assert [delivery.body for delivery in ingest.accepted] == [b"{}"]
+
+
+def test_idle_connection_is_closed_so_long_after_its_last_answer(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with serving_by(make_app(settings, FakeIngest()), settings) as (server, address):
+        server.config.timeout_keep_alive = _IDLE_SECONDS
+        with connect(address) as client:
+            began = asked = time.monotonic()
+            while asked < began + 0.8 * _IDLE_SECONDS:
+                asked = time.monotonic()
+                client.sendall(_HEAD + b"Content-Length: 2\r\n\r\n{}")
+                assert read_answer(client).startswith(b"HTTP/1.1 202 ")
+
+            assert read_to_end(client) == b""
+        closed = time.monotonic()
+
+    assert closed >= asked + _IDLE_SECONDS
 
 
 def test_answer_comes_in_one_piece(address: Address) -> None:

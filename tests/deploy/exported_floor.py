@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.read.exposition import Picture, ResponseHistogram, WaitingSeries, render
-from api.read.goal_rows import ExportedGoals
+from api.read.exposition import Picture, ResponseHistogram, exported_leads, render
+from api.read.goal_rows import exported_goals
 from api.read.latency import Latency
+from api.read.piecemeal import at_once
 from api.read.view import Scope, ScopeValues, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue.reading import shipped
@@ -93,17 +94,14 @@ class ExportedFloor:
         view.advance(now)
         responses = ResponseHistogram(view)
         responses.observe(view.clocks, now)
-        leads = WaitingSeries(view, now)
-        leads.look_at()
+        leads = at_once(exported_leads(view, now))
         today = view.calendar.day_of(now)
         teams = {rep: view.roster.team_on(rep, today) for rep in view.reps()}
-        goals = ExportedGoals(view, teams, now)
-        goals.look_at()
         return Picture(
             catalogue=shipped().metrics,
             windows={window: _values(view, window, now) for window in WINDOWS},
             teams=teams,
-            goals=goals.found,
+            goals=at_once(exported_goals(view, teams, now)),
             waiting=leads.counts,
             oldest=leads.oldest,
             responses=responses.teams,

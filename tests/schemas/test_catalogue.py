@@ -35,6 +35,13 @@ def test_the_cells_of_the_shipped_metrics_have_their_names(metric: str) -> None:
     assert [measure.name for measure in shipped().metrics[metric].reader.measures] == CELLS[metric]
 
 
+def test_nothing_is_wrong_with_the_shipped_metrics_at_which_no_process_looks() -> None:
+    read = reading.read_metrics(reading.shipped_text(), reading.SHIPPED, None)
+
+    assert read.problems == []
+    assert dict(read.defined.metrics) == dict(reading.shipped().metrics)
+
+
 def test_every_shipped_metric_is_made_of_named_cells() -> None:
     named = {cell for cells in CELLS.values() for cell in cells}
 

@@ -13,6 +13,7 @@ from schemas.catalogue.reading import MetricsFile, shipped
 from schemas.config import Config
 from schemas.deals import DealCard
 from schemas.definitions import FORM, ROWS, definitions_digest
+from schemas.documents.by_kind import ByKind
 from schemas.leads import LeadClock
 from schemas.panes import Pane, encode_pane
 from schemas.progress import Progress, encode_progress, progress_key
@@ -141,7 +142,8 @@ def defaults_of(model: type[BaseModel], known: dict[str, str]) -> dict[str, str]
         within = [setting.annotation]
         while within:
             each = within.pop()
-            within += get_args(each)
+            by_kind = [model for one in get_args(each) if isinstance(one, ByKind) for model in one.models()]
+            within += by_kind or get_args(each)
             if isinstance(each, type) and issubclass(each, BaseModel):
                 defaults_of(each, known)
     return known

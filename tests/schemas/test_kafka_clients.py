@@ -1,14 +1,17 @@
-"""Clients of Kafka are begun as a whole or not at all, and nothing of them stays open."""
+"""Clients of Kafka are begun as a whole or not at all, and nothing of them stays open; at rest they ask seldom."""
 
 import asyncio
 import gc
 import warnings
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.protocol.fetch import FetchRequest
 
 from schemas import kafka_clients
-from schemas.kafka_clients import begun_whole, stop_quietly
+from schemas.kafka_clients import FetchPace, begun_whole, stop_quietly
+from tests.processor.transport.floor import create_topics, ends_of, produce
 
 
 @pytest.mark.kafka
@@ -65,3 +68,45 @@ async def test_an_error_of_the_start_is_told_at_once_and_none_after_a_cancellati
     await asyncio.wait([starting])
 
     assert starting.cancelled()
+
+
+@pytest.mark.kafka
+async def test_at_rest_a_fetch_is_held_long_and_answered_at_once(
+    kafka: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_clients, "REST_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(kafka_clients, "REST_WAIT_MS", 20_000)
+    place = TopicPartition(f"{prefix}paced", 0)
+    await create_topics(kafka, [place.topic], partitions=1, configs={})
+    await ends_of(kafka, place.topic, 1)  # asks until Kafka knows it
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, fetch_max_wait_ms=10, request_timeout_ms=30_000)
+    await consumer.start()
+    waits: list[int] = []
+    send = consumer._client.send
+
+    async def note(node: int, request: Any, **rest: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            waits.append(consumer._fetcher._fetch_max_wait_ms)
+        return await send(node, request, **rest)
+
+    monkeypatch.setattr(consumer._client, "send", note)
+    try:
+        pace = FetchPace(consumer, 10)
+        consumer.assign([place])
+        consumer.seek(place, 0)
+        async with asyncio.timeout(10):
+            while 20_000 not in waits:
+                pace.note(has_come=bool(await consumer.getmany(place, timeout_ms=20)))
+        assert waits[0] == 10
+        asked = len(waits)
+        for _ in range(20):
+            pace.note(has_come=bool(await consumer.getmany(place, timeout_ms=20)))
+        assert len(waits) == asked
+
+        await produce(kafka, place.topic, 0, [(b"key", b"value")])
+        found = await consumer.getmany(place, timeout_ms=15_000)
+        assert [record.value for record in found[place]] == [b"value"]
+        pace.note(has_come=True)
+        assert consumer._fetcher._fetch_max_wait_ms == 10
+    finally:
+        await stop_quietly(consumer)

@@ -76,6 +76,19 @@ async def test_a_heartbeat_without_an_answer_is_given_up_and_its_connection_clos
     assert len(client.closed) == 1
 
 
+async def test_what_a_coordinator_has_to_write_down_may_take_longer_than_what_is_read() -> None:
+    client = HangingClient()
+    limit_waiting(client, 0.01, coordinator_seconds=60.0)
+    writing = asyncio.create_task(client.send(1, object(), group=ConnectionGroup.COORDINATION))
+    with pytest.raises(RequestTimedOutError):
+        await client.send(1, object())
+    assert not writing.done()
+
+    client.answers.set()
+
+    assert await writing == "an answer"
+
+
 async def test_a_slow_broker_gets_longer_each_time_until_it_has_answered() -> None:
     client = HangingClient()
     limit_waiting(client, 0.01, longest=5.0)

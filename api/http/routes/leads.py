@@ -15,8 +15,6 @@ from api.http.parameters import (
     Limit,
     ReadRequest,
     TeamAsked,
-    known_rep,
-    known_team,
     nobody_named,
     now_of,
     page,
@@ -24,6 +22,7 @@ from api.http.parameters import (
     screen_filter,
     shown_name,
     team_today,
+    whose,
 )
 from api.read.piecemeal import spread
 from api.read.rows import lead_json, of_one, waiting_clocks, waiting_lead, waiting_order
@@ -46,20 +45,14 @@ async def waiting_leads(
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`warned` once most of the SLA has gone, `breached` once it has run out."""
-    access, view, now = request.access, request.view, request.now
-    if team is not None:
-        known_team(view, team, access)
+    view, now = request.view, request.now
     nobody_named(request, rep)
-    if rep is not None:
-        known_rep(view, rep, access, now)
+    is_theirs = whose(request, team, rep)
     warn_at = view.config.lead_response.warn_at
     clocks = [
         clock
         for clock in waiting_clocks(view, now)
-        if (rep is None or clock.rep == rep)
-        and (state is None or clock.state(now, warn_at) == state)
-        and (team is None or team_today(view, clock.rep, now) == team)
-        and access.allows(clock.rep, team_today(view, clock.rep, now))
+        if is_theirs(clock.rep) and (state is None or clock.state(now, warn_at) == state)
     ]
     found, following = page(clocks, waiting_order, limit, cursor)
     rows = [waiting_lead(view, clock, now) for clock in found]

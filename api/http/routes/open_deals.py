@@ -1,6 +1,5 @@
 """`GET /v1/deals/open` and `GET /v1/leads/open`: what has not ended, and what speaks against it."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Query
@@ -9,17 +8,7 @@ from starlette.responses import Response
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer_rows
 from api.http.models.open_deals import OpenDealsAnswer, OpenLeadsAnswer
-from api.http.parameters import (
-    Cursor,
-    Limit,
-    ReadRequest,
-    TeamAsked,
-    known_rep,
-    known_team,
-    page,
-    read_router,
-    team_today,
-)
+from api.http.parameters import Cursor, Limit, ReadRequest, TeamAsked, page, read_router, whose
 from api.read.open_deals import DealFlag, LeadFlag, OpenDeals, OpenLeads
 
 router = read_router("deals")
@@ -37,7 +26,7 @@ async def open_deals(
     team: TeamAsked = None, rep: RepAsked = None, limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """Amounts are in the organisation's currency, teams those of today."""
-    is_theirs = _whose(request, team, rep)
+    is_theirs = whose(request, team, rep)
     deals = OpenDeals(request.view, request.now)
     listed = [
         deal
@@ -58,7 +47,7 @@ async def open_leads(
     team: TeamAsked = None, rep: RepAsked = None, limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`quiet`: no human touch for the `quiet_after` of metrics.yaml; `late`: due and unanswered."""
-    is_theirs = _whose(request, team, rep)
+    is_theirs = whose(request, team, rep)
     leads = OpenLeads(request.view, request.now)
     listed = [
         lead
@@ -67,22 +56,3 @@ async def open_leads(
     ]
     found, following = page(sorted(listed, key=leads.key), leads.key, limit, cursor)
     return answer_rows(request, [leads.row(lead) for lead in found], **following)
-
-
-def _whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[[str | None], bool]:
-    """Whether what somebody owns is asked for and may be seen."""
-    access, view, now = request.access, request.view, request.now
-    if team is not None:
-        known_team(view, team, access)
-    if rep is not None:
-        known_rep(view, rep, access, now)
-
-    def is_theirs(owner: str | None) -> bool:
-        if rep is not None and owner != rep:
-            return False
-        if team is None and access.team is None:
-            return access.rep in {None, owner}
-        held = team_today(view, owner, now)
-        return team in {None, held} and access.allows(owner, held)
-
-    return is_theirs

@@ -251,7 +251,9 @@ def _row(book: AccessBook, device: Device, now: int) -> dict[str, Any]:
 async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[str, bool]:
     """`identify` shows its name on it, `reload` loads its page anew, `scene` shows that scene."""
     screens, now = _screens(request), request.now
-    found = _known(screens.book, device)
+    found = screens.book.devices.get(device)
+    if found is None:
+        raise NotFoundError(detail=f"there is no screen {shown_name(device)}", field="device")
     if sum(each is not None for each in (said.identify, said.reload, said.scene)) != 1:
         raise InvalidParameterError(field="body", detail="needs one of identify, reload and scene")
     screen = config_of(request.scope).screens.get(found.screen)
@@ -263,10 +265,3 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
     delivered = broadcaster.has_device(device) or is_elsewhere
     await screens.put(Command(device, now, identify=bool(said.identify), reload=bool(said.reload), scene=said.scene))
     return {"delivered": delivered}
-
-
-def _known(book: AccessBook, device: str) -> Device:
-    found = book.devices.get(device)
-    if found is None:
-        raise NotFoundError(detail=f"there is no screen {shown_name(device)}", field="device")
-    return found

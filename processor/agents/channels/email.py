@@ -110,8 +110,7 @@ class EmailChannel:
             self._judge(max(code for code, _ in error.recipients.values()))
         except (smtplib.SMTPException, OSError) as error:
             # Only its kind: the server's words may name people.
-            msg = f"no mail sent ({type(error).__name__})"
-            raise ChannelUnavailableError(msg) from None
+            raise ChannelUnavailableError(reason=f"no mail sent ({type(error).__name__})") from None
 
     def _judge(self, code: int) -> None:
         msg = f"answered {code}"

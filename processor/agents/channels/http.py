@@ -41,22 +41,17 @@ class AlertPoster:
             ) as answer:
                 status, wait = answer.status, answer.headers.get("retry-after")
         except aiohttp.InvalidURL:
-            msg = "the address cannot be used"
-            raise RefusedError(msg) from None
+            raise RefusedError(reason="the address cannot be used") from None
         except TimeoutError:
-            msg = f"no answer within {TIMEOUT_SECONDS:g} s"
-            raise ChannelUnavailableError(msg) from None
+            raise ChannelUnavailableError(reason=f"no answer within {TIMEOUT_SECONDS:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             # Only its kind: the text may hold the address, which is a credential for some services.
-            msg = f"no connection ({type(error).__name__})"
-            raise ChannelUnavailableError(msg) from None
+            raise ChannelUnavailableError(reason=f"no connection ({type(error).__name__})") from None
         if 200 <= status < 300:
             return
         if status >= 500 or status in _PASSING:
-            msg = f"answered {status}"
-            raise ChannelUnavailableError(msg, _seconds(wait, now))
-        msg = f"answered {status}"
-        raise RefusedError(msg)
+            raise ChannelUnavailableError(reason=f"answered {status}", retry_after=_seconds(wait, now))
+        raise RefusedError(reason=f"answered {status}")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -92,7 +92,7 @@ class AircallSource(CrmSource):
             if int(page) >= _PAGES and not records:
                 raise standing_still()
             if int(page) >= _PAGES:
-                last = _second(records[-1])
+                last = required_member(records[-1], "started_at", int)
                 if last <= int(start):
                     raise BadAnswerError(
                         CALLS, f"more in one second than Aircall lists: what was made after {start} is lacking"
@@ -121,10 +121,6 @@ def _call(answer: CrmAnswer) -> dict[str, Any]:
 
 def _rows(answer: CrmAnswer, name: str) -> Iterator[dict[str, Any]]:
     return map(with_text_id, objects_in(answer.data, name))
-
-
-def _second(record: Mapping[str, Any]) -> int:
-    return required_member(record, "started_at", int)
 
 
 def _last(record: Mapping[str, Any]) -> int:

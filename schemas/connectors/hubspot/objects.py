@@ -47,10 +47,6 @@ def _shortened(name: str) -> PropertyReader:
     return lambda value, _at: PropertyRule({name: value if value is None else value[:MAX_TEXT]})
 
 
-def _inferring(name: str) -> PropertyReader:
-    return lambda value, _at: PropertyRule(inferred={name: value})
-
-
 def _failing(name: str) -> PropertyReader:
     """Read the status of a call, of which a failure alone says what a disposition cannot.
 
@@ -224,7 +220,7 @@ LEAD: Mapping[str, PropertyReader] = {
     "lifecyclestage": _deciding("status", LIFECYCLE),
     "hs_lead_status": _deciding("status#1", LEAD_STATUS),
     "hs_analytics_source": _as("source"),
-    "hs_object_source_label": _inferring("source#1"),
+    "hs_object_source_label": lambda value, _at: PropertyRule(inferred={"source#1": value}),
     "company": _shortened("company"),
     "hs_lead_name": _shortened("name"),
 }

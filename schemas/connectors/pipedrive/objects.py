@@ -196,10 +196,6 @@ def _meeting_end(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"ends_at": format_instant(parse_instant(starts_at) + hours * HOUR + minutes * MINUTE + seconds * SECOND)}
 
 
-def _meeting_kind(value: Any, _said: ReadObject) -> Mapping[str, Any]:
-    return {"kind": None if value == "meeting" else value}
-
-
 _PAGE = "https://developers.pipedrive.com/docs/api/v1/Activities"
 _DUE = "at `due_date` and `due_time`, else `marked_as_done_time`, or that if it was on an earlier day"
 CALL = Table(
@@ -234,7 +230,10 @@ MEETING = Table(
         id_row("creator_user_id", "booked_by"),
         _LEAD,
         row("deal_id", "deal"),
-        Rule("type", ("kind",), _meeting_kind, "if it is another than `meeting`"),
+        Rule(
+            "type", ("kind",), lambda value, _said: {"kind": None if value == "meeting" else value},
+            "if it is another than `meeting`",
+        ),
         instant_row("add_time", "booked_at", "a reschedule books nothing anew"),
         Rule("duration", ("ends_at",), _meeting_end),
         Rule("done", ("outcome", "starts_at"), _meeting_outcome, f"held if it is, else scheduled; {_DUE}"),

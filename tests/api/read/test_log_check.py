@@ -61,7 +61,6 @@ class Bench:
         self.check = LogCheck(
             self.cluster,
             prefix=PREFIX,
-            partitions=1,
             reading=lambda: ReadSoFar(self.view, SERVED, self.positions, self.progress),
             on_lost=self.lose,
             clock=lambda: self.now,

@@ -284,7 +284,7 @@ async def test_deliveries_are_refused_while_the_broker_is_dead_and_taken_when_it
     await asyncio.to_thread(broker.start)
     try:
         await create_topic(broker.bootstrap, f"{prefix}deliveries", 2)
-        async with connected(tmp_path, broker.bootstrap, prefix, produce_timeout_seconds=0.5) as ingest:
+        async with connected(tmp_path, broker.bootstrap, prefix, produce_timeout_seconds=2.0) as ingest:
             before = await ingest.accept(make_delivery(b"before"))
             await asyncio.to_thread(broker.kill)
             refused = [asyncio.create_task(ingest.accept(make_delivery(b"lost"))) for _ in range(100)]

@@ -71,6 +71,30 @@ async def test_behind_a_late_batch_the_next_goes_to_another_leader(tmp_path: Pat
     assert [partition for partition, *_ in producer.sent] == [0, 1, 3]
 
 
+async def test_producer_of_which_one_leader_hangs_is_kept_though_little_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.producer_session._USELESS", 1.5)
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer]) as ingest:
+        await until(lambda: ingest.ready)
+        (hung,) = accept_all(ingest, range(1))
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        (taken,) = accept_all(ingest, range(1))
+        await until(lambda: len(producer.sent) == 2)
+        producer.sent[1][2].set_result(SimpleNamespace(partition=1, offset=0))
+        assert await taken == "1-0"
+        with pytest.raises(UnacknowledgedError):
+            await hung
+        session = ingest._session
+        await asyncio.sleep(3 * SHORT_SECONDS)
+
+        assert ingest.ready
+        assert ingest._session is session
+        assert not producer.is_closed
+
+
 async def test_where_all_leaders_are_late_what_waits_goes_to_the_first_that_answers(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=2)
 

@@ -66,6 +66,7 @@ class Stored:
     offset: int
     value: bytes
     key: None = None
+    timestamp: int = 0
     partition: int = 0
     topic: str = "deliveries"
 

@@ -16,6 +16,7 @@ from processor.agents.stage import Deployment
 from processor.agents.watermark import Watermark
 from processor.core.definitions import definitions_of
 from processor.transport.checkpoints import Checkpoints, digest_of_code
+from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.reading import Apply, GapError
 from schemas.frames import Engagement, change_frames, engagement_frames
@@ -24,7 +25,7 @@ from schemas.log_marks import ClusterFacts, EpochAsked, EpochEnd, Place, TopicFa
 from schemas.panes import encode_pane
 from schemas.progress import decode_progress, encode_progress, progress_key
 from schemas.records import RecordChange, fold_all
-from schemas.topics import DEALS, FENCE, LEDGER, PANES, PROGRESS, ROSTER
+from schemas.topics import DEALS, FENCE, LEDGER, PANES, PROGRESS, RECORD_CHANGES, ROSTER
 from tests.builders import change, instant, make_config
 
 START = instant("2026-03-18T12:00:00Z")
@@ -269,6 +270,29 @@ async def same_from_the_log(floor: Floor, shard: LedgerShard) -> None:
     assert shard.progress.log_at == from_log.progress.log_at
     await shard.close()
     await from_log.close()
+
+
+async def test_a_shard_that_rests_writes_nothing(floor: Floor) -> None:
+    """What is told of the topics is told in one of them: that one has moved must be no news to be told again."""
+    source, progress = PLACE.topic(RECORD_CHANGES), PLACE.topic(PROGRESS)
+    watch = LogWatch(floor.kafka, {PLACE.topic(topic): 0 for topic in (RECORD_CHANGES, *LedgerShard.owned, PROGRESS)})
+    floor.kafka.append(source, [(None, b"")])
+    floor.deployment = replace(PLACE, watch=watch)
+    shard = floor.shard(with_folder=False)
+    await floor.live(shard, 1)
+    for _ in range(2):
+        await watch.look()
+        await shard.suspend()
+    told = floor.kafka.table(progress)[progress_key("ledger", 0)]
+    written = len(floor.kafka.log[progress])
+
+    for _ in range(3):
+        await watch.look()
+        await shard.suspend()
+
+    assert decode_progress(told).marks[RECORD_CHANGES.name].offset == floor.offset == 1
+    assert len(floor.kafka.log[progress]) == written
+    await shard.close()
 
 
 async def test_only_what_was_written_since_is_read(floor: Floor) -> None:

@@ -7,8 +7,9 @@ from typing import Any, Never
 import pytest
 
 from processor.agents import connections
-from processor.agents.connections import ConnectionWatch
+from processor.agents.connections import watch_connections
 from processor.core.missed import MissedBook
+from schemas import tasks
 from schemas.alerts import Alert
 from schemas.connection_states import ConnectionState, encode_state
 from schemas.instants import HOUR
@@ -75,14 +76,9 @@ class Told:
         return [alert.event for alert in self.alerts]
 
 
-def watch(told: Told, book: MissedBook) -> ConnectionWatch:
-    def die(code: int, why: str, *, error: BaseException | None = None) -> Never:
-        raise AssertionError(why) from error
-
-    return ConnectionWatch(
-        bootstrap="nowhere:1", topic="t.connection-states", book=book, connections=frozenset({"hub"}),
-        turn=told.turn, clock=lambda: NINE, die=die,
-    )  # fmt: skip
+def watch(told: Told, book: MissedBook) -> asyncio.Task[Never]:
+    watching = watch_connections("nowhere:1", "t.connection-states", book, {"hub"}, turn=told.turn, clock=lambda: NINE)
+    return asyncio.create_task(watching)
 
 
 async def test_what_is_missed_is_told_once_and_so_is_that_it_is_so_no_more(follower: FakeFollower) -> None:
@@ -91,14 +87,13 @@ async def test_what_is_missed_is_told_once_and_so_is_that_it_is_so_no_more(follo
     follower.say("gone", 200, NINE)
     follower.say("hub", 3, NINE)
     watching = watch(told, MissedBook())
-    watching.begin()
     assert await told.wait_for(1) == ["raised"]
 
     follower.records.append(FakeRecord(b"hub", b"of another version"))
     follower.say("hub", 4, NINE + HOUR)
     follower.say("hub", 1, NINE + 2 * HOUR)
     assert await told.wait_for(2) == ["raised", "resolved"]
-    await watching.end()
+    await tasks.end([watching])
 
     assert [alert.crossing and alert.crossing.value for alert in told.alerts] == [0.015, 0.005]
 
@@ -107,14 +102,12 @@ async def test_after_a_restart_nobody_is_told_again(follower: FakeFollower) -> N
     told, book = Told(), MissedBook()
     follower.say("hub", 3, NINE)
     first = watch(told, book)
-    first.begin()
     await told.wait_for(1)
-    await first.end()
+    await tasks.end([first])
 
     again = MissedBook()
     again.restore(told.alerts[0])
     second = watch(told, again)
-    second.begin()
     follower.say("hub", 5, NINE + HOUR)
     assert await told.wait_for(1) == ["raised"]
-    await second.end()
+    await tasks.end([second])

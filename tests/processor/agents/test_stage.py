@@ -133,7 +133,7 @@ class ProgressOf:
 @pytest.fixture(autouse=True)
 def progress_is_asked_of_no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a frame that is none."""
-    monkeypatch.setattr("processor.agents.newer_rows.Follower", ProgressOf)
+    monkeypatch.setattr("processor.transport.following.Follower", ProgressOf)
 
 
 def shard_on(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> LedgerShard:

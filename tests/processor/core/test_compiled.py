@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from processor import native
 from processor.core.batch import ChangeBatch, ChangesReceived, new_batch
 from processor.core.definitions import definitions_of
-from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.ledger import Ledger
+from processor.core.outputs import LedgerOutput
 from processor.core.panes import Panes, PaneTable
 from processor.core.plan import Contribution, digest_of_id
 from processor.core.retention import Expiry, RetentionCutoff

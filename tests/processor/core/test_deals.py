@@ -14,7 +14,8 @@ from deploy.verification import records as recounted
 from processor.core.counted import pasts_of, record_contributions
 from processor.core.deals import FactRow, closed_at, deal_row, joined_stays, stays
 from processor.core.definitions import definitions_of
-from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.ledger import Ledger
+from processor.core.outputs import LedgerOutput
 from processor.core.plan import Contribution
 from processor.core.retention import speaks_of_the_past
 from schemas.damage import DamagedError, check_row

@@ -14,8 +14,8 @@ from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.facts import CurrentValues, GroupFacts
 from processor.core.groups import Groups
-from processor.core.groups_output import GroupsOutput
 from processor.core.joining import is_news
+from processor.core.outputs import GroupsOutput
 from processor.core.retention import first_version, last_instant, marked
 from schemas.catalogue.base import Reading
 from schemas.damage import check_row

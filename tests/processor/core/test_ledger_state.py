@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from processor.core.batch import Changes, new_batch
 from processor.core.definitions import definitions_of
-from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.ledger import Ledger
 from processor.core.ledger_state import LedgerNews, Piece, state_of
+from processor.core.outputs import LedgerOutput
 from processor.core.panes import Message
 from schemas.frames import change_frames
 from schemas.records import RecordChange

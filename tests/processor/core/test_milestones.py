@@ -124,13 +124,13 @@ def test_a_restart_tells_nothing_twice_and_ends_what_is_no_goal_any_more() -> No
     (raised,) = floor.take(*calls("r1", 1, 2))
 
     again = MilestoneBook(floor.view)
-    again.restore(encode_alert(raised))
+    again.restore(raised)
     assert again.is_needed
     assert again.look(NOW, NOW) == []
 
     other = config_of(QUOTA | {"milestones": []})
     without = MilestoneBook(View(other))
-    without.restore(encode_alert(raised))
+    without.restore(raised)
     assert without.is_needed
     (closed,) = without.look(NOW, NOW)
     assert (closed.id, closed.event) == (raised.id, "resolved")

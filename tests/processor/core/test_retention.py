@@ -4,8 +4,8 @@ from typing import Any
 
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
-from processor.core.groups_output import GroupsOutput
-from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.ledger import Ledger
+from processor.core.outputs import GroupsOutput, LedgerOutput
 from processor.core.panes import Message
 from processor.core.retention import RetentionCutoff
 from schemas.frames import Engagement

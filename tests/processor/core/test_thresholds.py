@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processor.core.thresholds import ThresholdBook, is_beyond, is_told
-from schemas.alerts import Alert, encode_alert
+from schemas.alerts import Alert
 from schemas.config import Config, Threshold
 from schemas.floor import Floor, ScopeValues
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
@@ -42,7 +42,7 @@ class Desk:
         self.turned: list[Alert] = []
         for row in rows:
             self.alerts[row.id] = row
-            self.book.restore(encode_alert(row))
+            self.book.restore(row)
 
     def did(
         self, rep: str | None, at: int, *, origin: str = "ledger.0", is_quiet: bool = False, **measures: Any

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from processor.transport.batches import BatchConsumer, BatchThread
+from processor.transport.batches import FETCH_WAIT_MS, BatchConsumer, BatchThread
 from processor.transport.drained import Drained
+from schemas import kafka_clients
+from schemas.kafka_clients import FetchPace
 
 CHANGES = TP("changes", 0)
 
@@ -51,6 +53,7 @@ class FetchingThread(BatchThread):
         self.subscriptions = SimpleNamespace(reassignment_in_progress=None)
         self._consumer: Any = SimpleNamespace(_fetcher=SimpleNamespace(_subscriptions=self.subscriptions))
         self._drained = Drained(on_arrival=lambda: None, on_room=lambda: None)
+        self._pace = FetchPace(self._consumer, FETCH_WAIT_MS)
         self._seeking = 0
         self._arrival = None
         self.fetched = 0
@@ -105,6 +108,21 @@ async def test_a_seek_forgets_what_was_taken_and_lets_nothing_in_until_its_end()
 
     await thread._take()
     assert thread.held() == [2]
+
+
+async def test_fetches_are_short_while_anything_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions that are assigned or sought next are in no fetch that was sent before."""
+    monkeypatch.setattr(kafka_clients, "REST_AFTER_SECONDS", 0)
+    thread = FetchingThread()
+    fetcher = thread._consumer._fetcher
+    thread.consumer.unpaused = set
+    await thread._take()
+    assert fetcher._fetch_max_wait_ms == kafka_clients.REST_WAIT_MS
+
+    monkeypatch.setattr(kafka_clients, "REST_AFTER_SECONDS", 60)
+    async with thread.seeking():
+        await thread._take()
+    assert fetcher._fetch_max_wait_ms == FETCH_WAIT_MS
 
 
 @pytest.mark.parametrize("turns", range(4))

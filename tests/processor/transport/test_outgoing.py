@@ -20,7 +20,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from processor.transport.fetched import Stored
-from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing
+from processor.transport.outgoing import ANSWER_SECONDS, MUCH, UNDER_WAY, Outgoing
 from processor.transport.packing import KeyAndValue, pack
 from processor.transport.reading import read_to
 from schemas.log_marks import Place
@@ -42,6 +42,8 @@ class Line(AIOKafkaClient):  # type: ignore[misc]
     def __init__(self, **rest: Any) -> None:
         super().__init__(**rest)
         self.requests: list[Counter[Place]] = []
+        self.waits_ms: list[int] = []
+        """For how long the broker may wait for its followers."""
         self.names = 0
         self.knows_brokers = False
         self.fate: Callable[[], str | None] = lambda: None
@@ -61,6 +63,7 @@ class Line(AIOKafkaClient):  # type: ignore[misc]
         if not isinstance(request, ProduceRequest):
             return await super().send(node_id, request, **rest)
         self.requests.append(Counter((topic, number) for topic, parts in request._topics for number, _ in parts))
+        self.waits_ms.append(request._timeout)
         fate = self.fate()
         if fate == BROKEN:
             raise KafkaConnectionError(fate)
@@ -161,6 +164,14 @@ async def test_what_senders_hand_over_in_one_turn_of_the_loop_travels_in_one_req
     assert (await ab, await cd) == ({(office.topic, 0): 1, (office.topic, 1): 1}, {(office.topic, 2): 1})
     assert [set(request) for request in office.line.requests] == [{(office.topic, number) for number in range(3)}]
     assert await office.stored(2) == [(b"c", b"3"), (b"d", None)]
+
+
+async def test_a_leader_says_that_followers_are_late_before_it_is_taken_for_one_that_hangs(office: Office) -> None:
+    await office.warm(await office.desk())
+
+    assert office.line.waits_ms
+    # It begins to wait for those of the second request when it has answered the first.
+    assert all(0 < UNDER_WAY * wait_ms < ANSWER_SECONDS * 1000 for wait_ms in office.line.waits_ms)
 
 
 async def test_what_comes_while_requests_are_under_way_gathers_for_the_next(office: Office) -> None:
