@@ -87,7 +87,11 @@ class Settings(KafkaSettings):
         default=30.0, gt=0, le=3600, description="A client that takes nothing of its answer for this long is dropped."
     )
     produce_timeout_seconds: float = Field(
-        default=2.5, gt=0, le=60, description="After this time without Kafka's acknowledgement a delivery gets 503."
+        default=2.5,
+        gt=0,
+        le=60,
+        description="After this time without Kafka's acknowledgement a delivery gets 503. While Kafka acknowledges "
+        "none, sixteen at most wait for it, and all others get 503 at once.",
     )
     max_body_bytes: int = Field(default=1 << 20, ge=1, le=1 << 20, description="Largest body of a webhook.")
     max_head_bytes: int = Field(

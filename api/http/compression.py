@@ -6,8 +6,6 @@ from collections.abc import Awaitable
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.headers import NAMED
-
 _SMALLEST = 1_000
 # Further levels take twice the time for a twentieth less.
 _LEVEL = 4
@@ -24,7 +22,7 @@ class Compression:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Choose by what the client takes."""
-        if scope["type"] == "http" and b"accept-encoding" in scope[NAMED]:
+        if scope["type"] == "http":
             for name, value in scope["headers"]:
                 if name == b"accept-encoding" and _GZIP.search(value):
                     return self._compressed(scope, receive, send)

@@ -7,8 +7,6 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.headers import NAMED
-
 _GONE = frozenset({b"content-length", b"content-type"})
 STREAMS = frozenset({"/v1/stream"})
 """What does not end: there is no head of it to ask for."""
@@ -81,6 +79,5 @@ def is_among(tag: str, known: str) -> bool:
 
 
 def _named(scope: Scope) -> str | None:
-    if b"if-none-match" not in scope[NAMED]:
-        return None
-    return b",".join([value for name, value in scope["headers"] if name == b"if-none-match"]).decode("latin-1")
+    found = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    return b",".join(found).decode("latin-1") if found else None

@@ -43,10 +43,6 @@ _ANSWER = "floorcast.answer"
 """Where a request's scope holds its answer."""
 
 
-NAMED = "floorcast.named"
-"""Where it holds the names of its headers: most layers look for one that most requests do not have."""
-
-
 class ResponseHead:
     """What is sent in answer to one request, on its way out: completes the head, and remembers what it said."""
 
@@ -81,10 +77,9 @@ class Answers:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass on, with the answer as `send` and in the scope, and the names of what the request says."""
+        """Pass on, with the answer as `send` and in the scope."""
         if scope["type"] == "http":
             send = scope[_ANSWER] = ResponseHead(send)
-            scope[NAMED] = {name for name, _ in scope["headers"]}
         return self.app(scope, receive, send)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.headers import NAMED, answer_of
+from api.http.headers import answer_of
 from api.write.limits import TokenBucket
 
 log = structlog.get_logger("api")
@@ -100,7 +100,7 @@ class RequestLog:
 
 
 def _given(scope: Scope) -> str | None:
-    if b"x-request-id" not in scope[NAMED]:
-        return None
-    value = next(value for name, value in scope["headers"] if name == b"x-request-id")
-    return value.decode("ascii") if _GIVEN.fullmatch(value) else None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode("ascii") if _GIVEN.fullmatch(value) else None
+    return None

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -76,7 +75,6 @@ def test_who_is_told_after_its_loop_has_stopped_knows_it() -> None:
     with run_program("itself", "late") as process:
         assert [line_of(process) for _ in range(3)] == ["started", "stopping", "ended 0"]
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)  # delivered before the line below is
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
