@@ -14,7 +14,7 @@ async def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        configs = {"max.message.bytes": str(2 << 20)}
+        configs = {"max.message.bytes": str(2 << 20), "retention.ms": "-1"}
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
     finally:
         await admin.close()

@@ -38,12 +38,18 @@ COMPACTED = {
 
 
 async def create_topics(bootstrap: str, names: Iterable[str], *, partitions: int, configs: Mapping[str, str]) -> None:
+    """Topics of one copy. They keep what is stamped long ago, as fixtures are: Kafka's own default is a week."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         await admin.create_topics(
             [
-                NewTopic(name, num_partitions=partitions, replication_factor=1, topic_configs=dict(configs))
+                NewTopic(
+                    name,
+                    num_partitions=partitions,
+                    replication_factor=1,
+                    topic_configs={"retention.ms": "-1", **configs},
+                )
                 for name in names
             ]
         )
