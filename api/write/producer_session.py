@@ -30,6 +30,7 @@ from schemas.tracing import Headers
 log = structlog.get_logger("api")
 
 TOO_LARGE = "the delivery was not stored: it is larger than max.message.bytes of the topic {topic}"
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 KNOCKERS = 16
 """So many deliveries may wait while Kafka acknowledges nothing; the rest is refused at once. So the first that is
 stored again is one that somebody still waits for."""
@@ -82,6 +83,8 @@ class ProducerSession:
         self._waiting: deque[PendingDelivery] = deque()
         self._something_waits = asyncio.Event()
         self._late: list[PendingBatch] = []
+        self._too_large: list[PendingBatch] = []
+        """Those that were late when Kafka refused them: to be taken apart before the next one is sent."""
         self._under_way: PendingBatch | None = None
         """The one that is not late."""
         self._freed = asyncio.Event()
@@ -134,7 +137,7 @@ class ProducerSession:
     def _held(self) -> Iterator[PendingDelivery]:
         """What the producer holds, the oldest first."""
         current = [] if self._under_way is None else [self._under_way]
-        return chain.from_iterable(batch.deliveries for batch in (*self._late, *current))
+        return chain.from_iterable(batch.deliveries for batch in (*self._late, *self._too_large, *current))
 
     @property
     def _owes(self) -> bool:
@@ -153,10 +156,11 @@ class ProducerSession:
         self._sending.cancel()
         await close_producer(self._producer)
         # Nobody will ever finish what it held.
-        for batch in (*self._late, *([self._under_way] if self._under_way else [])):
+        for batch in (*self._late, *self._too_large, *([self._under_way] if self._under_way else [])):
             batch.storing.cancel()
             self._give_back(batch.deliveries)
-        self._late, self._under_way = [], None
+        self._late, self._too_large, self._under_way = [], [], None
+        await asyncio.gather(*self._closing)
 
     def _end(self, reason: str) -> None:
         """Send nothing more, and answer all that wait. What the producer does not hold yet will not be sent either."""
@@ -207,7 +211,9 @@ class ProducerSession:
             while reason is None:
                 await self._something_waits.wait()
                 self._freed.clear()
-                if (partition := self._choose()) is None:
+                if self._too_large:
+                    reason = await self._take_apart(self._too_large.pop())
+                elif (partition := self._choose()) is None:
                     # Or until the leaders are others.
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_BETWEEN_LOOKS_SECONDS):
@@ -236,20 +242,24 @@ class ProducerSession:
             self._under_way = None
             self._acknowledge(batch)
             return None
-        if isinstance(failure, MessageSizeTooLargeError | RecordListTooLargeError) and not self._late:
+        if isinstance(failure, _TOO_LARGE):
             self._under_way = None
-            return await self._take_apart(batch, type(failure).__name__)
+            return await self._take_apart(batch)
         return self._name(failure)
 
     def _on_late_end(self, batch: PendingBatch, _storing: "asyncio.Task[RecordMetadata]") -> None:
         failure = batch.failure
         if self.is_over:
             return
-        if failure is not None:
+        if failure is None:
+            self._late.remove(batch)
+            self._acknowledge(batch)
+        elif isinstance(failure, _TOO_LARGE):
+            self._late.remove(batch)
+            self._too_large.append(batch)
+            self._something_waits.set()
+        else:
             self._end(self._name(failure))
-            return
-        self._late.remove(batch)
-        self._acknowledge(batch)
         self._freed.set()
 
     def _name(self, failure: BaseException) -> str:
@@ -274,11 +284,11 @@ class ProducerSession:
         self._unanswered += 1
         self._answer(batch.deliveries, batch.storing.result(), turns=_TURNS if self._waiting else 0)
 
-    async def _take_apart(self, batch: PendingBatch, reason: str) -> str | None:
+    async def _take_apart(self, batch: PendingBatch) -> str | None:
         """Refuse a message that is too large for its topic; send those again that were only together with it.
 
         Like any message refused for good it leaves a gap in the sequence, so another producer goes on. What arrives
-        meanwhile waits.
+        meanwhile waits. If there is no other: why this one is of no more use.
         """
         held = batch.deliveries
         if len(held) == 1:
@@ -286,19 +296,28 @@ class ProducerSession:
             self._give_back(held)
             held[0].refuse(TOO_LARGE.format(topic=self._topic))
         else:
+            # Whoever waited too long for a late one has been refused.
+            again = [delivery for delivery in held if not delivery.stored.done()]
+            self._give_back([delivery for delivery in held if delivery.stored.done()])
             self._most = max(_LEAST, min(self._most, batch.size) // 2)
-            self._alone = len(held)
-            self._waiting.extendleft(reversed(held))
-            self._something_waits.set()
+            self._alone += len(again)
+            self._waiting.extendleft(reversed(again))
         self._alone = min(self._alone, len(self._waiting))
+        (self._something_waits.set if self._waiting or self._too_large else self._something_waits.clear)()
         producer = None if self._renew is None else await self._renew()
         if producer is None:
-            return reason
-        closing = asyncio.create_task(close_producer(self._producer), name="ingest-close")
+            return type(batch.failure).__name__
+        closing = asyncio.create_task(self._close(self._producer, [*self._late]), name="ingest-close")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
         self._producer = producer
         return None
+
+    async def _close(self, producer: AIOKafkaProducer, late: Sequence[PendingBatch]) -> None:
+        """Let go of a producer once what it may still store is stored, or refused."""
+        if late:
+            await asyncio.wait([batch.storing for batch in late])
+        await close_producer(producer)
 
     def _answer(self, held: list[PendingDelivery], stored: RecordMetadata, turns: int) -> None:
         """Answer an acknowledged batch after so many turns of the loop, all of it within one callback."""

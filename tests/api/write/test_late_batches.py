@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import OutOfOrderSequenceNumber
+from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from api.write.refusals import BacklogFullError, UnacknowledgedError
 from tests.api.write.producers import (
@@ -150,6 +150,51 @@ async def test_late_batch_that_fails_for_good_ends_the_producer(tmp_path: Path) 
         await until(lambda: ingest.ready and broken.is_closed)
 
         assert await ingest.accept(make_delivery()) == "0-0"
+
+
+async def test_what_is_too_large_behind_a_late_batch_refuses_nobody_else(tmp_path: Path) -> None:
+    first, *rest = producers = [FakeProducer(leaders=2), *[FakeProducer(is_prompt=True) for _ in range(3)]]
+
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS / 20) as ingest:
+        await until(lambda: ingest.ready)
+        (late,) = accept_all(ingest, range(1))
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        (neighbour, large) = accept_all(ingest, range(1, 3))
+        await until(lambda: len(first.sent) == 2)
+        first.sent[1][2].set_exception(MessageSizeTooLargeError())
+        assert all(await asyncio.gather(neighbour, large))
+        assert not first.is_closed
+        first.sent[0][2].set_result(SimpleNamespace(partition=0, offset=7))
+        assert await late == "0-7"
+        await until(lambda: first.is_closed)
+
+        assert ingest.ready
+        assert bodies(rest[0]) == [[b"1"], [b"2"]]
+        assert not rest[1].sent
+
+
+async def test_late_batch_that_is_too_large_is_sent_again_one_by_one(tmp_path: Path) -> None:
+    first, *rest = producers = [FakeProducer(), *[FakeProducer(largest=600) for _ in range(4)]]
+
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS / 20) as ingest:
+        await until(lambda: ingest.ready)
+        together = [asyncio.create_task(ingest.accept(make_delivery(body))) for body in (b"a", b"x" * 1000, b"b", b"c")]
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        (other,) = accept_all(ingest, range(1))
+        await until(lambda: len(first.sent) == 2)
+        first.sent[0][2].set_exception(MessageSizeTooLargeError())
+        await asyncio.sleep(0.05)
+        assert not other.done()
+        first.sent[1][2].set_result(SimpleNamespace(partition=1, offset=7))
+        assert await other == "1-7"
+        small, large, *more = await asyncio.gather(*together, return_exceptions=True)
+
+        assert isinstance(large, UnacknowledgedError)
+        assert "max.message.bytes" in str(large)
+        assert all(isinstance(each, str) for each in (small, *more))
+        assert ingest.ready
+    assert [body for producer in rest for each in bodies(producer) for body in each] == [b"a", b"x" * 1000, b"b", b"c"]
+    assert all(producer.is_closed for producer in producers if producer.sent)
 
 
 async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(
