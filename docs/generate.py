@@ -560,7 +560,7 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
 def _record_section(kind: str, found: Mapping[str, FieldType]) -> str:
     rows = []
     for name, field_type in found.items():
-        choices = CHOICES.get((kind, name), frozenset())
+        choices = CHOICES.get((kind, name), ())
         words = ", ".join(_code(choice) for choice in sorted(choices)) if choices else _FIELD_WORDS[field_type]
         rows.append(
             [_code(name), words, "yes" if name in HISTORIES.get(kind, ()) or name in ENTERED.get(kind, ()) else ""]

@@ -110,15 +110,16 @@ FIELDS: Mapping[str, Mapping[str, FieldType]] = {
     },
 }  # fmt: skip
 
-CHOICES: Mapping[tuple[str, str], frozenset[str]] = {
-    ("call", "direction"): frozenset({"outbound", "inbound"}),
-    ("call", "outcome"): frozenset({"connected", "no_answer", "voicemail", "busy", "wrong_number", "failed"}),
-    ("email", "direction"): frozenset({"outbound", "inbound"}),
-    ("meeting", "outcome"): frozenset({"scheduled", "held", "no_show", "cancelled"}),
-    ("lead", "status"): frozenset({"new", "qualified", "disqualified", "converted", "customer"}),
-    ("deal", "status"): frozenset({"open", "won", "lost"}),
-    ("deal", "kind"): frozenset({"new", "expansion", "cross_sell", "renewal"}),
+CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("call", "direction"): ("outbound", "inbound"),
+    ("call", "outcome"): ("connected", "no_answer", "voicemail", "busy", "wrong_number", "failed"),
+    ("email", "direction"): ("outbound", "inbound"),
+    ("meeting", "outcome"): ("scheduled", "held", "no_show", "cancelled"),
+    ("lead", "status"): ("new", "qualified", "disqualified", "converted", "customer"),
+    ("deal", "status"): ("open", "won", "lost"),
+    ("deal", "kind"): ("new", "expansion", "cross_sell", "renewal"),
 }
+"""In the order that the configuration lists them in: typing takes two Literals of the same words for one."""
 
 ROSTER_KINDS = frozenset({"rep", "absence", "goal"})
 """What everybody who serves numbers has whole: the topic `roster`."""

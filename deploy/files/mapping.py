@@ -224,9 +224,9 @@ def _words(
     return found
 
 
-def _own_words(record: str, name: str, kind: FieldType) -> frozenset[str] | None:
+def _own_words(record: str, name: str, kind: FieldType) -> tuple[str, ...] | None:
     if kind is FieldType.FLAG:
-        return frozenset({"true", "false"})
+        return ("true", "false")
     return CHOICES.get((record, name))
 
 

@@ -203,17 +203,17 @@ def type_of(fact: str, name: str) -> FieldType | None:
     return FieldType.TEXT if is_attribute(fact, name) else FACTS[fact].get(name)
 
 
-_TOUCHES = frozenset({"call", "email", "meeting"})
+_TOUCHES = ("call", "email", "meeting")
 _OWNER: Mapping[str, str] = {"lead.deals": "deal", "deal.stays": "deal", "customer.ends": "subscription"}
 
 
-def choices_of(fact: str, name: str) -> frozenset[str]:
+def choices_of(fact: str, name: str) -> tuple[str, ...]:
     """The values that a field may have; none where it may be any text."""
     if (fact, name) == ("lead.touches", "kind"):
         return _TOUCHES
     if name.startswith("lead."):
-        return CHOICES.get(("lead", name.removeprefix("lead.")), frozenset())
-    return CHOICES.get((_OWNER.get(fact, fact.removeprefix("lead/")), name), frozenset())
+        return CHOICES.get(("lead", name.removeprefix("lead.")), ())
+    return CHOICES.get((_OWNER.get(fact, fact.removeprefix("lead/")), name), ())
 
 
 def is_list(fact: str, name: str) -> bool:

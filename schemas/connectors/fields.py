@@ -306,9 +306,11 @@ _READERS: Mapping[FieldType, _Reader] = {
 }
 
 
-def _choice_of(choices: frozenset[str]) -> _Reader:
+def _choice_of(choices: tuple[str, ...]) -> _Reader:
+    known = frozenset(choices)
+
     def read(value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
+        if not isinstance(value, str) or value not in known:
             msg = f"must be one of {', '.join(sorted(choices))}"
             raise ValueError(msg)
         return value

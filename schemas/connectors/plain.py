@@ -80,7 +80,7 @@ def _fields_of(kind: str) -> type[Struct]:
 
 def _type_of(kind: str, name: str, field_type: FieldType) -> Any:
     if field_type is FieldType.CHOICE:
-        return Literal[tuple(sorted(CHOICES[kind, name]))]
+        return Literal[CHOICES[kind, name]]
     return _TYPES[field_type]
 
 
