@@ -114,10 +114,16 @@ class Cycle(RequestResponseCycle):
             return False
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
+        # The scope holds what sends its answer, which is this: a ring that only the collector would find, each request.
+        self.scope = _OVER
         self.transport.write(head.content + body)
         self.wake()
         self.on_response()
         return True
+
+
+_OVER: Any = {}
+"""In the place of a request that is answered."""
 
 
 class Head(NamedTuple):

@@ -1,6 +1,8 @@
 """A request as the application gets it: piece by piece, and told when there will be no more."""
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,10 +10,10 @@ from api.cycle import Cycle
 
 
 def make_cycle() -> Cycle:
-    transport = SimpleNamespace(is_closing=lambda: False)
+    transport = SimpleNamespace(is_closing=lambda: False, write=lambda content: None)
     connection = SimpleNamespace(
         transport=transport,
-        flow=SimpleNamespace(resume_reading=lambda: None),
+        flow=SimpleNamespace(resume_reading=lambda: None, write_paused=False),
         logger=None,
         access_logger=None,
         access_log=False,
@@ -71,3 +73,18 @@ async def test_a_piece_that_came_before_anybody_asked_is_not_waited_for() -> Non
     arrive(cycle, b"", more=False)
 
     assert await cycle.receive() == {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def test_an_answered_request_leaves_nothing_to_the_collector() -> None:
+    cycle = make_cycle()
+    cycle.scope["answer"] = cycle.send  # type: ignore[typeddict-unknown-key]
+    kept = weakref.ref(cycle)
+    gc.disable()
+    try:
+        await cycle.send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"2")]})
+        await cycle.send({"type": "http.response.body", "body": b"{}"})
+        del cycle
+
+        assert kept() is None
+    finally:
+        gc.enable()

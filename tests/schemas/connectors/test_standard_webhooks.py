@@ -1,6 +1,7 @@
 """The signature rule of Standard Webhooks."""
 
 import base64
+import hmac
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_secret_that_cannot_be_a_key_is_refused_by_name_and_not_repeated(secre
     assert secret not in str(refusal.value)
     assert secret not in str(told.value)
     assert [problem["loc"][-2:] for problem in told.value.errors()] == [("secrets", 1)]
+
+
+@pytest.mark.parametrize("length", [24, 64, 65, 200])
+def test_a_key_of_any_length_signs_as_hmac_says(length: int) -> None:
+    key, signed = bytes(range(length)), b"msg_1.1700000000.{}"
+
+    signature = sign(key, message_id="msg_1", timestamp="1700000000", body=b"{}")
+
+    assert signature == "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
 def test_svix_headers_are_the_same_three_by_other_names() -> None:
