@@ -173,6 +173,48 @@ async def test_what_is_too_large_behind_a_late_batch_refuses_nobody_else(tmp_pat
         assert not rest[1].sent
 
 
+async def test_what_becomes_of_a_producer_that_was_left_says_nothing_of_the_next(tmp_path: Path) -> None:
+    left, second = producers = [FakeProducer(leaders=2), FakeProducer(is_prompt=True)]
+
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS / 20) as ingest:
+        await until(lambda: ingest.ready)
+        (late,) = accept_all(ingest, range(1))
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        (large,) = accept_all(ingest, range(1, 2))
+        await until(lambda: len(left.sent) == 2)
+        left.sent[1][2].set_exception(MessageSizeTooLargeError())
+        with pytest.raises(UnacknowledgedError):
+            await large
+        await until(lambda: ingest._session is not None and ingest._session._producer is second)
+        left.sent[0][2].set_exception(OutOfOrderSequenceNumber())
+
+        assert await late == "2-0"
+        await until(lambda: left.is_closed)
+        assert ingest.ready
+        assert not second.is_closed
+
+
+async def test_producer_that_is_being_made_at_the_end_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = producers = [FakeProducer(largest=10), FakeProducer()]
+    begun = asyncio.Event()
+
+    async def slowly() -> None:
+        begun.set()
+        await asyncio.sleep(SHORT_SECONDS)
+
+    monkeypatch.setattr(second, "start", slowly)
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        (large,) = accept_all(ingest, range(1))
+        await begun.wait()
+
+    assert isinstance((await asyncio.gather(large, return_exceptions=True))[0], UnacknowledgedError)
+    assert first.is_closed
+    assert second.is_closed
+
+
 async def test_late_batch_that_is_too_large_is_sent_again_one_by_one(tmp_path: Path) -> None:
     first, *rest = producers = [FakeProducer(), *[FakeProducer(largest=600) for _ in range(4)]]
 
