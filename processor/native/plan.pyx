@@ -18,7 +18,7 @@ from processor.native.wire cimport read_array, read_integer, read_text
 
 from hashlib import blake2b
 
-from processor.native.tables import NUMBERED, Tables, TooMuchError, instants_of
+from processor.native.tables import NUMBERED, Tables, TooMuchError, numbers_in_keys
 from schemas.catalogue.amounts import LIMB as _LIMB
 from schemas.catalogue.plan import Form
 from schemas.records import DELETED, FIELD_CODES
@@ -91,7 +91,7 @@ cdef class CompiledPlan:
             self.names[<int>place] = name
             self.forms[<int>place] = form.value
         self.instants = <int *>_room(self.cells, sizeof(int))
-        for name, numbers in instants_of(plan).items():
+        for name, numbers in numbers_in_keys(plan).items():
             self.instants[<int>self.cell_of[name]] = numbers
         if plan.keeps:
             self.keeps = <int *>_room(self.cells, sizeof(int))

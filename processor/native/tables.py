@@ -57,7 +57,7 @@ class TooMuchError(Exception):
     """The program is Python's."""
 
 
-def instants_of(plan: Plan) -> dict[int, int]:
+def numbers_in_keys(plan: Plan) -> dict[int, int]:
     """Of the cells that wait for the clock: of how many numbers their keys are."""
     found = dict.fromkeys(plan.pending, _WAITING)
     for program in plan.programs.values():
