@@ -272,7 +272,8 @@ class ReadSide:
                 await self.consumer.keep(self._snapshots)
 
     def _what_is_read(self) -> ReadSoFar:
-        return ReadSoFar(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
+        consumer, progress = self.consumer, dict(self.view.progress)
+        return ReadSoFar(self.view, consumer.served, consumer.positions, progress, consumer.is_loaded)
 
     def _read_anew(self) -> None:
         """What the view was read from is not there any more: read what is, and serve that in its place."""
@@ -417,6 +418,8 @@ class ReadSide:
 
     def _on_change(self) -> None:
         if self.consumer.is_loaded:
+            if self.log_check is not None and not self._loaded_once:
+                self.log_check.look_at_whole()
             self._responses.observe(self._unobserved(), self._clock())
         self._moved.set()
 
