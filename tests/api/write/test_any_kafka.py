@@ -1,6 +1,6 @@
 """Whatever Kafka does with its answers: each delivery has one answer, in its time, and nothing is kept or lost.
 
-Kafka is a model with a clock of its own, so that what takes seconds takes none, and a slow machine changes nothing.
+Kafka is a model, which the test's own clock runs.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from api.write.ingest import Ingest
 from api.write.refusals import UnacknowledgedError
 from schemas.deliveries import decode_delivery
 from tests.api.live import make_settings
+from tests.api.write.clock import Clock
 from tests.api.write.producers import FakeBatch, FakeProducer, make_delivery
 
 _TIMEOUT_SECONDS = 10.0
@@ -25,22 +26,6 @@ _LARGEST = 4_000
 """Bytes of a batch that the topic takes: some tens of small deliveries."""
 _LEADERS = 3
 _COUNT, _BYTES = 10_000, 1 << 30
-
-
-class _Clock(asyncio.SelectorEventLoop):
-    """A loop whose time goes on only where nothing else is to be done."""
-
-    _now = 0.0
-
-    def time(self) -> float:
-        return self._now
-
-    def _run_once(self) -> None:
-        loop: Any = self
-        if not loop._ready and loop._scheduled:
-            # A little later than that: what comes due by a sum of floats is due.
-            self._now = max(self._now, loop._scheduled[0].when() + 1e-6)
-        super()._run_once()  # type: ignore[misc]
 
 
 class _Kafka:
@@ -145,6 +130,10 @@ async def _accept(ingest: Ingest, outcome: _Outcome) -> None:
     outcome.took = asyncio.get_running_loop().time() - outcome.arrived
 
 
+async def _not_at_all(_error: str) -> None:
+    """Nobody is asked why Kafka is away."""
+
+
 Step = tuple[str, int]
 
 _CALM = [
@@ -172,7 +161,7 @@ async def _play(steps: list[Step], folder: Path) -> tuple[_Kafka, list[_Outcome]
         max_in_flight_deliveries=_COUNT,
         max_in_flight_bytes=_BYTES,
     )
-    ingest = Ingest(settings, kafka.make)
+    ingest = Ingest(settings, kafka.make, explain=_not_at_all)
     await ingest.start()
     await asyncio.sleep(10 * _LATENCY_SECONDS)
 
@@ -202,7 +191,7 @@ async def _play(steps: list[Step], folder: Path) -> tuple[_Kafka, list[_Outcome]
 
 
 def _run(playing: Coroutine[Any, Any, tuple[_Kafka, list[_Outcome], Ingest]]) -> tuple[_Kafka, list[_Outcome], Ingest]:
-    with asyncio.Runner(loop_factory=_Clock) as runner:
+    with asyncio.Runner(loop_factory=Clock) as runner:
         return runner.run(playing)
 
 
