@@ -753,7 +753,8 @@ def cli() -> str:
 | 3 | A service that is needed cannot be reached. |
 
 A worker also ends itself with 75 (another worker owns what it wrote to) or 70 (anything unexpected), without
-committing; whatever supervises it starts it again.""",
+committing; whatever supervises it starts it again. Whatever is stopped before it has begun its work ends as any program
+does: a shell says 143 after SIGTERM, 130 after Ctrl-C.""",
         *(
             f"## `{name}`\n\n```text\n{text.rstrip()}\n```"
             for name, text in _helps(get_command(command_line), "floorcast")

@@ -56,13 +56,21 @@ class SnapshotFile:
         `begins`: where each place that it must have read begins. Raises KafkaError, OSError, TimeoutError where Kafka
         cannot be asked.
         """
+        found = await self.read(read)
+        return None if found is None else await self.judged(found, wanted, begins)
+
+    async def read(self, read: Callable[[Path], S]) -> S | None:
+        """What lies there, of which nothing may be believed before it is judged; None: there is nothing whole."""
         try:
-            found = await asyncio.to_thread(read, self._path)
+            return await asyncio.to_thread(read, self._path)
         except FileNotFoundError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start would meet it again
             self.throw_away(str(error) if isinstance(error, BadSnapshotError) else type(error).__name__)
             return None
+
+    async def judged(self, found: S, wanted: WantedSnapshot, begins: Mapping[Place, int]) -> S | None:
+        """What was read, if nothing speaks against it; as `find`."""
         doubt = await doubt_of(found.source, wanted, begins, self._clock(), self._asking)
         if doubt is not None:
             self.throw_away(doubt)

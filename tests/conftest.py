@@ -6,6 +6,7 @@ the broker when the first worker asks for it, and ends it after the last.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -90,6 +91,12 @@ def _turn(item: pytest.Item) -> int:
     if item.get_closest_marker("kafka") or item.get_closest_marker("browser"):
         return 1
     return 2 if folder in {"tests", "core"} else 3
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays until the end: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

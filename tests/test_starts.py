@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,19 +24,26 @@ def test_no_kind_of_connection_is_imported_that_the_configuration_does_not_name(
     assert not {f"schemas.connectors.{vendor}" for vendor in ("aircall", "hubspot", "salesforce", "zoho")} & found
 
 
-def test_what_libraries_import_for_uses_that_a_worker_has_not_is_left_out_and_there_for_whoever_asks() -> None:
+def test_what_libraries_import_for_uses_that_a_worker_has_not_is_left_out_and_there_for_whoever_asks(
+    tmp_path: Path,
+) -> None:
+    folder = str(tmp_path)
     look = (
-        "import sys; from deploy.cli.left_out import left_out\n"
+        "import sys; from pathlib import Path; from deploy.cli.left_out import left_out\n"
         "with left_out():\n"
         "    import processor.app\n"
+        "    from processor.transport.worker import build_batched_app\n"
+        f"build_batched_app(name='a', bootstrap='a:1', stages={{'t': None}}, partitions=1, datadir=Path({folder!r}))\n"
         "print(*sys.modules)\n"
-        "import aiohttp, pytz, rich.progress\n"
+        "import aiohttp, pytz, rich.progress, venusian\n"
         "from croniter.croniter import croniter\n"
         "aiohttp.ClientTimeout(total=1), aiohttp.client.ClientSession.post, rich.progress.Progress()\n"
+        "venusian.Scanner()\n"
         "croniter('0 0 * * *').get_next(), pytz.timezone('Europe/Berlin')\n"
     )
     done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     found = done.stdout.split()
 
     assert "faust.types.web" in found
-    assert not {name.partition(".")[0] for name in found} & {"aiohttp", "rich", "pygments", "croniter", "pytz"}
+    unused = {"aiohttp", "rich", "pygments", "croniter", "pytz", "venusian"}
+    assert not {name.partition(".")[0] for name in found} & unused

@@ -76,6 +76,8 @@ class ReadSoFar:
     """None: nobody has asked yet."""
     positions: Mapping[Place, int]
     progress: Mapping[tuple[str, int], Progress]
+    is_whole: bool = True
+    """Whether it holds all that was there: until then stages may have said more of their topics than was read."""
 
 
 class LogCheck:
@@ -103,7 +105,10 @@ class LogCheck:
         self._lasting: list[Loss] = []
         self._problems: list[str] = []
         self.has_looked = False
-        """Nothing is known before the first look, nor before the first at what took the place of what was doubted."""
+        """Nothing is known before the first look at a whole view, nor before the first at what took the place of what
+        was doubted."""
+        self._has_told = False
+        """The same of any look: what one finds while the view loads is so."""
         self._view: object = None
         self._marks: dict[Place, LogMark] = {}
         self._hurry = asyncio.Event()
@@ -123,8 +128,8 @@ class LogCheck:
         await self._asking.close()
 
     def problems(self) -> list[str]:
-        """Why the numbers cannot be believed; empty where they can, and while `has_looked` is not so."""
-        return self._problems if self.has_looked else []
+        """Why the numbers cannot be believed; empty where they can, and before anybody has looked."""
+        return self._problems if self._has_told else []
 
     def ingest_problems(self) -> list[str]:
         """Why webhooks cannot be taken: their own topic is gone."""
@@ -150,7 +155,11 @@ class LogCheck:
     def look_soon(self) -> None:
         """Look again without waiting: something else is served from now on, and what was doubted was of the other."""
         if self._problems:
-            self.has_looked = False
+            self.has_looked = self._has_told = False
+        self._hurry.set()
+
+    def look_at_whole(self) -> None:
+        """Look again without waiting: what loaded is whole."""
         self._hurry.set()
 
     async def look(self) -> None:
@@ -184,6 +193,7 @@ class LogCheck:
                 *([] if self._lost is None else [f"{self._lost[1]}: the view is read anew"]),
             ]
         )
+        self.has_looked = self.has_looked or reading is None or reading.is_whole
 
     async def _look_at_settings(self, facts: ClusterFacts) -> list[str]:
         """By which of them numbers go wrong. What is merely not advised is told to the log, once."""
@@ -241,7 +251,7 @@ class LogCheck:
             self._marks[place] = advanced(place, mark, positions[place], facts, ends)
 
     def _tell(self, problems: list[str]) -> None:
-        self.has_looked = True
+        self._has_told = True
         if problems and problems != self._problems:
             log.error("topics.contradict", problems=problems)
         elif self._problems and not problems:

@@ -31,6 +31,7 @@ from api.read.goal_rows import Attainment, exported_goals
 from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
+from api.read.other_definitions import words_of_difference
 from api.read.piecemeal import Piecemeal, at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import freshness_json
@@ -203,6 +204,7 @@ class ReadSide:
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
             connections=dict(view.connection_states),
+            definitions_differ=bool(view.redefined) or self.consumer.definitions_problem is not None,
         )
         if looked_at is None:
             return picture
@@ -225,7 +227,6 @@ class ReadSide:
             unreadable_panes=view.store.damage.size(),
             negative_durations=view.negative_durations(),
             is_ready=not self.problems(),
-            definitions_differ=bool(view.redefined),
         )
 
     async def settle(self, *, unwatched: bool = True) -> int:
@@ -272,7 +273,8 @@ class ReadSide:
                 await self.consumer.keep(self._snapshots)
 
     def _what_is_read(self) -> ReadSoFar:
-        return ReadSoFar(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
+        consumer, progress = self.consumer, dict(self.view.progress)
+        return ReadSoFar(self.view, consumer.served, consumer.positions, progress, consumer.is_loaded)
 
     def _read_anew(self) -> None:
         """What the view was read from is not there any more: read what is, and serve that in its place."""
@@ -333,8 +335,7 @@ class ReadSide:
             if (by, ours) != self._told_to_differ:
                 log.warning(
                     "definitions.differ",
-                    why=f"workers derive by definitions {by} and the files of this api say {ours}: give both the same "
-                    "floorcast.yaml and metrics.yaml; until then what is served stands still",
+                    why=f"{words_of_difference(by, ours)}; until then what is served stands still",
                 )
             self._told_to_differ = by, ours
         elif (served := self._wanted or self.consumer.served) is not None:
@@ -417,6 +418,8 @@ class ReadSide:
 
     def _on_change(self) -> None:
         if self.consumer.is_loaded:
+            if self.log_check is not None and not self._loaded_once:
+                self.log_check.look_at_whole()
             self._responses.observe(self._unobserved(), self._clock())
         self._moved.set()
 

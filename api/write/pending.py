@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
 from api.write.refusals import REFUSAL, RETRY_AFTER, UnacknowledgedError
@@ -18,6 +19,8 @@ class PendingDelivery:
     """What became of it: its id, else a RefusedError. Done earlier where whoever waited has gone."""
     arrived: float
     headers: Headers = ()
+    goes_alone: bool = False
+    """It may have been what made a batch too large."""
 
     def accept(self, id: str) -> None:
         """It is stored."""
@@ -32,8 +35,9 @@ class PendingDelivery:
 
 @dataclass(slots=True, eq=False)
 class PendingBatch:
-    """What the producer holds of one partition, whether or not its deliveries have been refused."""
+    """What a producer holds of one partition, whether or not its deliveries have been refused."""
 
+    producer: AIOKafkaProducer
     partition: int
     deliveries: list[PendingDelivery]
     size: int

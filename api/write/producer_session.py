@@ -68,8 +68,6 @@ class ProducerSession:
         self._renew = renew
         self._most = _UNBOUNDED
         """Bytes of messages in a batch of several."""
-        self._alone = 0
-        """So many of those that wait go alone: together they were too large."""
         self._closing: set[asyncio.Task[None]] = set()
         self.stored = 0
         """Batches that Kafka has acknowledged."""
@@ -160,7 +158,8 @@ class ProducerSession:
             batch.storing.cancel()
             self._give_back(batch.deliveries)
         self._late, self._too_large, self._under_way = [], [], None
-        await asyncio.gather(*self._closing)
+        # It may be making another one.
+        await asyncio.wait({self._sending, *self._closing})
 
     def _end(self, reason: str) -> None:
         """Send nothing more, and answer all that wait. What the producer does not hold yet will not be sent either."""
@@ -198,8 +197,7 @@ class ProducerSession:
                 first = delivery.arrived
         while self._waiting and self._waiting[0].arrived <= long_ago:
             self._give_back([self._waiting.popleft()])
-        if not self._waiting:
-            self._something_waits.clear()
+        self._note_waiting()
         if first is not None:
             self._expiring = self._loop.call_at(first + self._timeout, self._expire)
         self._note_flushed()
@@ -229,7 +227,8 @@ class ProducerSession:
         size = sum(len(delivery.message) for delivery in deliveries)
         self._spread[partition] += size
         storing = asyncio.create_task(self._store(builder, partition))
-        batch = self._under_way = PendingBatch(partition, deliveries, size, self._loop.time(), storing)
+        batch = PendingBatch(self._producer, partition, deliveries, size, self._loop.time(), storing)
+        self._under_way = batch
         await asyncio.wait({storing}, timeout=_LATE * self._timeout)
         if not storing.done():
             self._under_way = None
@@ -257,7 +256,12 @@ class ProducerSession:
         elif isinstance(failure, _TOO_LARGE):
             self._late.remove(batch)
             self._too_large.append(batch)
-            self._something_waits.set()
+            self._note_waiting()
+        elif batch.producer is not self._producer:
+            # Another one goes on, of which this says nothing.
+            self._late.remove(batch)
+            self._send_again(batch)
+            self._note_waiting()
         else:
             self._end(self._name(failure))
         self._freed.set()
@@ -296,14 +300,11 @@ class ProducerSession:
             self._give_back(held)
             held[0].refuse(TOO_LARGE.format(topic=self._topic))
         else:
-            # Whoever waited too long for a late one has been refused.
-            again = [delivery for delivery in held if not delivery.stored.done()]
-            self._give_back([delivery for delivery in held if delivery.stored.done()])
             self._most = max(_LEAST, min(self._most, batch.size) // 2)
-            self._alone += len(again)
-            self._waiting.extendleft(reversed(again))
-        self._alone = min(self._alone, len(self._waiting))
-        (self._something_waits.set if self._waiting or self._too_large else self._something_waits.clear)()
+            # If one of them is too large by itself, the largest is. One by one the others would wait for too long.
+            max(held, key=lambda delivery: len(delivery.message)).goes_alone = True
+            self._send_again(batch)
+        self._note_waiting()
         producer = None if self._renew is None else await self._renew()
         if producer is None:
             return type(batch.failure).__name__
@@ -312,6 +313,12 @@ class ProducerSession:
         closing.add_done_callback(self._closing.discard)
         self._producer = producer
         return None
+
+    def _send_again(self, batch: PendingBatch) -> None:
+        """Let those wait once more, before all others, who have not waited in vain meanwhile."""
+        held = batch.deliveries
+        self._give_back([delivery for delivery in held if delivery.stored.done()])
+        self._waiting.extendleft(delivery for delivery in reversed(held) if not delivery.stored.done())
 
     async def _close(self, producer: AIOKafkaProducer, late: Sequence[PendingBatch]) -> None:
         """Let go of a producer once what it may still store is stored, or refused."""
@@ -337,20 +344,21 @@ class ProducerSession:
             first = waiting[0]
             if batch.append(timestamp=None, key=None, value=first.message, headers=[*first.headers]) is None:
                 break
-            size += len(waiting[0].message)
+            size += len(first.message)
             held.append(waiting.popleft())
-            if self._alone:
-                self._alone -= 1
+            if first.goes_alone or not waiting or waiting[0].goes_alone:
                 break
-            if waiting and size + len(waiting[0].message) > self._most:
+            if size + len(waiting[0].message) > self._most:
                 break
-        if not waiting:
-            self._something_waits.clear()
+        self._note_waiting()
         return batch, held
 
     async def _store(self, batch: BatchBuilder, partition: int) -> RecordMetadata:
         acknowledgement = await self._producer.send_batch(batch, self._topic, partition=partition)
         return await acknowledgement
+
+    def _note_waiting(self) -> None:
+        (self._something_waits.set if self._waiting or self._too_large else self._something_waits.clear)()
 
     def _note_flushed(self) -> None:
         if self._flushed is not None and not self._flushed.done() and not self._owes:

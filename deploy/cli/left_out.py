@@ -19,11 +19,23 @@ class _Named(ModuleType):
         return type(name, (), {})
 
 
+class _Unscanned(_Named):
+    """In place of venusian: agents are handed to our app by name, and nobody looks through modules for them.
+
+    For each agent and task it would look through all modules for the one that it stands in.
+    """
+
+    @staticmethod
+    def attach(*_marked: object, **_as: object) -> None:
+        """Mark nothing."""
+
+
 _UNUSED: dict[str, type[ModuleType] | None] = {
     "rich": None,  # structlog draws tracebacks with it where it is there; our logs are JSON
     "pytz": None,  # Babel asks it for the machine's zone, for which it opens six hundred files; else zoneinfo knows it
     "croniter": _Named,  # Faust's way to timers that none of ours goes by
     "croniter.croniter": _Named,
+    "venusian": _Unscanned,
     "aiohttp": _Named,  # Faust annotates by its session, and has no other use for it while its web server is off
     "aiohttp.client": _Named,
 }

@@ -4,6 +4,7 @@ Owns what is read of its topics and whether a checkpoint is used, and the writin
 stage's.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +69,8 @@ class Restoring:
         self._beginnings = beginnings
         self._kept = kept
         self._checkpoints = checkpoints
+        self._reading: asyncio.Task[Checkpoint[Any] | None] | None = None
+        """What lies in the folder, from `begin` until `since` has judged it."""
         self._derived_at = 0
         """When all that is held was last derived from the log (microseconds)."""
         self._wanted = wanted
@@ -90,21 +93,30 @@ class Restoring:
         await self._read(fences, apply)
         return published
 
+    def begin(self, state_of: Callable[[Iterator[Piece]], Any]) -> None:
+        """Read what lies in the folder, in a thread, while Kafka is asked for the name and takes the fence.
+
+        What it says is as true or false after the fence as before: nothing of it is believed until `since`.
+        """
+        if self._checkpoints is not None:
+            read = partial(self._checkpoints.read, state_of=state_of)
+            self._reading = asyncio.create_task(self._file.read(read), name="checkpoint")
+
     async def since(
-        self, fences: Mapping[Place, int], state_of: Callable[[Iterator[Piece]], T],
-        doubt_of: Callable[[Since[Any]], str | None],
-    ) -> Since[T] | None:  # fmt: skip
-        """What lies in the folder, proved against the log, with what was published since; None: begin with the log."""
-        if self._checkpoints is None:
+        self, fences: Mapping[Place, int], doubt_of: Callable[[Since[Any]], str | None]
+    ) -> Since[Any] | None:  # fmt: skip
+        """What `begin` has read, proved against the log, with what was published since; None: begin with the log."""
+        reading, self._reading = self._reading, None
+        found = None if reading is None else await reading
+        if found is None:
             return None
         try:
-            reading = partial(self._checkpoints.read, state_of=state_of)
             begins = {place: 0 for place in fences if place[0] in self._kept}
-            kept = await self._file.find(reading, self._wanted, begins)
+            kept = await self._file.judged(found, self._wanted, begins)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("snapshot.not_proved", error=type(error).__name__)
             return None
-        if kept is None:
+        if kept is None or self._checkpoints is None:
             return None
         doubt: str | None = "all was derived from the log more than a week ago"
         if self._checkpoints.clock() - kept.derived_at <= DERIVED_AT_MOST:

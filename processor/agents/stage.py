@@ -220,8 +220,9 @@ class StageShard:
 
         `state_of` makes of a checkpoint's pieces what they were made of.
         """
+        self._restoring.begin(state_of)
         fences = await self._acquire()
-        since = await self._restoring.since(fences, state_of, self.doubt_of)
+        since: Since[T] | None = await self._restoring.since(fences, self.doubt_of)
         if since is None:
             return await self._read_back(fences)
         await self._go_on_with(self._progress_since(since))

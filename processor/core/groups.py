@@ -22,12 +22,13 @@ from processor.core.joining import is_news
 from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
 from processor.core.outputs import GroupsOutput, joined
-from processor.core.panes import Message, PaneTable, differing
+from processor.core.panes import Message, Panes, compiled_table, differing, plain_table
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, RetentionCutoff, is_spared, last_instant, marked, newest_version
 from processor.core.team_dependents import TeamDependents
 from processor.core.threads import thread_contributions
+from processor.native import COMPILED
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
@@ -39,6 +40,9 @@ SLICE = 200
 
 PART = 1_000
 """Groups that are derived until what they have changed is handed out: a tenth of a second or so."""
+
+ANY_NUMBER = 2**62
+"""Of groups in one part: each part closes the panes that it has opened, and the next one opens most of them again."""
 
 _NO_KEY: Final = "a key is not UTF-8"
 _SEPARATOR: Final = SEPARATOR.encode()  # no id holds it: ids are printable
@@ -54,8 +58,15 @@ class Groups:
     What a merged lead has handed on stands under its id, a separator, and the record's key.
     """
 
-    def __init__(self, origin: str, definitions: Definitions, *, check: Callable[[bytes], None] = check_row) -> None:
-        """`check`: refuses rows that are none."""
+    def __init__(
+        self,
+        origin: str,
+        definitions: Definitions,
+        *,
+        check: Callable[[bytes], None] = check_row,
+        compiled: bool = COMPILED,
+    ) -> None:
+        """`check`: refuses rows that are none. `compiled`: whose table of panes, which does the same."""
         self._definitions = definitions
         self._check = check
         self._rows: dict[str, dict[str, bytes]] = {}
@@ -77,8 +88,8 @@ class Groups:
         """Heap of (instant, group): touches that lie after the newest receipt, to be counted plainly by then."""
         self._filed: dict[str, int] = {}
         """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
-        keeps = definitions.counting.plan.keeps
-        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, keeps)
+        make = compiled_table if compiled else plain_table
+        self.panes: Panes = make(origin, definitions, self.cutoff)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows.values())
@@ -106,8 +117,8 @@ class Groups:
         return len(self._expiry.due) + bool(self._has_come)
 
     def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
-        """Take a batch in, as `fold_parts` does, and give all that it has changed at once."""
-        return joined(self.fold_parts(engagements, log_at))
+        """Take a batch in, as `fold_parts` does, and give all that it has changed at once, in one part."""
+        return joined(self.fold_parts(engagements, log_at, most=ANY_NUMBER))
 
     def fold_parts(self, engagements: Iterable[Engagement], log_at: int, *, most: int = PART) -> Iterator[GroupsOutput]:
         """Take a batch in; what it has changed, by so many groups at most. `log_at` is the newest receipt seen (µs).

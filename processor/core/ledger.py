@@ -17,7 +17,7 @@ from processor.core.definitions import Definitions
 from processor.core.engaging import told
 from processor.core.ledger_state import LONG_AGO, LedgerNews, LedgerState
 from processor.core.outputs import LedgerOutput, joined
-from processor.core.panes import Message, Panes, PaneTable, differing
+from processor.core.panes import Message, Panes, compiled_table, differing, plain_table
 from processor.core.plan import Contribution
 from processor.core.retention import (
     Expiry,
@@ -89,16 +89,13 @@ class Ledger:
         self.panes: Panes
         self._plain: Plain | None = None
         if compiled:
-            from processor.native import ledger, panes, plan  # noqa: PLC0415 - they may not be there
+            from processor.native import ledger  # noqa: PLC0415 - it may not be there
 
-            counting = definitions.counting
-            compiled_plan = plan.CompiledPlan(counting.plan, counting.aliases)
-            table = panes.PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, compiled_plan)
+            table = compiled_table(origin, definitions, self.cutoff)
             self._plain = ledger.Plain(table)
             self.panes = table
         else:
-            keeps = definitions.counting.plan.keeps
-            self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.cutoff, keeps)
+            self.panes = plain_table(origin, definitions, self.cutoff)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -5,8 +5,9 @@ and definitions the same panes come out, whatever happened on the way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from processor.core.definitions import Definitions
 from processor.core.plan import Contribution
 from processor.core.retention import RetentionCutoff
 from schemas.instants import MINUTE
@@ -26,6 +27,9 @@ from schemas.windows import (
     write_window,
 )
 
+if TYPE_CHECKING:
+    from processor.native import panes
+
 Message = tuple[bytes, bytes | None]
 """(key, value); None is a tombstone."""
 
@@ -34,6 +38,20 @@ HeldPanes = dict[Window, dict[str | None, bytes]]
 
 Open = Callable[[Window, str | None], Pane]
 """Finds a pane that is about to change."""
+
+
+def plain_table(origin: str, definitions: Definitions, cutoff: RetentionCutoff) -> "PaneTable":
+    """The table of an origin, in Python."""
+    keeps = definitions.counting.plan.keeps
+    return PaneTable(origin, definitions.calendar, definitions.minutes_kept, cutoff, keeps)
+
+
+def compiled_table(origin: str, definitions: Definitions, cutoff: RetentionCutoff) -> "panes.PaneTable":
+    """The same, compiled: what has changed lies as numbers until it is told."""
+    from processor.native import panes, plan  # noqa: PLC0415 - they may not be there
+
+    compiled = plan.CompiledPlan(definitions.counting.plan, definitions.counting.aliases)
+    return panes.PaneTable(origin, definitions.calendar, definitions.minutes_kept, cutoff, compiled)
 
 
 def differing(

@@ -6,7 +6,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove
 
-from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, half_of, key_of, value_of
+from processor.native.plan cimport COUNT, ID, CompiledPlan, half_of, key_of, value_of
 from processor.native.wire cimport (
     read_array,
     read_integer,
@@ -22,7 +22,7 @@ cdef extern from *:
 cdef enum:
     INLINE = 6
     NAME = 5  # bytes
-    CELL_SIZE = NAME + 5 + 7 + 19 + 9  # a name, the head of an array, a unit or the head of ids, a key, an amount: at most
+    CELL_SIZE = NAME + 5 + 7 + 28 + 9  # a name, the head of an array, a unit or the head of ids, a key, an amount: at most
     SECONDS = 1000000
     MILLISECONDS = 1000
     SMALL = 4096
@@ -31,6 +31,7 @@ cdef struct Cell:
     uint32_t cell
     uint64_t key
     uint64_t low
+    uint64_t last  # of what waits for the clock, the third number; else 0
     int64_t amount
 
 cdef struct Opened:
@@ -62,21 +63,24 @@ cdef inline int make_room(Opened *pane) except -1:
     pane.cells = cells
     return 0
 
-cdef inline int add_to(Opened *pane, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
+cdef inline int add_to(
+    Opened *pane, uint32_t cell, uint64_t key, uint64_t low, int64_t amount, uint64_t last = 0
+) except -1:
     """Put so much in; what becomes 0 is gone."""
-    cdef int first = 0, last = pane.count, middle
+    cdef int first = 0, end = pane.count, middle
     cdef Cell *held
-    while first < last:
-        middle = (first + last) >> 1
+    while first < end:
+        middle = (first + end) >> 1
         held = &pane.cells[middle]
         if held.cell < cell or (
-            held.cell == cell and (held.key < key or (held.key == key and held.low < low))
+            held.cell == cell
+            and (held.key < key or (held.key == key and (held.low < low or (held.low == low and held.last < last))))
         ):
             first = middle + 1
         else:
-            last = middle
+            end = middle
     held = &pane.cells[first]
-    if first < pane.count and held.cell == cell and held.key == key and held.low == low:
+    if first < pane.count and held.cell == cell and held.key == key and held.low == low and held.last == last:
         held.amount += amount
         if not held.amount:
             pane.count -= 1
@@ -88,7 +92,7 @@ cdef inline int add_to(Opened *pane, uint32_t cell, uint64_t key, uint64_t low, 
         make_room(pane)
         held = &pane.cells[first]
     memmove(held + 1, held, (pane.count - first) * sizeof(Cell))
-    held.cell, held.key, held.low, held.amount = cell, key, low, amount
+    held.cell, held.key, held.low, held.last, held.amount = cell, key, low, last, amount
     pane.count += 1
     return 0
 
@@ -136,9 +140,11 @@ cdef inline bint read_ids(Opened *pane, int cell, const uint8_t **at, const uint
         add_to(pane, cell, half_of(ids + 16 * place), half_of(ids + 16 * place + 8), amount)
     return True
 
-cdef inline bint read_pairs(Opened *pane, int cell, const uint8_t **at, const uint8_t *end, uint32_t parts) except -1:
-    """Pairs that are there once, by their differences, or pairs and amounts."""
-    cdef int64_t unit = 1, amount, key, other
+cdef inline bint read_instants(
+    Opened *pane, int cell, int numbers, const uint8_t **at, const uint8_t *end, uint32_t parts
+) except -1:
+    """Pairs that are there once, by their differences, or two or three numbers and amounts."""
+    cdef int64_t unit = 1, amount, key, other, third
     cdef uint64_t start = 0
     cdef uint32_t size, place
     if not read_array(at, end, &size):
@@ -154,11 +160,12 @@ cdef inline bint read_pairs(Opened *pane, int cell, const uint8_t **at, const ui
         return True
     for place in range(parts // 2):
         if (
-            (place and not read_array(at, end, &size)) or size != 2 or not read_integer(at, end, &key)
-            or not read_integer(at, end, &other) or not read_integer(at, end, &amount)
+            (place and not read_array(at, end, &size)) or size != <uint32_t>numbers
+            or not read_integer(at, end, &key) or not read_integer(at, end, &other)
+            or (numbers == 3 and not read_integer(at, end, &third)) or not read_integer(at, end, &amount)
         ):
             return False
-        add_to(pane, cell, key_of(key), key_of(other), amount)
+        add_to(pane, cell, key_of(key), key_of(other), amount, key_of(third) if numbers == 3 else 0)
     return True
 
 cdef inline bint read_keys(Opened *pane, int cell, const uint8_t **at, const uint8_t *end, uint32_t parts) except -1:
@@ -207,7 +214,7 @@ cdef inline int read_pane(Opened *pane, CompiledPlan plan, bytes value) except -
             is_read = read_ids(pane, cell, &at, end)
         else:
             is_read = read_array(&at, end, &parts) and parts and (
-                read_pairs(pane, cell, &at, end, parts) if plan.forms[cell] == PENDING
+                read_instants(pane, cell, plan.instants[cell], &at, end, parts) if plan.instants[cell]
                 else read_keys(pane, cell, &at, end, parts)
             )
         if not is_read:
@@ -256,9 +263,9 @@ cdef inline int64_t unit_of(const Cell *cells, int count, bint are_pairs) noexce
 cdef inline uint8_t mark_of(int64_t unit) noexcept:
     return 0xC3 if unit == SECONDS else 0xC2 if unit == MILLISECONDS else 0xC0
 
-cdef inline Py_ssize_t write_pairs(uint8_t *to, const Cell *cells, int count) noexcept:
+cdef inline Py_ssize_t write_instants(uint8_t *to, const Cell *cells, int count, int numbers) noexcept:
     cdef uint8_t *at = to
-    cdef bint are_short = True
+    cdef bint are_short = numbers == 2
     cdef int64_t unit, key, gap
     cdef int place
     for place in range(count):
@@ -280,10 +287,12 @@ cdef inline Py_ssize_t write_pairs(uint8_t *to, const Cell *cells, int count) no
         return at - to
     at += write_head(at, 0x90, 16, 0xDC, 2 * count)
     for place in range(count):
-        at[0] = 0x92
+        at[0] = <uint8_t>(0x90 + numbers)
         at += 1
         at += write_integer(at, value_of(cells[place].key))
         at += write_integer(at, value_of(cells[place].low))
+        if numbers == 3:
+            at += write_integer(at, value_of(cells[place].last))
         at += write_integer(at, cells[place].amount)
     return at - to
 
@@ -351,8 +360,8 @@ cdef inline bytes write_pane(const Opened *pane, CompiledPlan plan):
             to += write_integer(to, pane.cells[place].amount)
         elif plan.forms[cell] == ID:
             to += write_ids(to, &pane.cells[place], last - place)
-        elif plan.forms[cell] == PENDING:
-            to += write_pairs(to, &pane.cells[place], last - place)
+        elif plan.instants[cell]:
+            to += write_instants(to, &pane.cells[place], last - place, plan.instants[cell])
         else:
             to += write_keys(to, &pane.cells[place], last - place)
         place = last

@@ -35,7 +35,9 @@ cdef class PaneTable:
     cdef int exchange(self, const Entries *before, const Entries *after) except -1
     cdef int _put(self, const Entry *entry, int64_t amount) except -1
     cdef int _open_both(self, object rep, int64_t at) except -1
-    cdef int _add_to_day(self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1
+    cdef int _add_to_day(
+        self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount, uint64_t last=*
+    ) except -1
     cdef bint _is_over(self, int64_t window) noexcept
     cdef PyObject *intern(self, object rep) except NULL
     cdef int64_t _day_of(self, int64_t at) except? -1

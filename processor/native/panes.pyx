@@ -13,7 +13,7 @@ from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset
 
 from processor.native.opened cimport INLINE, Opened, add_to, empty, read_pane, write_pane
-from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, Entries, Entry, half_of, key_of
+from processor.native.plan cimport COUNT, ID, CompiledPlan, Entries, Entry, half_of, key_of
 
 from schemas.instants import MINUTE as _MINUTE
 from schemas.windows import QUARTER as _QUARTER
@@ -186,13 +186,15 @@ cdef class PaneTable:
                 add_to(self._last_minute, entry.cell, entry.key, entry.low, amount)
         return 0
 
-    cdef int _add_to_day(self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
+    cdef int _add_to_day(
+        self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount, uint64_t last = 0
+    ) except -1:
         """Into the day's pane, or where the cell is not kept as long as that, into one that expires before it."""
         cdef int64_t keep = 0 if self.plan.keeps == NULL or self._last_day.window == STANDING else self.plan.keeps[cell]
         if not keep:
-            add_to(self._last_day, cell, key, low, amount)
+            add_to(self._last_day, cell, key, low, amount, last)
         elif self._last_index >= self._log_day - keep:
-            add_to(self._open((keep << KEPT) + self._last_index * 2 + 1, self._last_rep), cell, key, low, amount)
+            add_to(self._open((keep << KEPT) + self._last_index * 2 + 1, self._last_rep), cell, key, low, amount, last)
         return 0
 
     cdef int _open_both(self, object rep, int64_t at) except -1:
@@ -210,31 +212,38 @@ cdef class PaneTable:
 
     cdef int _replace(self, object contributions, int sign) except -1:
         cdef uint32_t cell
-        cdef uint64_t key, low
+        cdef uint64_t key, low, last
         cdef const uint8_t *id
+        last_rep, last_at = self, None  # nobody's
         for rep, at, values in contributions:
-            if at is None:
-                self._last_day, self._last_minute = self._open(STANDING, self.intern(rep)), NULL
-            else:
-                self._open_both(rep, at)
+            # One after the other counts for the same person at the same instant, most often.
+            if rep is not last_rep or at != last_at:
+                last_rep, last_at = rep, at
+                if at is None:
+                    self._last_day, self._last_minute = self._open(STANDING, self.intern(rep)), NULL
+                else:
+                    self._open_both(rep, at)
             if self._last_day == NULL:
                 continue
             for name, part, amount in values:
                 cell = self.plan.cell_of[name]
-                key = low = 0
+                key = low = last = 0
                 if isinstance(part, bytes):
                     if len(part) != 16:
                         raise ValueError(part)
                     id = <const uint8_t *>PyBytes_AS_STRING(part)
                     key, low = half_of(id), half_of(id + 8)
                 elif isinstance(part, tuple):
-                    one, other = part
-                    key, low = key_of(one), key_of(other)
+                    if len(part) != self.plan.instants[cell]:
+                        raise ValueError(part)
+                    key, low = key_of(part[0]), key_of(part[1])
+                    if self.plan.instants[cell] == 3:
+                        last = key_of(part[2])
                 elif part is not None:
                     key = key_of(part)
-                self._add_to_day(cell, key, low, amount * sign)
+                self._add_to_day(cell, key, low, amount * sign, last)
                 if self._last_minute != NULL:
-                    add_to(self._last_minute, cell, key, low, amount * sign)
+                    add_to(self._last_minute, cell, key, low, amount * sign, last)
         return 0
 
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept:

@@ -17,7 +17,7 @@ cdef enum:
     SAMPLE = 3
     PENDING = 4
     ID = 5
-    PENDING_DECIMAL = 6    # of groups alone, which are Python's
+    PENDING_DECIMAL = 6
 
 cdef enum Standing:
     NOTHING = 0            # the plan counts nothing of this kind
@@ -85,6 +85,7 @@ cdef class CompiledPlan:
     cdef Site *_sites
     cdef uint64_t *names   # of cells, ascending
     cdef int *forms
+    cdef int *instants     # of how many numbers the keys of what waits for the clock are, two or three; of others: 0
     cdef int cells
     cdef list _held
     cdef dict _aliases

@@ -18,7 +18,7 @@ from processor.native.wire cimport read_array, read_integer, read_text
 
 from hashlib import blake2b
 
-from processor.native.tables import NUMBERED, Tables, TooMuchError
+from processor.native.tables import NUMBERED, Tables, TooMuchError, numbers_in_keys
 from schemas.catalogue.amounts import LIMB as _LIMB
 from schemas.catalogue.plan import Form
 from schemas.records import DELETED, FIELD_CODES
@@ -64,6 +64,7 @@ cdef class CompiledPlan:
         self._sites = NULL
         self.names = NULL
         self.forms = NULL
+        self.instants = NULL
         self.keeps = NULL
 
     def __dealloc__(self):
@@ -74,6 +75,7 @@ cdef class CompiledPlan:
         PyMem_Free(self._sites)
         PyMem_Free(self.names)
         PyMem_Free(self.forms)
+        PyMem_Free(self.instants)
         PyMem_Free(self.keeps)
 
     def __init__(self, plan, aliases):
@@ -88,6 +90,9 @@ cdef class CompiledPlan:
         for place, (name, form) in enumerate(plan.forms.items()):
             self.names[<int>place] = name
             self.forms[<int>place] = form.value
+        self.instants = <int *>_room(self.cells, sizeof(int))
+        for name, numbers in numbers_in_keys(plan).items():
+            self.instants[<int>self.cell_of[name]] = numbers
         if plan.keeps:
             self.keeps = <int *>_room(self.cells, sizeof(int))
             for name, days in plan.keeps.items():

@@ -25,7 +25,7 @@ from schemas.catalogue.conditions import (
     Register,
     canonical,
 )
-from schemas.catalogue.plan import Credit, Form, Ids, Program
+from schemas.catalogue.plan import Credit, Form, Ids, Plan, Program
 from schemas.records import DELETED, FIELD_CODES
 
 FIRST, GAP, OTHERWISE, IS, FLAG, IS_SET, AT_LEAST, ALL = range(8)
@@ -37,6 +37,9 @@ ALWAYS = 0x7FFFFFFF
 """The condition of a line that has none."""
 NUMBERED = (FIRST, GAP, OTHERWISE, IS, FLAG, IS_SET, AT_LEAST, ALL, REGISTERS, CONDITIONS, ALWAYS)
 """Compared with C's, where that is imported."""
+
+_WAITING = 3
+"""Two instants, and which part of a decimal."""
 
 Op = tuple[int, int, int, int]
 """How a register or a condition is made: the operation, and what it is made of."""
@@ -52,6 +55,16 @@ many lines."""
 
 class TooMuchError(Exception):
     """The program is Python's."""
+
+
+def numbers_in_keys(plan: Plan) -> dict[int, int]:
+    """Of the cells that wait for the clock: of how many numbers their keys are."""
+    found = dict.fromkeys(plan.pending, _WAITING)
+    for program in plan.programs.values():
+        for line in (line for site in program.sites for line in site.lines):
+            if line.form is Form.PENDING and isinstance(line.value, tuple):
+                found[line.cell] = len(line.value)
+    return found
 
 
 class Tables:

@@ -25,6 +25,7 @@ from processor.transport.administration import (
     find_generations,
     make_missing,
     partitions_of,
+    refuse_settings,
 )
 from processor.transport.following import Follower, take_progress
 from processor.transport.generations import read_served
@@ -193,10 +194,14 @@ async def _make_room(
 ) -> Served:
     """Delete what no one serves: earlier generations, and what replays that were killed have left. Begin a new one."""
     there = await find_generations(bootstrap, prefix=prefix)
+    newest = max([served.generation, *there])
+    # Before anything is changed: partitions that were added to the log cannot be taken away.
+    kept = config.retention.records
+    await refuse_settings(bootstrap, prefix=prefix, generation=newest + 1, records_kept=kept)
     await delete_topics(
         bootstrap, [name for number, names in there.items() if number != served.generation for name in names]
     )
-    made = Served(max([served.generation, *there]) + 1, partitions or served.partitions, log_partitions)
+    made = Served(newest + 1, partitions or served.partitions, log_partitions)
     await _spread_log(bootstrap, prefix, log_partitions)
     await ensure_topics(
         bootstrap,
@@ -204,7 +209,7 @@ async def _make_room(
         generation=made.generation,
         partitions=made.partitions,
         log_partitions=made.log_partitions,
-        records_kept=config.retention.records,
+        records_kept=kept,
     )
     return made
 

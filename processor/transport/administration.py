@@ -94,8 +94,7 @@ async def ensure_topics(
             # Also beside other partitions: a replay, which takes those in, wants the settings right first.
             problems, differences = await _alter(admin, wanted, differences, on_altered), []
         if problems or differences:
-            advice = " (floorcast topics --alter sets it)" if can_be_altered else ""
-            raise TopicsError(sorted([*problems, *(f"{each}{advice}" for each in differences)]))
+            raise TopicsError(_lines(problems, differences))
         return missing
 
 
@@ -117,6 +116,22 @@ async def make_missing(
         missing = sorted(set(wanted) - await _names(admin))
         await _create(admin, {name: wanted[name] for name in missing})
         return missing
+
+
+async def refuse_settings(bootstrap: Address, *, prefix: str, generation: int, records_kept: int) -> None:
+    """Raise TopicsError where a topic that is there is not set as it has to be. Its partitions are not looked at."""
+    wanted = _wanted(prefix, generation, records_kept, derived=0, log=0)
+    async with administration(bootstrap) as admin:
+        there = await _names(admin)
+        problems, differences = await _settings_compared(admin, {n: each for n, each in wanted.items() if n in there})
+    if problems or differences:
+        raise TopicsError(_lines(problems, differences))
+
+
+def _lines(problems: Sequence[str], differences: Sequence[SettingDifference]) -> list[str]:
+    can_be_altered = all(each.can_be_altered for each in differences)
+    advice = " (floorcast topics --alter sets it)" if can_be_altered else ""
+    return sorted([*problems, *(f"{each}{advice}" for each in differences)])
 
 
 def _wanted(prefix: str, generation: int, records_kept: int, *, derived: int, log: int | None) -> dict[str, _Wanted]:
@@ -214,7 +229,15 @@ async def _compare(
                     else ""
                 )
             )
-    differences = []
+    unread, differences = await _settings_compared(admin, wanted)
+    return [*problems, *unread], differences
+
+
+async def _settings_compared(
+    admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
+) -> tuple[list[str], list[SettingDifference]]:
+    """What hinders to read their settings, and which differ."""
+    problems, differences = list[str](), list[SettingDifference]()
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
     for answer in answers:
         for code, message, _type, name, entries in answer.resources:
@@ -341,4 +364,5 @@ __all__ = [
     "has_members",
     "make_missing",
     "partitions_of",
+    "refuse_settings",
 ]

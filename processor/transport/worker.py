@@ -99,6 +99,8 @@ def build_batched_app(
         # that is in five minutes, and its stage would stand still so long.
         consumer_metadata_max_age_ms=METADATA_MS,
         stream_recovery_delay=0.0,
+        # Faust would load the library that its client for HTTP is of, and asks nobody anything.
+        HttpClient=object,
         stream_wait_empty=True,  # otherwise a half-processed batch is acked when an agent is cancelled
     )
     app.live = live

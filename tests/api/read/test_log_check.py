@@ -56,12 +56,13 @@ class Bench:
         self.now = 7_000_000
         self.anew = 0
         self.view: object = "first"
+        self.is_whole = True
         self.progress: dict[tuple[str, int], Progress] = {}
         self.positions: dict[Place, int] = {(VIEWED, 0): 90}
         self.check = LogCheck(
             self.cluster,
             prefix=PREFIX,
-            reading=lambda: ReadSoFar(self.view, SERVED, self.positions, self.progress),
+            reading=lambda: ReadSoFar(self.view, SERVED, self.positions, self.progress, self.is_whole),
             on_lost=self.lose,
             clock=lambda: self.now,
         )
@@ -82,6 +83,22 @@ async def test_nothing_is_believed_before_the_first_look() -> None:
     assert await bench.looks() == []
     assert bench.check.has_looked
     assert bench.check.doubted_since is None
+
+
+async def test_a_look_at_what_is_not_loaded_yet_does_not_do() -> None:
+    """What stages say of their topics is read with the view: an api was ready for a moment on a log without its end."""
+    bench = Bench()
+    bench.is_whole = False
+    assert await bench.looks() == []
+    assert not bench.check.has_looked
+
+    bench.is_whole = True
+    bench.progress["normalise", 0] = Progress(100, marks={"deliveries": LogMark(LOG.encode(), 0, 100)})
+    bench.cluster.end[LOG, 0] = 34
+    problems = await bench.looks()
+
+    assert bench.check.has_looked
+    assert [line for line in problems if "has lost its tail from 34 on" in line]
 
 
 async def test_a_stage_that_has_read_more_than_there_is_is_named_and_the_doubt_is_dated() -> None:

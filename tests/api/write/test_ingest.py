@@ -77,7 +77,7 @@ async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None
 
 
 async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_path: Path) -> None:
-    producers = [FakeProducer(largest=100) for _ in range(3)]
+    producers = [FakeProducer(largest=600) for _ in range(3)]
 
     async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)

@@ -8,6 +8,7 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from api.write.refusals import BacklogFullError, UnacknowledgedError
+from tests.api.write.clock import on_a_clock_of_its_own
 from tests.api.write.producers import (
     PATIENCE_SECONDS,
     SHORT_SECONDS,
@@ -21,6 +22,7 @@ from tests.api.write.producers import (
 )
 
 
+@on_a_clock_of_its_own
 async def test_without_acknowledgement_it_is_refused_and_then_all_but_a_few_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,6 +47,7 @@ async def test_without_acknowledgement_it_is_refused_and_then_all_but_a_few_at_o
         assert ingest.ready
 
 
+@on_a_clock_of_its_own
 async def test_behind_a_late_batch_the_next_goes_to_another_leader(tmp_path: Path) -> None:
     producer = FakeProducer(leaders=2)  # of 0 and 2 the one, of 1 and 3 the other
 
@@ -71,6 +74,7 @@ async def test_behind_a_late_batch_the_next_goes_to_another_leader(tmp_path: Pat
     assert [partition for partition, *_ in producer.sent] == [0, 1, 3]
 
 
+@on_a_clock_of_its_own
 async def test_producer_of_which_one_leader_hangs_is_kept_though_little_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +99,7 @@ async def test_producer_of_which_one_leader_hangs_is_kept_though_little_comes(
         assert not producer.is_closed
 
 
+@on_a_clock_of_its_own
 async def test_where_all_leaders_are_late_what_waits_goes_to_the_first_that_answers(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=2)
 
@@ -117,6 +122,7 @@ async def test_where_all_leaders_are_late_what_waits_goes_to_the_first_that_answ
         assert await waiting[0] == "0-0"
 
 
+@on_a_clock_of_its_own
 async def test_everybody_is_refused_after_a_time_of_their_own(tmp_path: Path) -> None:
     producer, ends = FakeProducer(leaders=1), list[float]()
     now = asyncio.get_running_loop().time
@@ -137,6 +143,7 @@ async def test_everybody_is_refused_after_a_time_of_their_own(tmp_path: Path) ->
     assert bodies(producer) == [[b"0"]]  # what waited behind it was never sent
 
 
+@on_a_clock_of_its_own
 async def test_late_batch_that_fails_for_good_ends_the_producer(tmp_path: Path) -> None:
     broken, whole = FakeProducer(), FakeProducer(is_prompt=True)
 
@@ -152,6 +159,7 @@ async def test_late_batch_that_fails_for_good_ends_the_producer(tmp_path: Path) 
         assert await ingest.accept(make_delivery()) == "0-0"
 
 
+@on_a_clock_of_its_own
 async def test_what_is_too_large_behind_a_late_batch_refuses_nobody_else(tmp_path: Path) -> None:
     first, *rest = producers = [FakeProducer(leaders=2), *[FakeProducer(is_prompt=True) for _ in range(3)]]
 
@@ -173,6 +181,51 @@ async def test_what_is_too_large_behind_a_late_batch_refuses_nobody_else(tmp_pat
         assert not rest[1].sent
 
 
+@on_a_clock_of_its_own
+async def test_what_becomes_of_a_producer_that_was_left_says_nothing_of_the_next(tmp_path: Path) -> None:
+    left, second = producers = [FakeProducer(leaders=2), FakeProducer(is_prompt=True)]
+
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS / 20) as ingest:
+        await until(lambda: ingest.ready)
+        (late,) = accept_all(ingest, range(1))
+        await until(lambda: ingest._session is not None and bool(ingest._session._late))
+        (large,) = accept_all(ingest, range(1, 2))
+        await until(lambda: len(left.sent) == 2)
+        left.sent[1][2].set_exception(MessageSizeTooLargeError())
+        with pytest.raises(UnacknowledgedError):
+            await large
+        await until(lambda: ingest._session is not None and ingest._session._producer is second)
+        left.sent[0][2].set_exception(OutOfOrderSequenceNumber())
+
+        assert await late == "2-0"
+        await until(lambda: left.is_closed)
+        assert ingest.ready
+        assert not second.is_closed
+
+
+@on_a_clock_of_its_own
+async def test_producer_that_is_being_made_at_the_end_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = producers = [FakeProducer(largest=10), FakeProducer()]
+    begun = asyncio.Event()
+
+    async def slowly() -> None:
+        begun.set()
+        await asyncio.sleep(SHORT_SECONDS)
+
+    monkeypatch.setattr(second, "start", slowly)
+    async with running(tmp_path, producers, produce_timeout_seconds=PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        (large,) = accept_all(ingest, range(1))
+        await begun.wait()
+
+    assert isinstance((await asyncio.gather(large, return_exceptions=True))[0], UnacknowledgedError)
+    assert first.is_closed
+    assert second.is_closed
+
+
+@on_a_clock_of_its_own
 async def test_late_batch_that_is_too_large_is_sent_again_one_by_one(tmp_path: Path) -> None:
     first, *rest = producers = [FakeProducer(), *[FakeProducer(largest=600) for _ in range(4)]]
 
@@ -197,6 +250,7 @@ async def test_late_batch_that_is_too_large_is_sent_again_one_by_one(tmp_path: P
     assert all(producer.is_closed for producer in producers if producer.sent)
 
 
+@on_a_clock_of_its_own
 async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +271,7 @@ async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_
         assert ingest.ready
 
 
+@on_a_clock_of_its_own
 async def test_producer_that_seems_useless_stays_until_there_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +298,7 @@ async def test_producer_that_seems_useless_stays_until_there_is_another(
         assert not hung.is_closed
 
 
+@on_a_clock_of_its_own
 async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,8 @@
 """A shard that begins from a checkpoint, or throws it away: it publishes what it would from the log alone."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -305,6 +307,32 @@ async def test_only_what_was_written_since_is_read(floor: Floor) -> None:
     assert "snapshot.restored" in [line["event"] for line in said]
     assert shard.read < sum(map(len, floor.kafka.log.values())) / 2
     assert [each.name for each in floor.folder.iterdir()] == [FILE]
+    await same_from_the_log(floor, shard)
+
+
+async def test_it_is_read_while_the_fence_is_taken(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await kept_and_killed(floor)
+    shard, is_read, acquire = floor.shard(), threading.Event(), Owner.acquire
+    read = Checkpoints.read
+
+    def reading(*what: Any, **more: Any) -> Any:
+        is_read.set()
+        return read(*what, **more)
+
+    async def acquire_late(owner: Owner) -> dict[str, int]:
+        assert await asyncio.to_thread(is_read.wait, 10)
+        # What an owner before us still writes below our fence is news all the same.
+        at = START + 20 * DAY
+        late = fold_all("call", [change("call", "late", at, rep="bob", direction="outbound", dialed_at=at)])
+        owner.kafka.append(PLACE.topic(LEDGER), [(b"call|late", late.encode())])
+        return await acquire(owner)
+
+    monkeypatch.setattr(Checkpoints, "read", reading)
+    monkeypatch.setattr(Owner, "acquire", acquire_late)
+    await shard.load()
+    monkeypatch.setattr(Owner, "acquire", acquire)
+
+    assert b"call|late" in shard.ledger.held().rows
     await same_from_the_log(floor, shard)
 
 

@@ -24,7 +24,7 @@ from processor.native import panes as compiled_panes
 from processor.native.batch import ChangeBatch as FramedBatch
 from processor.native.plan import CompiledPlan
 from schemas.catalogue.conditions import Decimals, First
-from schemas.catalogue.plan import Form, Ids, Measure, Part, plan_of
+from schemas.catalogue.plan import Form, Ids, Measure, Part, Waiting, plan_of
 from schemas.damage import LONGEST
 from schemas.frames import change_frames
 from schemas.instants import DAY, HOUR, MINUTE
@@ -333,6 +333,8 @@ FURTHER = [
     Measure((Part("call", True, _AT, ("rep",), Form.ID, Ids(("deal",))),)),
     Measure((Part("call", True, _AT, ("rep",), Form.PENDING, (_AT, _AT)),)),
     Measure((Part("call", True, _AT, ("rep",), Form.DECIMAL, Decimals("amount")),)),
+    Measure((Part("call", True, _AT, ("rep",), Form.PENDING, (_AT, _AT, _AT)),)),
+    Measure((Part("call", True, _AT, ("rep",), Form.PENDING_DECIMAL, Waiting(_AT, _AT, Decimals("amount"))),)),
 ]
 PLAN = plan_of(
     [*(measure for metric in shipped().metrics.values() for measure in metric.reader.measures), *FURTHER]
@@ -363,7 +365,13 @@ VALUES = st.lists(
         st.tuples(st.sampled_from(CELLS[Form.DECIMAL]), st.sampled_from([512, 513, 1024]), AMOUNTS),
         st.tuples(st.sampled_from(CELLS[Form.SAMPLE]), st.integers(-DAY, 90 * DAY), st.just(1)),
         st.tuples(st.sampled_from(CELLS[Form.ID]), st.sampled_from("abc").map(digest_of_id), st.sampled_from([1, -1])),
-        st.tuples(st.just(FURTHER[2].name), st.tuples(INTEGERS, INTEGERS), st.just(1)),
+        st.tuples(st.just(FURTHER[2].name), st.tuples(INTEGERS, INTEGERS), st.sampled_from([1, 1, -1])),
+        st.tuples(st.just(FURTHER[4].name), st.tuples(INTEGERS, INTEGERS, INTEGERS), st.sampled_from([1, -1])),
+        st.tuples(
+            st.just(FURTHER[5].name),
+            st.tuples(st.sampled_from([NOW, NOW + DAY]), st.just(2**62), st.sampled_from([512, 513])),
+            AMOUNTS,
+        ),
     ),
     min_size=1,
     max_size=6,

@@ -13,10 +13,11 @@ from processor.core.deals import deal_row, joined_stays
 from processor.core.definitions import definitions_of
 from processor.core.engaging import engagements_of
 from processor.core.facts import CurrentValues, GroupFacts
-from processor.core.groups import Groups
+from processor.core.groups import PART, Groups
 from processor.core.joining import is_news
 from processor.core.outputs import GroupsOutput
 from processor.core.retention import first_version, last_instant, marked
+from processor.native import COMPILED
 from schemas.catalogue.base import Reading
 from schemas.damage import check_row
 from schemas.frames import Engagement, record_key
@@ -63,8 +64,8 @@ def heard(log: list[RecordChange]) -> list[Engagement]:
     ]
 
 
-def make_groups() -> Groups:
-    return Groups("responses.0", definitions_of(CONFIG))
+def make_groups(*, compiled: bool = COMPILED) -> Groups:
+    return Groups("responses.0", definitions_of(CONFIG), compiled=compiled)
 
 
 def fold(groups: Groups, engagements: list[Engagement], told: Told) -> GroupsOutput:
@@ -127,6 +128,21 @@ def test_a_batch_that_was_written_in_part_is_made_good_by_its_repetition(
 
     assert left(told) == left(whole)
     assert handed_on >= {*output.engagements}
+
+
+@given(st.lists(logs(), min_size=1, max_size=3))
+def test_groups_tell_the_same_whoever_keeps_their_panes(batches: list[list[RecordChange]]) -> None:
+    plain, fast = make_groups(compiled=False), make_groups(compiled=True)
+    for log in batches:
+        one, other = plain.fold(heard(log), NOW), fast.fold(heard(log), NOW)
+        assert sorted(other.panes) == sorted(one.panes)
+        assert (other.rows, other.clocks) == (one.rows, one.clocks)
+
+
+def test_of_a_batch_that_is_told_at_once_each_pane_is_told_once() -> None:
+    log = [change("lead", f"l{number}", NOW, rep="r1", received_at=NOW) for number in range(2 * PART + 1)]
+    told = [key for key, _ in make_groups().fold(heard(log), NOW).panes]
+    assert len(told) == len(set(told))
 
 
 def test_somebody_with_many_leads_moves_in_parts() -> None:
