@@ -37,7 +37,6 @@ FIGURES: dict[str, int] = {
     "processor/transport/following.py": 1,
     "processor/transport/outgoing.py": 2,
     "schemas/config/leads.py": 1,
-    "schemas/connectors/standard_webhooks.py": 1,
     "schemas/instants.py": 1,
 }
 """File -> measured figures that may stand in its docstrings and comments."""
