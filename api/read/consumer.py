@@ -47,6 +47,7 @@ are told; the numbers are on them sooner where it is left the time to do somethi
 _BUSY_WAIT_MS = 50
 _QUIET_WAIT_MS = 1000
 
+_NOT_DERIVED = "the stages have not derived everything by these definitions yet"
 _SHORTEST_DELAY = 0.2
 _REQUEST_MS = 15_000
 """Longer than for what is small: a fetch may bring many megabytes over a slow line."""
@@ -162,6 +163,11 @@ class ViewConsumer:
     def is_pressed(self) -> bool:
         """Whether more has come a moment ago than is taken in at once."""
         return 0 <= self._clock() - self._pressed_at < PRESSED_FOR
+
+    @property
+    def definitions_problem(self) -> str | None:
+        """By which other definitions workers write, in words; None: by none that we know of."""
+        return self._other_definitions.why_not_ours
 
     @property
     def stands_still(self) -> bool:
@@ -350,7 +356,7 @@ class ViewConsumer:
             # What was derived before a stage said so lies below the ends that are asked after it.
             is_steady = self._is_ours()
             if not is_steady:
-                self._problem = "the stages have not derived everything by these definitions yet"
+                self._problem = self.definitions_problem or _NOT_DERIVED
                 await asyncio.sleep(0.02)
             await self._read_all(steps)
         for _ in self._view.store.settling():

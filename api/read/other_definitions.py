@@ -15,6 +15,14 @@ DERIVED = frozenset({PANES.name, DEALS.name, LEAD_CLOCKS.name})
 """What a change of definitions makes anew. What is in the other topics is true by any."""
 
 
+def words_of_difference(by: str, ours: str) -> str:
+    """What is said where workers go by other files than we."""
+    return (
+        f"workers derive by definitions {by} and the files of this api say {ours}: give both the same floorcast.yaml "
+        "and metrics.yaml"
+    )
+
+
 class KafkaMessage(Protocol):
     """A message as Kafka gives it."""
 
@@ -46,6 +54,11 @@ class OtherDefinitions:
     def others(self) -> set[str]:
         """The other definitions by which partitions are written now."""
         return {by for by in self._by.values() if by != self._ours}
+
+    @property
+    def why_not_ours(self) -> str | None:
+        """Which ones, in words; None: all is written by ours."""
+        return next((words_of_difference(by, self._ours) for by in sorted(self.others)), None)
 
     def take_news(self) -> set[str]:
         """By which definitions partitions have been begun since the last call that are not what the view has."""

@@ -31,6 +31,7 @@ from api.read.goal_rows import Attainment, exported_goals
 from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
+from api.read.other_definitions import words_of_difference
 from api.read.piecemeal import Piecemeal, at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import freshness_json
@@ -203,6 +204,7 @@ class ReadSide:
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
             connections=dict(view.connection_states),
+            definitions_differ=bool(view.redefined) or self.consumer.definitions_problem is not None,
         )
         if looked_at is None:
             return picture
@@ -225,7 +227,6 @@ class ReadSide:
             unreadable_panes=view.store.damage.size(),
             negative_durations=view.negative_durations(),
             is_ready=not self.problems(),
-            definitions_differ=bool(view.redefined),
         )
 
     async def settle(self, *, unwatched: bool = True) -> int:
@@ -334,8 +335,7 @@ class ReadSide:
             if (by, ours) != self._told_to_differ:
                 log.warning(
                     "definitions.differ",
-                    why=f"workers derive by definitions {by} and the files of this api say {ours}: give both the same "
-                    "floorcast.yaml and metrics.yaml; until then what is served stands still",
+                    why=f"{words_of_difference(by, ours)}; until then what is served stands still",
                 )
             self._told_to_differ = by, ours
         elif (served := self._wanted or self.consumer.served) is not None:

@@ -334,6 +334,7 @@ class Hand:
         share.note({LEDGER: found})
         share.note(ledger_messages(output))
         for name, row in found:
+            self._check_row(row)
             engage(engagements_of(name.decode(), decode_record(row), row))
 
     def _fold_changes(
@@ -362,7 +363,7 @@ class Hand:
         handed_on = 0
         for partition, share in self._shares.items():
             frames = (
-                decode_engagements(frame, self._check_row).engagements
+                decode_engagements(frame, _of_ours).engagements
                 for frame in self._spool.take(f"engagements.{order.round}", partition)
             )
             for engagements in batched(chain.from_iterable(frames), GROUPED_AT_ONCE):
@@ -438,6 +439,10 @@ class _Told:
         if self._amount:
             self._tell(self._amount)
             self._amount = 0
+
+
+def _of_ours(_row: bytes) -> None:
+    """No row in the spool is read to see whether it is one: ledgers have just written it, or it was taken over so."""
 
 
 def _origin_of(pane: tuple[bytes, bytes | None]) -> bytes:

@@ -124,6 +124,27 @@ def test_what_stood_still_is_read_anew_when_workers_go_back(log: Log, monkeypatc
     assert log.turned_to == [log.ours]
 
 
+async def test_an_api_that_loads_says_what_it_waits_for_where_workers_go_by_other_files(log: Log) -> None:
+    log.consumer.is_loaded = False
+    others = definitions_digest(OTHERS)
+    log.fence(0, others)
+    log.say(0, others)
+    loading = asyncio.create_task(log.consumer._catch_up(log))
+    await asyncio.sleep(0.1)
+
+    (said,) = log.consumer.problems()
+    assert said == (
+        f"workers derive by definitions {others} and the files of this api say {log.ours}: give both the same "
+        "floorcast.yaml and metrics.yaml"
+    )
+    assert log.read_side.picture(log.floor.now).definitions_differ
+    log.fence(0, log.ours)
+    for partition in range(PARTITIONS):
+        log.say(partition, log.ours)
+    await asyncio.wait_for(loading, 30)
+    assert not log.read_side.picture(log.floor.now).definitions_differ
+
+
 async def test_a_view_is_whole_once_each_stage_has_said_that_all_is_by_its_definitions(log: Log) -> None:
     log.consumer.is_loaded = False
     log.fence(0, definitions_digest(OTHERS))
