@@ -30,7 +30,7 @@ from mode import ServiceT
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
 from processor.transport.unjoined import close_coordinator
-from schemas.kafka_clients import FetchPace
+from schemas.kafka_clients import FetchPace, ends_quietly, stop_quietly
 from schemas.kafka_patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right
 
@@ -122,10 +122,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.add_future(self._drain())
 
     async def on_thread_stop(self) -> None:
-        """Called in the thread at the end."""
+        """Called in the thread at the end.
+
+        In an outage the consumer's stop may raise a CancelledError of its own making. Faust takes it for nothing: the
+        thread ended without a word, and the worker waited a minute for it.
+        """
         if self._consumer is not None and self._consumer._coordinator is not None:
             await close_coordinator(self._consumer._coordinator)
-        await super().on_thread_stop()
+        await ends_quietly(super().on_thread_stop())
+        if self._consumer is not None:
+            await stop_quietly(self._consumer)
 
     def _on_coordination_end(self, task: "asyncio.Task[None]") -> None:
         # aiokafka gives up for good on what it did not expect of a broker that is just starting, and Faust never asks:

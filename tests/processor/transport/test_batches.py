@@ -125,6 +125,27 @@ async def test_fetches_are_short_while_anything_may_change(monkeypatch: pytest.M
     assert fetcher._fetch_max_wait_ms == FETCH_WAIT_MS
 
 
+async def test_an_end_in_an_outage_lets_go_of_everything() -> None:
+    thread, closed = FetchingThread(), list[str]()
+
+    async def stop() -> None:
+        raise asyncio.CancelledError  # aiokafka's: a fetch waited to be tried again
+
+    def closing(what: str) -> Any:
+        async def close() -> None:
+            closed.append(what)
+
+        return SimpleNamespace(close=close)
+
+    thread._method_queue = None
+    thread._consumer = SimpleNamespace(
+        stop=stop, _coordinator=None, _fetcher=closing("fetcher"), _client=closing("client")
+    )
+    await thread.on_thread_stop()
+
+    assert closed == ["fetcher", "client"]
+
+
 @pytest.mark.parametrize("turns", range(4))
 async def test_a_seek_that_the_next_rebalance_cancels_holds_nothing_back(turns: int) -> None:
     thread = FetchingThread()
