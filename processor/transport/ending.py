@@ -1,20 +1,31 @@
 """How a process of Faust ends: told from outside, or of itself, to begin anew.
 
-Owns SIGTERM and SIGINT, and whether one of them came. Both ways end alike: what is done is committed.
+Owns SIGTERM and SIGINT, whether one of them came, and how long the end may take. Both ways end alike: what is done is
+committed. A Kafka that is away cannot be told, and whatever waits for it would wait as long: who was told to end then
+ends without. Nothing is lost by it, what was not committed is done again.
 
 Private names used, all in mode-streaming 0.4.1: `Worker._on_sigint`, `._on_sigterm`, `._gather_all`, `._sentinel_task`.
 """
 
 import asyncio
+import logging
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import structlog
 from mode import Worker
 
+END_SECONDS = 8.0
+"""From being told on. Whoever supervises a worker waits a little longer before it kills it."""
 _LEFT_SECONDS = 1.0
 """For what is left to close its connections."""
+
+log = structlog.get_logger(__name__)
 
 
 class EndingWorker(Worker):
@@ -47,9 +58,23 @@ class EndingWorker(Worker):
 
     def _lead(self, number: signal.Signals, end: Callable[[], Any]) -> None:
         def hear(_number: int, _frame: FrameType | None) -> None:
+            if not self.was_told:
+                # A thread's, since the loop may have stopped, or stop while something is left to be waited for.
+                limit = threading.Timer(END_SECONDS, _end_unfinished)
+                limit.daemon = True
+                limit.start()
             self.was_told = True
             if not self.loop.is_closed():
                 self.loop.call_soon_threadsafe(end)
 
         self.loop.remove_signal_handler(number)
         signal.signal(number, hear)
+
+
+def _end_unfinished() -> None:
+    """Called in a thread when a worker that was told to end has not ended in time: end without a commit."""
+    log.warning("worker.ended_unfinished", seconds=END_SECONDS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(0)

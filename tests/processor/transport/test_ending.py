@@ -3,15 +3,22 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from deploy.local.supervisor import STOP_SECONDS
+from processor.transport.ending import END_SECONDS
 
 PROGRAM = """
 import asyncio, signal, sys
 import uvloop
 from mode import Service
+from processor.transport import ending
 from processor.transport.ending import EndingWorker
 
+if "stuck" in sys.argv:
+    ending.END_SECONDS = 0.5
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)
@@ -25,7 +32,7 @@ class Slow(Service):
 
     async def on_stop(self):
         says("stopping")
-        await asyncio.sleep(1)
+        await asyncio.sleep(600 if "stuck" in sys.argv else 1)
 
 worker = EndingWorker(Slow(), loop=loop, override_logging=False, quiet=True)
 try:
@@ -79,3 +86,22 @@ def test_who_is_told_after_its_loop_has_stopped_knows_it() -> None:
         process.stdin.write("\n")
         process.stdin.flush()
         assert line_of(process) == "told True"
+
+
+@pytest.mark.parametrize("itself", [[], ["itself"]])
+def test_who_was_told_and_waits_for_what_does_not_come_ends_all_the_same(itself: list[str]) -> None:
+    with run_program("stuck", *itself) as process:
+        assert line_of(process) == "started"
+        if itself:
+            assert line_of(process) == "stopping"
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert "worker.ended_unfinished" in said
+    assert "told" not in said
+
+
+def test_it_ends_before_whoever_supervises_it_loses_patience() -> None:
+    assert END_SECONDS < STOP_SECONDS
+    pages = Path("docs/generate.py").read_text(encoding="utf-8")
+    assert f"Kafka is away waits {END_SECONDS:g} seconds" in pages
