@@ -4,12 +4,11 @@ The connection is looked up before a byte of the body is read, and the body is c
 inflated. What the body says is read much later, from the log.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter
@@ -71,15 +70,8 @@ class DeliveryRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether an address is this route's, whatever the method: each refusal is counted."""
-        found = _matched(self.path_regex, scope["path"])
-        return (Match.NONE, {}) if found is None else (Match.FULL, {"route": self, "path_params": found})
-
-
-@lru_cache(maxsize=256)
-def _matched(pattern: re.Pattern[str], path: str) -> Mapping[str, str] | None:
-    """What an address names; None: it is another one's. The same few are asked again and again."""
-    found = pattern.match(path)
-    return None if found is None else found.groupdict()
+        found = self.path_regex.match(scope["path"])
+        return (Match.NONE, {}) if found is None else (Match.FULL, {"route": self, "path_params": found.groupdict()})
 
 
 class WebhookEndpoint:

@@ -1,6 +1,8 @@
 """A loop with a clock of its own: what takes seconds takes none, and a slow machine changes nothing.
 
 For what waits for nobody outside of the test's own process.
+
+Private names used, of asyncio: `BaseEventLoop._run_once`, `._ready`, `._scheduled`.
 """
 
 import asyncio

@@ -17,7 +17,6 @@ from processor.core.groups import PART, Groups
 from processor.core.joining import is_news
 from processor.core.outputs import GroupsOutput
 from processor.core.retention import first_version, last_instant, marked
-from processor.native import COMPILED
 from schemas.catalogue.base import Reading
 from schemas.damage import check_row
 from schemas.frames import Engagement, record_key
@@ -64,8 +63,8 @@ def heard(log: list[RecordChange]) -> list[Engagement]:
     ]
 
 
-def make_groups(*, compiled: bool = COMPILED) -> Groups:
-    return Groups("responses.0", definitions_of(CONFIG), compiled=compiled)
+def make_groups(**rest: Any) -> Groups:
+    return Groups("responses.0", definitions_of(CONFIG), **rest)
 
 
 def fold(groups: Groups, engagements: list[Engagement], told: Told) -> GroupsOutput:
@@ -128,15 +127,6 @@ def test_a_batch_that_was_written_in_part_is_made_good_by_its_repetition(
 
     assert left(told) == left(whole)
     assert handed_on >= {*output.engagements}
-
-
-@given(st.lists(logs(), min_size=1, max_size=3))
-def test_groups_tell_the_same_whoever_keeps_their_panes(batches: list[list[RecordChange]]) -> None:
-    plain, fast = make_groups(compiled=False), make_groups(compiled=True)
-    for log in batches:
-        one, other = plain.fold(heard(log), NOW), fast.fold(heard(log), NOW)
-        assert sorted(other.panes) == sorted(one.panes)
-        assert (other.rows, other.clocks) == (one.rows, one.clocks)
 
 
 def test_of_a_batch_that_is_told_at_once_each_pane_is_told_once() -> None:
