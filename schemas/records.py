@@ -176,9 +176,11 @@ FIELD_CODES: Mapping[str, int] = {
         )
     )
 }  # fmt: skip
-# Beyond the codes of fields, so that whoever knows those alone leaves the row to who knows voices.
+_FIRST_VOICE: Final = 64
+"""Beyond the codes of fields, so that whoever knows those alone leaves the row to who knows voices."""
 _CODES: dict[str, int] = dict(FIELD_CODES) | {
-    voice: 64 + number for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
+    voice: _FIRST_VOICE + number
+    for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
 }
 _CODES |= {left: 96 + number for number, left in enumerate(LEAVING.values())}
 _FIELD_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
@@ -239,6 +241,8 @@ def with_places(changes: Sequence[RecordChange]) -> list[RecordChange]:
     are more changes the first of them share a place, among which the hash decides. One that has a place of its own
     already keeps it, if it is the later one.
     """
+    if len(changes) < 2:  # as nearly every delivery has it
+        return list(changes)
     keys = [(change.kind, change.id, change.changed_at) for change in changes]
     if len(set(keys)) == len(keys):
         return list(changes)
@@ -531,7 +535,10 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
 def _has_voices(
     patches: list[tuple[int, int, dict[int, Value]]], histories: dict[int, list[tuple[int, int, Value]]]
 ) -> bool:
-    return any(code >= 64 for code in histories) or any(code >= 64 for _, _, patch in patches for code in patch)
+    for _, _, patch in patches:  # plainly: each row that is read comes by
+        if patch and max(patch) >= _FIRST_VOICE:
+            return True
+    return bool(histories) and max(histories) >= _FIRST_VOICE
 
 
 def encode_elsewhere(kind: str, pointer: str, value: str, version: Version) -> bytes:

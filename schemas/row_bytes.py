@@ -51,7 +51,7 @@ _EarlierRow = tuple[
     dict[int, list[str]],
 ]
 _decode_earlier = msgspec.msgpack.Decoder(_EarlierRow).decode
-_FIVE = 0x95
+_FIVE = b"\x95"
 _NO_ENTRIES: dict[int, list[EntryValue]] = {}
 
 
@@ -63,7 +63,7 @@ def read_row(row: bytes, pasts: Mapping[str, Pasts]) -> EnteredRow:
     said, and have no history of the status of a deal. `pasts`: by kind, which fields those are. Raises
     msgspec.MsgspecError.
     """
-    if row[:1] == bytes((_FIVE,)):
+    if row[:1] == _FIVE:
         entered: EnteredRow = _decode_entered(row)
         return entered
     try:

@@ -92,17 +92,16 @@ class GroupFacts:
         """Where the lead's own chain of merges ends."""
         # Whoever is written to is a lead only if the CRM has said anything of one.
         written_to: dict[str, bool] = {}
-        first, last = _NEVER, -_NEVER
+        instants: list[int] = []
         found: dict[str, tuple[str, CurrentValues]] = {}
         for place, row in rows.items():
             via, _, key = place.rpartition(SEPARATOR)
-            if is_shown(via):
-                call = CurrentValues(row)
-                self.elsewhere.append(call)
-                first, last = min(first, call.set_at), max(last, call.set_at)
-                continue
             is_ours = not via or root_of(via) == lead
-            if key.startswith("lead|"):
+            if via and is_shown(via):
+                call = CurrentValues(row)
+                set_at = call.set_at
+                self.elsewhere.append(call)
+            elif key.startswith("lead|"):
                 record = decode_record(row)
                 set_at = first_version(record)
                 if is_ours:
@@ -117,7 +116,7 @@ class GroupFacts:
                         named = other.get("lead")
                         is_its = named is not None and root_of(named) == lead
                         written_to[key] = written_to.get(key, True) and not is_its
-            first, last = min(first, set_at), max(last, set_at)
+            instants.append(set_at)
         if len(found) > bounds.GROUP_LIMIT:
             # Each merged lead hands on as many as a group takes.
             within = smallest(found, bounds.GROUP_LIMIT)
@@ -129,7 +128,7 @@ class GroupFacts:
             if not self.leads or (own is not None and own.is_deleted):
                 self.others = {key: other for key, other in self.others.items() if key not in self.written_to}
                 self.written_to = set()
-        self.first_set_at = first
+        self.first_set_at = min(instants, default=_NEVER)
         """When one of their fields was set (microseconds): a bound of all instants that they name, from below."""
-        self.is_any_empty = last == _NEVER
+        self.is_any_empty = _NEVER in instants
         """Whether of one of them no field was ever set."""
