@@ -99,7 +99,6 @@ class Deployment:
     """Person -> what the file calls them."""
     tracing: Tracing = OFF
     apis: ApisHeard = field(default_factory=ApisHeard)
-    """By which definitions those go whose deliveries this process reads."""
     checkpoints: Checkpoints | None = None
     """Where shards write down what they hold; None: nowhere."""
 
