@@ -99,6 +99,7 @@ class Deployment:
     """Person -> what the file calls them."""
     tracing: Tracing = OFF
     apis: ApisHeard = field(default_factory=ApisHeard)
+    """By which definitions those go whose deliveries this process reads."""
     checkpoints: Checkpoints | None = None
     """Where shards write down what they hold; None: nowhere."""
 
@@ -307,8 +308,7 @@ class StageShard:
             self._followed[topic] = self._written(topic)
         await watch.begin(self._followed.values(), marks)
         if not is_known:
-            told = {self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]}
-            await self.owner.send(told)
+            await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]})
 
     def _follow(self, topic: Topic, offset: Callable[[], int]) -> WatchedPartition:
         place = self.deployment.topic(topic), self.partition
