@@ -61,6 +61,7 @@ from api.serving import listen, serve
 from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from api.write.ingest import DeliveryLog, Ingest
+from api.write.own_definitions import FileDefinitions
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.connectors import build_connector
@@ -324,11 +325,12 @@ def main(settings: Settings) -> int:
     keys = KeyStore(settings.keys, loopback=settings.is_loopback, verifier_sha256=settings.verifier_key_sha256)
     keys.shared = paired.book
     reader = AccessReader(settings, paired.book, keys, access_log)
+    defined = read_side or FileDefinitions(settings.config, config)
     services: list[Service] = []
     log_check = None if read_side is None else read_side.log_check
     if log_check is None:
         log_check = LogCheck(KafkaFacts(settings.kafka), prefix=settings.prefix, clock=machine_clock)
-        services = [log_check, access_log, reader]
+        services = [log_check, access_log, reader, defined]
     readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader.on_command = lambda said: tell_device(read_side, paired.book, said, machine_clock())
@@ -336,12 +338,14 @@ def main(settings: Settings) -> int:
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
-    _hear_hangup(None if read_side is None else read_side.ask_reload)
+    _hear_hangup(defined.ask_reload)
     with closing(start_tracing(settings.traces, "floorcast-api")) as tracing:
         app = create_app(
             settings,
             config,
-            ingest=None if settings.role == "read" else Ingest(settings, tracing=tracing),
+            ingest=None
+            if settings.role == "read"
+            else Ingest(settings, tracing=tracing, definitions=lambda: defined.definitions),
             services=services,
             state={"read_side": read_side, "alert_actions": actions, "screens": paired, "keys": keys},
             connectors=connectors,
@@ -382,12 +386,11 @@ def tell_device(read_side: ReadSide, book: AccessBook, command: Command, now: in
     read_side.broadcaster.command(command.device, said)
 
 
-def _hear_hangup(then: Callable[[], None] | None) -> None:
-    """SIGHUP ends nothing: what is defined is read again, by those who serve it."""
+def _hear_hangup(then: Callable[[], None]) -> None:
+    """SIGHUP ends nothing: what is defined is read again."""
 
     def hear(_number: int, _frame: FrameType | None) -> None:
-        if then is not None:
-            then()
+        then()
 
     signal.signal(signal.SIGHUP, hear)
 

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from schemas.fences import definitions_in
+from schemas.spoken_definitions import words_of_difference
 from schemas.topics import DEALS, FENCE, LEAD_CLOCKS, PANES
 
 DERIVED = frozenset({PANES.name, DEALS.name, LEAD_CLOCKS.name})
 """What a change of definitions makes anew. What is in the other topics is true by any."""
 
 
-def words_of_difference(by: str, ours: str) -> str:
+def workers_differ(by: str, ours: str) -> str:
     """What is said where workers go by other files than we."""
-    return (
-        f"workers derive by definitions {by} and the files of this api say {ours}: give both the same floorcast.yaml "
-        "and metrics.yaml"
-    )
+    return words_of_difference("workers derive", by, "api", ours)
 
 
 class KafkaMessage(Protocol):
@@ -58,7 +56,7 @@ class OtherDefinitions:
     @property
     def why_not_ours(self) -> str | None:
         """Which ones, in words; None: all is written by ours."""
-        return next((words_of_difference(by, self._ours) for by in sorted(self.others)), None)
+        return next((workers_differ(by, self._ours) for by in sorted(self.others)), None)
 
     def take_news(self) -> set[str]:
         """By which definitions partitions have been begun since the last call that are not what the view has."""

@@ -31,7 +31,7 @@ from api.read.goal_rows import Attainment, exported_goals
 from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
-from api.read.other_definitions import words_of_difference
+from api.read.other_definitions import workers_differ
 from api.read.piecemeal import Piecemeal, at_once, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import freshness_json
@@ -309,6 +309,11 @@ class ReadSide:
         self._begin_to_turn(served, config)
 
     @property
+    def definitions(self) -> str:
+        """By which this api serves, or is about to: what the files said when they were last read."""
+        return self._wanted_by or self.view.definitions
+
+    @property
     def _next_generation(self) -> int | None:
         """Which one is read to be served in place of another; None: no other one is."""
         served, wanted = self.consumer.served, self._wanted
@@ -335,7 +340,7 @@ class ReadSide:
             if (by, ours) != self._told_to_differ:
                 log.warning(
                     "definitions.differ",
-                    why=f"{words_of_difference(by, ours)}; until then what is served stands still",
+                    why=f"{workers_differ(by, ours)}; until then what is served stands still",
                 )
             self._told_to_differ = by, ours
         elif (served := self._wanted or self.consumer.served) is not None:

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from api.settings import Settings
 from api.write.limits import Budget
+from api.write.own_definitions import SpokenDefinitions
 from api.write.producer_session import ProducerSession
 from api.write.producers import close_producer, delivery_producer
 from api.write.refusals import REFUSAL, RETRY_AFTER, BacklogFullError, UnacknowledgedError
@@ -67,11 +68,16 @@ class Ingest:
         topic: Topic = DELIVERIES,
         explain: Callable[[str], Awaitable[str | None]] | None = None,
         tracing: Tracing = OFF,
+        definitions: Callable[[], str] | None = None,
     ) -> None:
-        """`explain`: says what stood in the way of whoever got an error of this name from Kafka, if it knows."""
+        """`explain`: says what stood in the way of whoever got an error of this name from Kafka, if it knows.
+
+        `definitions`: the digest by which this api goes now; None: nobody is told.
+        """
         self._topic = topic.full_name(settings.prefix)
         self._kafka = settings.kafka
         self._tracing = tracing
+        self._spoken = None if definitions is None else SpokenDefinitions(definitions)
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: delivery_producer(settings))
@@ -125,11 +131,12 @@ class Ingest:
         too much already waits.
         """
         message = encode_delivery(delivery)
+        spoken = () if self._spoken is None else self._spoken.headers(time.monotonic())
         if not self._tracing.is_on:
-            return await self.append(message)
+            return await self.append(message, spoken)
         attributes: Attributes = {"messaging.system": "kafka", "messaging.destination.name": self._topic}
         with self._tracing.span(f"send {self._topic}", "producer", attributes=attributes) as span:
-            id = await self.append(message, self._tracing.headers)
+            id = await self.append(message, (*self._tracing.headers, *spoken))
             span.note({"floorcast.delivery": id})
             return id
 

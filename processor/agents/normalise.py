@@ -11,9 +11,10 @@ import structlog
 from processor.agents.stage import Deployment, StageShard
 from processor.core.normalise import normalise
 from processor.core.unknown_news import UnknownNews
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
 from schemas.frames import QUIET
+from schemas.spoken_definitions import definitions_said, words_of_difference
 from schemas.topics import DELIVERIES, RECORD_CHANGES, Topic
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,10 @@ class NormaliseShard(StageShard):
         await self.recover()
 
     async def tick(self, now: int) -> None:
-        """Say which names of fields and records nobody here knows, once an hour."""
+        """Say which names of fields and records nobody here knows, once an hour, and which apis go by other files."""
+        ours = self.deployment.digest
+        for by in self.deployment.apis.news(ours, now):
+            log.warning("definitions.differ", why=words_of_difference("apis go", by, "worker", ours))
         for connection, names in self._unknown.due(self.progress.counters, now).items():
             told = [f"{each.record}.{each.name}" if each.name != each.record else each.name for each in names]
             log.warning(
@@ -50,6 +54,9 @@ class NormaliseShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Parse, keep what cannot be read, hand the changes on."""
+        for record in records:
+            if (headers := headers_of(record)) and (said := definitions_said(headers)):
+                self.deployment.apis.hear(said, record.timestamp * 1000)
         output = normalise(
             ((record.offset, record.value or b"") for record in records),
             partition=self.partition,

@@ -16,6 +16,7 @@ from processor.agents.newer_rows import refuse_newer_messages, refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.alert_names import with_names
+from processor.core.apis_heard import ApisHeard
 from processor.core.definitions import Definitions
 from processor.core.ledger_state import Piece
 from processor.core.retention import RetentionCutoff
@@ -97,6 +98,8 @@ class Deployment:
     rep_names: Mapping[str, str] = field(default_factory=dict)
     """Person -> what the file calls them."""
     tracing: Tracing = OFF
+    apis: ApisHeard = field(default_factory=ApisHeard)
+    """By which definitions those go whose deliveries this process reads."""
     checkpoints: Checkpoints | None = None
     """Where shards write down what they hold; None: nowhere."""
 
@@ -305,8 +308,7 @@ class StageShard:
             self._followed[topic] = self._written(topic)
         await watch.begin(self._followed.values(), marks)
         if not is_known:
-            told = {self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]}
-            await self.owner.send(told)
+            await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]})
 
     def _follow(self, topic: Topic, offset: Callable[[], int]) -> WatchedPartition:
         place = self.deployment.topic(topic), self.partition

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
+from tests.integration.waiting import until_true
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
@@ -92,6 +94,38 @@ async def test_no_answer_is_between_the_old_and_the_new_of_a_changed_metric(
     assert code == 0, said
 
 
+async def test_a_worker_says_once_that_an_api_goes_by_other_files_and_nothing_when_both_have_the_same(
+    floor: FloorProcess, reader: Reader
+) -> None:
+    def said() -> list[str]:
+        lines = (floor.data / "logs" / "worker.log").read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if "definitions.differ" in line and "the files of this worker say" in line]
+
+    async def is_said() -> bool:
+        return bool(said())
+
+    posted = Posted(floor.url, floor.config_file)
+    deliveries = hostile_deliveries(seed=7, events=200, now=clock(), connections=("feed",))
+    await posted.post(deliveries)  # by the same files
+    await settle(reader, floor.kafka, floor.prefix)
+    assert said() == []
+
+    floor.config_file.with_name("metrics.yaml").write_text(METRICS)
+    await asyncio.to_thread(floor.hang_up, "api", "reload.loading")
+    await posted.post(deliveries)
+    await until_true(is_said, 60)
+    assert (await reader.ask("/readyz"))[0] == 200
+
+    await asyncio.to_thread(floor.hang_up, "worker", "reload.begins")
+    await until_served(reader, {"all_calls"})
+    # Whoever starts says at once by which definitions it goes.
+    await asyncio.to_thread(floor.wait_for_another, "api", floor.kill("api"))
+    await posted.post(deliveries)
+    await until_true(lambda: is_ready(reader), 90)
+    await settle(reader, floor.kafka, floor.prefix)
+    assert len(said()) == 1
+
+
 async def sampled(reader: Reader, before: int) -> list[int]:
     """What is served while it changes: each value once, as often as it turns to it, and for a while after the first."""
     seen = [before]
@@ -111,6 +145,14 @@ async def reload(floor: FloorProcess, *, code: int = 0) -> str:
     ended, said = await asyncio.to_thread(floor.run, "reload")
     assert ended == code, said
     return said
+
+
+async def is_ready(reader: Reader) -> bool:
+    """Whether the api answers, and is."""
+    try:
+        return bool((await reader.ask("/readyz"))[0] == 200)
+    except aiohttp.ClientError:
+        return False
 
 
 async def until_served(reader: Reader, wanted: set[str], *, gone: frozenset[str] = frozenset()) -> None:

@@ -26,6 +26,7 @@ class FakeBatch:
 
     def __init__(self, capacity: int) -> None:
         self.values: list[bytes] = []
+        self.headers: list[list[tuple[str, bytes]]] = []
         self._capacity = capacity
 
     def append(
@@ -34,6 +35,7 @@ class FakeBatch:
         if len(self.values) == self._capacity:
             return None
         self.values.append(value)
+        self.headers.append(headers)
         return object()
 
 
@@ -58,6 +60,8 @@ class FakeProducer:
         self.is_prompt = is_prompt
         self._largest = largest
         self.sent: list[tuple[int, list[bytes], asyncio.Future[SimpleNamespace]]] = []
+        self.headers: list[list[tuple[str, bytes]]] = []
+        """Of each message sent."""
         self._capacity = capacity
         self.is_closed = False
         known = set(range(partitions))
@@ -84,6 +88,7 @@ class FakeProducer:
     async def send_batch(self, batch: FakeBatch, _topic: str, *, partition: int) -> asyncio.Future[SimpleNamespace]:
         future: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
         self.sent.append((partition, batch.values, future))
+        self.headers += batch.headers
         if self._largest is not None:
             if sum(map(len, batch.values)) > self._largest:
                 future.set_exception(MessageSizeTooLargeError())
@@ -108,11 +113,14 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def running(data: Path, producers: list[FakeProducer], **settings: Any) -> AsyncIterator[Ingest]:
+async def running(
+    data: Path, producers: list[FakeProducer], definitions: Callable[[], str] | None = None, **settings: Any
+) -> AsyncIterator[Ingest]:
     """An ingest that takes the producers one after the other; then Kafka is away."""
     supply = iter(producers)
     given: Any = lambda: next(supply, None) or FakeProducer(failure=KafkaConnectionError("away"))  # noqa: E731
-    ingest = Ingest(make_settings(data, **{"produce_timeout_seconds": SHORT_SECONDS, **settings}), given)
+    made = make_settings(data, **{"produce_timeout_seconds": SHORT_SECONDS, **settings})
+    ingest = Ingest(made, given, definitions=definitions)
     await ingest.start()
     try:
         yield ingest

@@ -14,6 +14,7 @@ from processor.agents.normalise import NormaliseShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
 from processor.agents.watermark import Watermark
+from processor.core.apis_heard import ApisHeard
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.log_watch import LogWatch
@@ -25,10 +26,11 @@ from schemas.definitions import ROWS
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.frames import QUIET, Engagement, change_frames, engagement_frames
-from schemas.instants import DAY
+from schemas.instants import DAY, SECOND
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.records import fold_all
 from schemas.requests import MOST_IN_A_FRAME, request_headers
+from schemas.spoken_definitions import definitions_headers
 from schemas.topics import DEAD_LETTERS, FENCE, PANES, PROGRESS
 from schemas.tracing import Headers
 from tests.builders import change, instant, make_config
@@ -266,6 +268,39 @@ async def test_a_post_of_nothing_but_junk_is_one_write_and_a_few_lines(
     assert all(line["delivery"] for line in lines)
     await shard.suspend()
     await shard.close()
+
+
+async def test_a_worker_says_once_that_apis_go_by_other_files_whichever_partitions_tell_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deployment = replace(PLACE, connectors={"feed": Generic(keys=[])}, apis=ApisHeard())
+    shards = [NormaliseShard(partition, deployment) for partition in range(2)]
+    raw = encode_delivery(Delivery("feed", START, {"content-type": "application/json"}, b"[]"))
+    deployed = replace(deployment, digest="0a")
+    now = START + SECOND
+
+    async def told(*said: tuple[Headers, int]) -> list[str]:
+        with capture_logs() as lines:
+            for shard in shards:
+                monkeypatch.setattr(shard, "owner", Topics())
+                monkeypatch.setattr(shard, "deployment", deployed)
+                shard.resume(0)
+                records: list[Fetched] = [
+                    Record(number, raw, topic="deliveries", timestamp=at // 1000, headers=headers)
+                    for number, (headers, at) in enumerate(said)
+                ]
+                await shard.process(records)
+                await shard.tick(now)
+        return [line["why"] for line in lines if line["event"] == "definitions.differ"]
+
+    assert await told((definitions_headers("0a"), START), ((), START)) == []
+    assert await told((definitions_headers("0b"), START - DAY)) == []  # a backlog
+    (why,) = await told(((), START), (definitions_headers("0b"), START))
+    assert why.startswith("apis go by definitions 0b and the files of this worker say 0a: give both the same")
+    assert await told((definitions_headers("0b"), now)) == []
+    for shard in shards:
+        await shard.suspend()
+        await shard.close()
 
 
 async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_counted(
