@@ -16,7 +16,7 @@ from msgspec import structs
 
 from schemas import row_bytes
 from schemas.pasts import HISTORY_LIMIT, enter, remember
-from schemas.row_bytes import EntryValue, Pasts, read_row
+from schemas.row_bytes import FIRST_VOICE, EntryValue, Pasts, has_voices, read_row
 from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, word_that_counts
 
 Value = row_bytes.Value
@@ -176,11 +176,8 @@ FIELD_CODES: Mapping[str, int] = {
         )
     )
 }  # fmt: skip
-_FIRST_VOICE: Final = 64
-"""Beyond the codes of fields, so that whoever knows those alone leaves the row to who knows voices."""
 _CODES: dict[str, int] = dict(FIELD_CODES) | {
-    voice: _FIRST_VOICE + number
-    for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
+    voice: FIRST_VOICE + number for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
 }
 _CODES |= {left: 96 + number for number, left in enumerate(LEAVING.values())}
 _FIELD_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
@@ -241,8 +238,6 @@ def with_places(changes: Sequence[RecordChange]) -> list[RecordChange]:
     are more changes the first of them share a place, among which the hash decides. One that has a place of its own
     already keeps it, if it is the later one.
     """
-    if len(changes) < 2:  # as nearly every delivery has it
-        return list(changes)
     keys = [(change.kind, change.id, change.changed_at) for change in changes]
     if len(set(keys)) == len(keys):
         return list(changes)
@@ -515,7 +510,7 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
     """
     kind, patches, histories, named, _ = read_row(row, _PASTS)
     names = _FIELD_NAMES
-    if _has_voices(patches, histories):
+    if has_voices(patches, histories):
         record = decode_record(row)
         spoken_of = dict.fromkeys(name.partition("#")[0] for name in record.fields)
         return kind, next(iter(record.fields.values()))[0], {name: record.get(name) for name in spoken_of}
@@ -530,15 +525,6 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
         set_at = set_at or entries[-1][0]
         values[names[code]] = entries[-1][2]
     return kind, set_at, values
-
-
-def _has_voices(
-    patches: list[tuple[int, int, dict[int, Value]]], histories: dict[int, list[tuple[int, int, Value]]]
-) -> bool:
-    for _, _, patch in patches:  # plainly: each row that is read comes by
-        if patch and max(patch) >= _FIRST_VOICE:
-            return True
-    return bool(histories) and max(histories) >= _FIRST_VOICE
 
 
 def encode_elsewhere(kind: str, pointer: str, value: str, version: Version) -> bytes:

@@ -53,6 +53,8 @@ _EarlierRow = tuple[
 _decode_earlier = msgspec.msgpack.Decoder(_EarlierRow).decode
 _FIVE = b"\x95"
 _NO_ENTRIES: dict[int, list[EntryValue]] = {}
+FIRST_VOICE = 64
+"""Codes from here on are of voices: beyond those of fields, so that who knows those alone leaves such a row alone."""
 
 
 def read_row(row: bytes, pasts: Mapping[str, Pasts]) -> EnteredRow:
@@ -78,6 +80,16 @@ def read_row(row: bytes, pasts: Mapping[str, Pasts]) -> EnteredRow:
         found = kind, patches, histories, {code: values for code, values in left.items() if values}
     past = pasts.get(found[0])
     return (*found, _NO_ENTRIES) if past is None or found[1:3] == ([], {}) else _of_today(found, past)
+
+
+def has_voices(
+    patches: list[tuple[int, int, dict[int, Value]]], histories: dict[int, list[tuple[int, int, Value]]]
+) -> bool:
+    """Whether more than one voice has spoken of a field."""
+    for _, _, patch in patches:  # plainly: each row that is read comes by
+        if patch and max(patch) >= FIRST_VOICE:
+            return True
+    return bool(histories) and max(histories) >= FIRST_VOICE
 
 
 def _of_today(row: _Row, past: Pasts) -> EnteredRow:

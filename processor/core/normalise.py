@@ -109,7 +109,8 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         if isinstance(connector, InCurrency):
             parsed.changes = connector.complete(parsed.changes)
-        parsed.changes = with_places(parsed.changes)
+        if len(parsed.changes) > 1:  # one has nothing to come after
+            parsed.changes = with_places(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition
         parsed = Parsed()
