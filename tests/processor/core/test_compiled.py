@@ -256,9 +256,9 @@ def test_a_load_lets_go_what_is_too_old_alike(seed: int) -> None:
     assert sorted(other.panes) == sorted(one.panes)
 
 
-LONG = st.sampled_from([1, 31, 32, 255, 256, 65_535, 65_536]).map("x".__mul__) | st.text(
-    min_size=1, max_size=40
-).filter(str.isprintable)
+# What `str.isprintable` takes: made so, not sifted, of which Hypothesis has enough now and then.
+SHOWN = st.characters(exclude_categories=("C", "Z")) | st.just(" ")
+LONG = st.sampled_from([1, 31, 32, 255, 256, 65_535, 65_536]).map("x".__mul__) | st.text(SHOWN, min_size=1, max_size=40)
 TALKS = st.sampled_from([0, 1, 31, 32, 127, 128, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1, 2**32, LONGEST])
 INTEGERS = st.sampled_from(
     [0, 1, 31, 32, 127, 128, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**50]
