@@ -9,7 +9,6 @@ import gc
 import os
 import secrets
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import cached_property
@@ -70,6 +69,7 @@ from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.machine_clock import machine_clock
+from schemas.refusals import tell_person
 from schemas.topics import ALERT_ACTIONS
 from schemas.tracing import OFF, Tracing, start_tracing
 
@@ -396,7 +396,7 @@ def _hear_hangup(then: Callable[[], None]) -> None:
 
 
 def _refuse(reason: str) -> int:
-    """Say why it does not run: a line for people, and the last line of the log for programs."""
-    print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - what a command says
+    """Say why it does not run: at a terminal in a line, and always as the last line of the log."""
+    tell_person(f"floorcast api: {reason}")
     log.critical("process.ended", code=2, why=reason)
     return 2

@@ -9,6 +9,7 @@ import sys
 import structlog
 
 from schemas.log_rate import LogRate
+from schemas.refusals import tell_person
 
 
 def configure_logging(level: int = logging.INFO) -> None:
@@ -42,8 +43,8 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 
 def refuse(command: str, code: int, *lines: str) -> int:
-    """Say why a process does not run: a line for people each, and the last line of the log for programs; the code."""
+    """Say why a process does not run: at a terminal a line each, and always as the last line of the log; the code."""
     for line in lines:
-        sys.stderr.write(f"floorcast {command}: {line}\n")
+        tell_person(f"floorcast {command}: {line}")
     structlog.get_logger().critical("process.ended", code=int(code), why="; ".join(lines))
     return code

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag, PrefixFlag
 from deploy.settings import Settings, SettingsError, describe_problems, load_settings
 from schemas.exit_codes import ExitCode
+from schemas.refusals import tell_person
 
 if TYPE_CHECKING:
     from deploy.local.target import Instance
@@ -69,7 +70,10 @@ def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 def built(settings: Callable[..., _T], flags: dict[str, Any], begin_log: Callable[[], None]) -> _T:
-    """The settings of a process with these flags. Where one cannot be used its log begins and ends with that."""
+    """The settings of a process with these flags. Where one cannot be used its log begins and ends with that.
+
+    At a terminal a person is told in plain lines too.
+    """
     try:
         return settings(**flags)
     except ValidationError as error:
@@ -83,12 +87,15 @@ def given(**flags: Any) -> dict[str, Any]:
 
 
 def fail(problems: Sequence[str], code: int) -> NoReturn:
-    """End the command with a line for each problem; of one that keeps a log that ends with them too."""
-    for problem in problems:
-        say(problem)
+    """End the command with a line for each problem; what keeps a log ends it so, plain only at a terminal."""
     structlog = sys.modules.get("structlog")  # who keeps no log does not wait for its import
     if structlog is not None and structlog.is_configured():
+        for problem in problems:
+            tell_person(_UNSHOWN.sub("\ufffd", problem))
         structlog.get_logger().critical("process.ended", code=int(code), why="; ".join(problems))
+        raise typer.Exit(code)
+    for problem in problems:
+        say(problem)
     raise typer.Exit(code)
 
 

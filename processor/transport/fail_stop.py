@@ -20,6 +20,7 @@ import structlog
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Kafka
 from schemas.kafka_refusals import missing_right
+from schemas.refusals import tell_person
 
 FENCED = ExitCode.OWNED_BY_ANOTHER
 """Exit code: another worker owns what this one wrote to. A supervisor starts it again at once."""
@@ -62,7 +63,7 @@ def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
     right = missing_right(InUse.kafka, error)
     if right is not None:
         # Where it ended does not matter then, and starting again does not help before somebody gives the right.
-        print(f"floorcast worker: {right}", file=sys.stderr)  # noqa: T201 - what a command says
+        tell_person(f"floorcast worker: {right}")
         code, why, error = ExitCode.UNREACHABLE, right, None
     # The traceback is rendered here, without the values of local variables: those hold people's data.
     lines = traceback.format_exception(error) if error is not None else []

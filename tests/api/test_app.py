@@ -209,16 +209,16 @@ def running(tmp_path: Path, **settings: Any) -> Iterator[tuple[subprocess.Popen[
 
 
 def refused(tmp_path: Path, **settings: Any) -> list[str]:
-    """What the process says to people when it ends with exit code 2; the last line of its log says that it ended."""
+    """What the process says when it ends with exit code 2: all of it is log, and the last line says why it ended."""
     process = start(tmp_path, **settings)
     try:
         _, said = process.communicate(timeout=_PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 2, said.decode()
-    *lines, last = said.decode().splitlines()
-    assert orjson.loads(last)["event"] == "process.ended"
-    return [line for line in lines if not line.startswith("{")]
+    *_, last = [orjson.loads(line) for line in said.decode().splitlines()]
+    assert (last["event"], last["code"]) == ("process.ended", 2)
+    return [f"floorcast api: {last['why']}"]
 
 
 def test_process_takes_signals_and_ends_in_order_while_kafka_is_away(tmp_path: Path) -> None:

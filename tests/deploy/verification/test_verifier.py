@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from deploy.local.target import Instance
 from deploy.verification.verifier import Verifier, main, told_of_round
@@ -56,16 +57,15 @@ async def test_a_configuration_that_has_become_wrong_ends_the_round_and_not_the_
 
 
 @pytest.mark.parametrize("wrong", ["url", "config", "folder"])
-def test_what_can_never_be_compared_is_wrong_use(
-    tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_can_never_be_compared_is_wrong_use(tmp_path: Path, wrong: str) -> None:
     chosen = target(tmp_path, **({"organisation": {}} if wrong == "config" else {}))
     if wrong == "url":
         chosen = Instance(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
     folder = tmp_path / "floorcast.yaml" / "verify" if wrong == "folder" else tmp_path
 
-    assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
-    assert capsys.readouterr().err.startswith("floorcast verify: ")
+    with capture_logs() as log:
+        assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
+    assert [(line["event"], line["code"]) for line in log] == [("process.ended", ExitCode.WRONG_USE)]
 
 
 def test_a_round_is_told_without_values_and_ids() -> None:

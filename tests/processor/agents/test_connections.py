@@ -69,7 +69,7 @@ class Told:
         self.alerts += turned
 
     async def wait_for(self, count: int) -> list[str]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.alerts) < count:
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.02)

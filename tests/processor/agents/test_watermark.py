@@ -66,7 +66,7 @@ class Floor:
 
     async def rounds(self, count: int) -> None:
         began = self.now
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.now < began + count:
                 await asyncio.sleep(0)
 

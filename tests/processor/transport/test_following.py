@@ -86,7 +86,7 @@ async def test_who_waits_is_told_as_soon_as_something_comes(kafka: str, topic: s
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await produce(kafka, topic, 1, numbered(0, 3))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await waiting
 
     assert read.values == {0: [], 1: [0, 1, 2]}

@@ -353,7 +353,7 @@ async def test_the_last_one_closes_the_line_and_the_next_one_opens_another(offic
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 
