@@ -304,7 +304,7 @@ def main(settings: Settings) -> int:
         if settings.role != "ingest":
             wrong = media_problems(settings.config, config)
             if wrong:
-                return _refuse("; ".join(wrong))
+                return _refuse(*wrong)
             for remark in media_remarks(settings.config, config):
                 log.warning("media.missing", what=remark)
         for remark in config.connection_remarks():
@@ -312,7 +312,9 @@ def main(settings: Settings) -> int:
         if not settings.is_loopback and not has_keys(settings.keys) and asyncio.run(are_keys_missing(settings)):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)
-    except (ConfigError, KeyFileError) as error:
+    except ConfigError as error:
+        return _refuse(*error.problems)
+    except KeyFileError as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
@@ -395,8 +397,9 @@ def _hear_hangup(then: Callable[[], None]) -> None:
     signal.signal(signal.SIGHUP, hear)
 
 
-def _refuse(reason: str) -> int:
-    """Say why it does not run: at a terminal in a line, and always as the last line of the log."""
-    tell_person(f"floorcast api: {reason}")
-    log.critical("process.ended", code=2, why=reason)
+def _refuse(*reasons: str) -> int:
+    """Say why it does not run: at a terminal a line each, and always as the last line of the log."""
+    for reason in reasons:
+        tell_person(f"floorcast api: {reason}")
+    log.critical("process.ended", code=2, why="; ".join(reasons))
     return 2
