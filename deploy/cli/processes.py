@@ -118,4 +118,4 @@ def stream(
     configure_logging()
     target = target_of(settings)
     checked_config(target.config)
-    raise typer.Exit(main(target, name))
+    raise typer.Exit(main(target, name, settings.data / f"stream-{name}"))

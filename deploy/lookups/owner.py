@@ -28,6 +28,7 @@ from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CaughtUp, Rounds
 from deploy.lookups.streams import Streams
+from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
@@ -70,7 +71,7 @@ def main(target: Instance, folder: Path) -> int:
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:
-        asyncio.run(LookupProcess(target, config, folder).run())
+        asyncio.run(with_pulse(folder, LookupProcess(target, config, folder).run()))
     except MissingTopicError as error:
         return refuse("lookups", ExitCode.UNREACHABLE, str(error))
     except (KafkaError, OSError) as error:

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ import structlog
 
 from deploy.local.target import Instance
 from deploy.lookups.pacing import backoff
+from deploy.pulse import with_pulse
 from deploy.streaming.events import Received, Schemas, event_deliveries, lost_since
 from deploy.streaming.positions import last_marks, read_positions
 from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
@@ -57,8 +59,8 @@ _TOKEN_SECONDS = 30.0
 _LEAVE_SECONDS = 1.5
 
 
-def main(target: Instance, name: str) -> int:
-    """Read until SIGTERM or SIGINT ends the process.
+def main(target: Instance, name: str, folder: Path) -> int:
+    """Read until SIGTERM or SIGINT ends the process. `folder`: of its pulse.
 
     0: it was ended; 2: the configuration cannot be used, or names no such stream; 3: Kafka is not there; 75: another
     stream of this connection runs.
@@ -71,7 +73,7 @@ def main(target: Instance, name: str) -> int:
         known = ", ".join(streams(config)) or "none"
         return refuse("stream", ExitCode.WRONG_USE, f"connections.{name}: has no stream; those that have one: {known}")
     try:
-        ended_by = asyncio.run(_until_told(target, name, config))
+        ended_by = asyncio.run(with_pulse(folder, _until_told(target, name, config)))
     except OwnedError as error:
         return refuse("stream", ExitCode.OWNED_BY_ANOTHER, str(error))
     except MissingTopicError as error:

@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from deploy.local.target import Instance
+from deploy.pulse import with_pulse
 from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, StandingLook, StillWaiting, WaitingLook, Windows
@@ -91,7 +92,7 @@ def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once, in the middle of a recount too: there is nothing to bring to an end.
         signal.signal(number, lambda *_: os._exit(0))
-    asyncio.run(verifier.run())
+    asyncio.run(with_pulse(folder, verifier.run()))
     return 0
 
 

@@ -108,6 +108,13 @@ def test_every_lasting_container_has_both_probes(workload: str) -> None:
         if container["name"] in {"api", "worker"}:
             assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
             assert container["readinessProbe"]["httpGet"]["path"].startswith("/readyz")
+        elif container["image"].startswith("floorcast:"):
+            probes = [container[probe]["exec"]["command"] for probe in ("livenessProbe", "readinessProbe")]
+            assert probes == [["python", "-m", "deploy.pulse"]] * 2
+            data = Path(environment(container)["FLOORCAST_DATA"])
+            assert {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")} & {
+                str(folder) for folder in (data, *data.parents)
+            }
 
 
 @pytest.mark.parametrize("workload", PODS, ids=str)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from deploy.pulse import is_fresh
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.instants import parse_instant
@@ -74,6 +76,7 @@ async def test_a_floor_is_verified_a_wrong_number_is_told_of_and_nothing_that_is
     found = await until_verified(floor, reader, since=clock())
     assert {window["window"] for window in found["windows"]} >= EVERY_ROUND
     assert found["deliveries"] >= len(deliveries)
+    assert is_fresh(floor.data, time.time())
     assert [round_.differences for round_ in await rounds(floor)] == [0] * len(await rounds(floor))
 
     begun = clock()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.pulse import is_fresh
 from deploy.streaming.events import mark_of
 from deploy.streaming.positions import read_positions
 from processor.transport.administration import ensure_topics
@@ -126,7 +127,9 @@ def ids_of(numbers: range) -> list[str]:
     return [won(number)["ChangeEventHeader"]["recordIds"][0] for number in numbers]
 
 
-async def test_a_killed_stream_loses_and_doubles_nothing_and_a_second_one_ends(world: World, bus: FakeEvents) -> None:
+async def test_a_killed_stream_loses_and_doubles_nothing_and_a_second_one_ends(
+    world: World, bus: FakeEvents, tmp_path: Path
+) -> None:
     first = world.start()
     for number in range(300):
         bus.publish(CHANNEL, won(number, machine_clock() // 1000))
@@ -140,6 +143,7 @@ async def test_a_killed_stream_loses_and_doubles_nothing_and_a_second_one_ends(w
     await world.until(lambda: asyncio.ensure_future(_all(world, 400)))
     assert await world.ids() == ids_of(range(400))
     assert second.poll() is None, world.words()
+    assert is_fresh(tmp_path, time.time())
 
     third = world.start()
     assert await asyncio.to_thread(third.wait, 60) == ExitCode.OWNED_BY_ANOTHER
