@@ -43,6 +43,13 @@ class BadSnapshotError(Exception):
     """A file that is no whole snapshot; says why."""
 
 
+def in_words(error: Exception) -> str:
+    """Why a file could not be written, read or removed, for a log: as the system says it where it says anything."""
+    if isinstance(error, BadSnapshotError):
+        return str(error)
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
 def write_file(path: Path, magic: bytes, fill: Callable[[PutBytes], object], is_stopped: IsStopped) -> int:
     """Put a file in the place of the one before; gives its length. Raises OSError, of which one is that it is stopped.
 

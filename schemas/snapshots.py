@@ -16,7 +16,7 @@ from schemas.instants import HOUR, SECOND
 from schemas.kafka_facts import KafkaError
 from schemas.log_marks import Asking, Place
 from schemas.snapshot_doubts import SnapshotSource, WantedSnapshot, doubt_of, marks_of
-from schemas.snapshot_files import BadSnapshotError, IsStopped
+from schemas.snapshot_files import IsStopped, in_words
 
 log = structlog.get_logger("snapshots")
 
@@ -66,7 +66,7 @@ class SnapshotFile:
         except FileNotFoundError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the next start would meet it again
-            self.throw_away(str(error) if isinstance(error, BadSnapshotError) else type(error).__name__)
+            self.throw_away(in_words(error))
             return None
 
     async def judged(self, found: S, wanted: WantedSnapshot, begins: Mapping[Place, int]) -> S | None:
@@ -87,7 +87,7 @@ class SnapshotFile:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
-            log.warning("snapshot.not_removed", file=self._path.name, error=type(error).__name__)
+            log.warning("snapshot.not_removed", file=self._path.name, error=in_words(error))
 
     def is_due(self, positions: Mapping[Place, int], as_of: int, *, held: int = 0, every: int = 0) -> bool:
         """Whether what was read up to these positions is to be written: at most `every` so many microseconds.
@@ -130,7 +130,7 @@ class SnapshotFile:
             except (KafkaError, OSError, TimeoutError) as error:
                 # Some folders are not to be written: who runs it hears of it once.
                 tell = log.debug if self._has_told else log.warning
-                tell("snapshot.not_written", file=self._path.name, error=type(error).__name__)
+                tell("snapshot.not_written", file=self._path.name, error=in_words(error))
                 self._has_told = True
                 return
             finally:

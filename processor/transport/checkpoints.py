@@ -22,7 +22,7 @@ from processor.core.ledger_state import Piece
 from schemas.instants import DAY, SECOND
 from schemas.log_marks import Asking
 from schemas.snapshot_doubts import OLDEST, SnapshotSource
-from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, read_file, write_file
+from schemas.snapshot_files import BadSnapshotError, IsStopped, PutBytes, in_words, read_file, write_file
 from schemas.snapshots import SnapshotFile
 
 _MAGIC = b"FCWORK\0\2"
@@ -144,7 +144,7 @@ def _remove(why: str, paths: Iterable[Path]) -> None:
             path.unlink()
             log.info("snapshot.let_go", file=path.name, why=why)
     except OSError as error:
-        log.warning("snapshot.not_removed", error=type(error).__name__)
+        log.warning("snapshot.not_removed", error=in_words(error))
 
 
 def digest_of_code(zone: str, root: Path = _ROOT) -> str:

@@ -230,8 +230,10 @@ async def test_the_same_is_not_written_twice_before_it_grows_old(folder: Folder)
 
 async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> None:
     folder.path.parent.write_text("a file")
-    await folder.keep(some_view())
+    with capture_logs() as said:
+        await folder.keep(some_view())
     assert folder.path.parent.read_text() == "a file"
+    assert [line["error"] for line in said if line["event"] == "snapshot.not_written"] == ["File exists"]
 
 
 def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
