@@ -56,8 +56,11 @@ async def test_a_configuration_that_has_become_wrong_ends_the_round_and_not_the_
         await watching.round()
 
 
-@pytest.mark.parametrize("wrong", ["url", "config", "folder"])
-def test_what_can_never_be_compared_is_wrong_use(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("url", "--url: must begin with"), ("config", "organisation.name: is missing"), ("folder", "cannot be used")],
+)
+def test_what_can_never_be_compared_is_wrong_use(tmp_path: Path, wrong: str, words: str) -> None:
     chosen = target(tmp_path, **({"organisation": {}} if wrong == "config" else {}))
     if wrong == "url":
         chosen = Instance(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
@@ -66,6 +69,7 @@ def test_what_can_never_be_compared_is_wrong_use(tmp_path: Path, wrong: str) -> 
     with capture_logs() as log:
         assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
     assert [(line["event"], line["code"]) for line in log] == [("process.ended", ExitCode.WRONG_USE)]
+    assert words in log[0]["why"]
 
 
 def test_a_round_is_told_without_values_and_ids() -> None:
