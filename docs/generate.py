@@ -753,9 +753,11 @@ def cli() -> str:
 | 3 | A service that is needed cannot be reached. |
 
 A worker also ends itself with 75 (another worker owns what it wrote to) or 70 (anything unexpected), without
-committing; whatever supervises it starts it again. Whatever is stopped before it has begun its work ends as any program
-does: a shell says 143 after SIGTERM, 130 after Ctrl-C. A worker that is stopped while Kafka is away waits 8 seconds for
-it and then ends with 0 without committing; nothing is lost by that, what was not committed is done again.""",
+committing; whatever supervises it starts it again. An api, worker, stream or look-ups that is told to end (SIGTERM,
+Ctrl-C) ends with 0, also before it has begun its work; a command that is stopped, and whatever is stopped in the moment
+in which Python starts, ends as any program does: a shell says 143, or 130. A worker that is stopped while Kafka is away
+waits 8 seconds for it and then ends with 0 without committing; nothing is lost by that, what was not committed is done
+again.""",
         *(
             f"## `{name}`\n\n```text\n{text.rstrip()}\n```"
             for name, text in _helps(get_command(command_line), "floorcast")

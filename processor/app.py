@@ -19,7 +19,7 @@ from processor import native
 from processor.heap import collect_seldom, give_back_large_blocks
 from processor.known_keys import follow_keys
 from processor.logs import configure_logging, refuse
-from processor.machine import outlive_hangup
+from processor.machine import end_when_told, outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.topology import build_app
@@ -154,8 +154,7 @@ def _work(
                 return end.code if isinstance(end.code, int) else 1
         finally:
             tracing.close()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)  # from here on one ends it at once
+    end_when_told()
     if app.ending.was_told:
         return 0
     _begin_anew()

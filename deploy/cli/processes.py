@@ -10,6 +10,7 @@ from deploy.cli.common import built, checked_config, given, group, target_of, wi
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.cli.left_out import left_out
 from deploy.settings import Settings
+from processor.machine import end_when_told
 
 app = group()
 
@@ -27,6 +28,7 @@ def api(
     data: DataFlag = None,
 ) -> None:
     """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
+    end_when_told()
     gc.disable()  # while it imports, until api/app.py says how often to look
     with left_out():
         from api.app import main as run_api  # noqa: PLC0415
@@ -58,6 +60,7 @@ def worker(
     ] = None,
 ) -> None:
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
+    end_when_told()
     gc.disable()  # while it imports, until processor/heap.py says how often to look
     with left_out():
         from processor.app import main as run_worker  # noqa: PLC0415
@@ -112,6 +115,7 @@ def stream(
 
     One such process reads a connection: a second one ends with 75.
     """
+    end_when_told()
     from deploy.streaming.stream import main  # noqa: PLC0415
     from processor.logs import configure_logging  # noqa: PLC0415
 

@@ -31,6 +31,7 @@ from deploy.lookups.streams import Streams
 from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
+from processor.machine import end_when_told
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
@@ -65,9 +66,7 @@ def main(target: Instance, folder: Path) -> int:
     except ConfigError as error:
         return refuse("lookups", ExitCode.WRONG_USE, *error.problems)
     folder.mkdir(parents=True, exist_ok=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # At once: whatever is under way is asked anew.
-        signal.signal(number, lambda *_: os._exit(0))
+    end_when_told()  # whatever is under way is asked anew
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:

@@ -8,7 +8,6 @@ nothing depends on this process.
 import asyncio
 import contextlib
 import os
-import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +34,7 @@ from deploy.verification.verify import (
     wait_for_stages,
 )
 from processor.logs import refuse
-from processor.machine import give_way, outlive_hangup
+from processor.machine import end_when_told, give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
@@ -89,9 +88,7 @@ def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     give_way(NICENESS)
     outlive_hangup(lambda: log.info("reload.unchanged", why="the configuration is read again in each round anyway"))
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # At once, in the middle of a recount too: there is nothing to bring to an end.
-        signal.signal(number, lambda *_: os._exit(0))
+    end_when_told()  # in the middle of a recount too: there is nothing to bring to an end
     asyncio.run(with_pulse(folder, verifier.run()))
     return 0
 
