@@ -283,9 +283,9 @@ class MissedReader(ShownReader):
         now = reading.now
         cells = [measure.name for measure in self.measures]
         if len(cells) == 3:
-            over = sum(number for (_, over_at), number in pane.get(cells[1], _NONE).items() if over_at <= now)
+            over: int = sum(number for (_, over_at), number in pane.get(cells[1], _NONE).items() if over_at <= now)
             coming = pane.get(cells[2], _NONE).items()
-            late = sum(number for (_, over_at, at), number in coming if over_at <= now and at > over_at)
+            late: int = sum(number for (_, over_at, at), number in coming if over_at <= now and at > over_at)
             return int(pane.get(cells[0], 0)) + over + late
         parts: dict[int, int] = dict(pane.get(cells[0], _NONE))
         for (over_at, at, key), amount in pane.get(cells[1], _NONE).items():
