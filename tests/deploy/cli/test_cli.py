@@ -1,7 +1,6 @@
 """The command line: exit codes, one-line errors, settings from the environment, and how children are named."""
 
 import errno
-import json
 import os
 import socket
 import subprocess

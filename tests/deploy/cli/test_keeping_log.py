@@ -63,8 +63,6 @@ def test_a_person_at_a_terminal_is_shown_the_usage(tmp_path: Path) -> None:
 
 
 def test_one_recount_is_called_wrongly_in_plain_words(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "verify", "--nonsense"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    done = subprocess.run([*PROGRAM, "verify", "--nonsense"], capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: No such option: --nonsense")
