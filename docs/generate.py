@@ -148,8 +148,14 @@ def _bounds(metadata: Sequence[Any]) -> str:
     return ", ".join(words)
 
 
+def _is(hint: Any, known: Any) -> bool:
+    """Whether it is a kind of value that has a word, perhaps with bounds."""
+    parts = get_args(known)
+    return bool(get_args(hint)[: len(parts)] == parts)
+
+
 def _type(hint: Any) -> str:
-    alias = next((word for known, word in _ALIASES if hint == known), None)
+    alias = next((word for known, word in _ALIASES if _is(hint, known)), None)
     if alias is not None:
         return alias
     origin, arguments = get_origin(hint), get_args(hint)
@@ -191,7 +197,7 @@ def _default(field: FieldInfo, hint: Any) -> str:
         return "its defaults"
     if value is None or value in ("", [], {}):
         return "none"
-    if hint == DurationSetting:
+    if _is(hint, DurationSetting):
         return _code(_duration(value))
     if isinstance(value, list):
         return _code(f"[{', '.join(map(str, value))}]")
