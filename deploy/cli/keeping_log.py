@@ -17,7 +17,7 @@ class KeepsLog(TyperCommand):
     """The log begins once the flags are understood, and with what is wrong where they are not."""
 
     def keeps_log(self, words: Sequence[str]) -> bool:
-        """Does it last, called with these words?"""
+        """Tell whether it lasts, called with these words."""
         return True
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
