@@ -12,6 +12,8 @@ from typer.core import TyperCommand
 from deploy.cli.common import fail
 from schemas.exit_codes import ExitCode
 
+_KEEPS_LOG = "floorcast.keeps_log"
+
 
 class KeepsLog(TyperCommand):
     """The log begins once the flags are understood, and with what is wrong where they are not."""
@@ -21,18 +23,26 @@ class KeepsLog(TyperCommand):
         return True
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        if not self.keeps_log(args):
-            return super().make_context(info_name, args, parent, **extra)
-        from typer._click.exceptions import UsageError  # noqa: PLC0415 - what is not wrong needs none of it
+        from typer._click.exceptions import UsageError  # noqa: PLC0415 - what is not called needs none of it
 
-        from processor.logs import configure_logging  # noqa: PLC0415
-
+        lasts = self.keeps_log(args)
         try:
             context = super().make_context(info_name, args, parent, **extra)
         except UsageError as error:
-            if sys.stderr.isatty():
+            if not lasts or sys.stderr.isatty():
                 raise
-            configure_logging()
+            _begin_log()
             fail([error.format_message()], ExitCode.WRONG_USE)
-        configure_logging()
+        context.meta[_KEEPS_LOG] = lasts
         return context
+
+    def invoke(self, ctx: Any) -> Any:
+        if ctx.meta[_KEEPS_LOG]:
+            _begin_log()
+        return super().invoke(ctx)
+
+
+def _begin_log() -> None:
+    from processor.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging()
