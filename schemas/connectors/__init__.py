@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
-from schemas.connectors.currency import InCurrency
 from schemas.connectors.kinds import ConnectorKind
 from schemas.documents.by_kind import ByKind
 
@@ -71,7 +70,7 @@ def read_connection(entry: Mapping[str, Any]) -> Connection:
 def build_connector(connection: Connection) -> Connector:
     """Give the connector of a connection that was read."""
     connector: Connector = KINDS[connection.kind].build(connection)
-    return connector if connection.currency is None else InCurrency(connector, connection.currency)
+    return connector
 
 
 def build_source(connection: Connection) -> "CrmSource | None":

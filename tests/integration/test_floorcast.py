@@ -1,7 +1,8 @@
 """floorcast as a whole on Apache Kafka: every number equals the recount, whatever is posted and whoever is killed.
 
-One `floorcast up` serves the module. Every test adds to what was posted, and compares with the recount of all of it;
-so the order of the tests does not matter.
+One `floorcast up` serves the module, whose processes are started as its users start them: here the whole start is
+tried, and that who is started again goes by what another has stored. Every test adds to what was posted, and compares
+with the recount of all of it; so the order of the tests does not matter.
 """
 
 import asyncio
@@ -68,7 +69,7 @@ CONFIGURATION: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
-    process = FloorProcess(tmp_path_factory.mktemp("floorcast"), CONFIGURATION)
+    process = FloorProcess(tmp_path_factory.mktemp("floorcast"), CONFIGURATION, anew=True)
     try:
         process.start()
         yield process
