@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.enduring import EnduringFile
-from tests.integration.commands import COMMAND, without_settings
+from tests.forking import COMMAND
+from tests.integration.commands import without_settings
 
 FULL = Path("/dev/full")
 CONFIG = "organisation: {name: x, timezone: UTC, currency: USD}\nconnections: {files: {kind: file}}\n"
