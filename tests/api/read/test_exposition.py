@@ -1,5 +1,6 @@
 """The Prometheus text: what is exported, how it is written, and that promtool has nothing against it."""
 
+import asyncio
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from api.read.exposition import (
     ResponseHistogram,
     crossed_limits,
     exported_leads,
-    render,
 )
 from api.read.piecemeal import at_once
 from api.read.view import ScopeValues, rep_scope
@@ -27,7 +27,7 @@ from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY, WindowComparison
 from tests.alert_builders import make_crossing
-from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
+from tests.api.reading import Floor, ToldPipeline, floor_config, make_view, render
 from tests.builders import change, instant, make_config, make_verification
 from tests.deploy.observing import complaints
 
@@ -52,7 +52,7 @@ def value(text: bytes, name: str, **labels: str) -> float | None:
 
 
 def exposed(floor: Floor) -> bytes:
-    return render(floor.read_side.picture(floor.now))
+    return render(asyncio.run(floor.read_side.picture_in_pieces()))
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_buckets_hold_what_is_as_long_as_their_edge() -> None:
 def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
     floor.take(lead("l1", "2026-03-18T15:00Z"), call("c1", lead="l1"))
     floor.read_side._on_change()
-    picture = floor.read_side.picture(floor.now)
+    picture = asyncio.run(floor.read_side.picture_in_pieces())
     before = render(picture)
     floor.view.apply(PROGRESS.name, progress_key("ledger", 0), encode_progress(Progress(5, 0, {"events": 9})))
     floor.take(
@@ -266,7 +266,7 @@ def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
     )  # fmt: skip
     floor.now += 2 * DAY
     floor.read_side._on_change()
-    floor.read_side.picture(floor.now)
+    asyncio.run(floor.read_side.picture_in_pieces())
 
     assert render(picture) == before
 
