@@ -522,8 +522,8 @@ async def test_files_of_other_generations_are_let_go(floor: Floor) -> None:
 async def test_what_the_log_contradicts_is_not_met_again(floor: Floor) -> None:
     """A log that was put back from a copy and has grown since: all that is kept lies in it, and less of the input."""
 
-    def end(_code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
-        raise RuntimeError(why)
+    def end(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
+        raise RuntimeError(f"{why} ({code})")
 
     source = PLACE.topic(RECORD_CHANGES)
     floor.kafka.append(source, [(None, b"")] * 40)
