@@ -40,8 +40,7 @@ from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors.asking import BadAnswerError, CrmAnswer
-from schemas.connectors.salesforce import SalesforceConnection
-from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStream
+from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode

@@ -82,6 +82,17 @@ def _date_or_instant(value: Any) -> str | int:
     return text
 
 
+def ranging(reason: str, *, least: int = 0, most: int | None = None) -> AfterValidator:
+    """What refuses a `DurationSetting` (microseconds) that is shorter or longer than these."""
+
+    def checked(value: int) -> int:
+        if value < least or (most is not None and value > most):
+            raise wrong(reason)
+        return value
+
+    return AfterValidator(checked)
+
+
 def _positive(value: int) -> int:
     if value <= 0:
         raise ValueError("must be longer than 0")
