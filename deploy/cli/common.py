@@ -69,15 +69,11 @@ def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., 
     return with_flags
 
 
-def built(settings: Callable[..., _T], flags: dict[str, Any], begin_log: Callable[[], None]) -> _T:
-    """The settings of a process with these flags. Where one cannot be used its log begins and ends with that.
-
-    At a terminal a person is told in plain lines too.
-    """
+def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
+    """The settings of a process with these flags. Ends it where one cannot be used."""
     try:
         return settings(**flags)
     except ValidationError as error:
-        begin_log()
         fail(describe_problems(error, flags), ExitCode.WRONG_USE)
 
 
@@ -147,7 +143,8 @@ def checked_config(path: Path) -> "Config":
 def kafka_of(target: "Instance") -> Iterator[None]:
     """Ends the command with what was in the way, where Kafka does not do what it is asked in here, or a file."""
     from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
-    from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415
+    from processor.transport.following import MissingTopicError  # noqa: PLC0415
+    from schemas.kafka_facts import KafkaError  # noqa: PLC0415
     from schemas.kafka_refusals import what_failed  # noqa: PLC0415
 
     try:

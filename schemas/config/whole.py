@@ -240,14 +240,12 @@ class Config(Model):
         ]
         return found
 
-    def _alias_pairs(self) -> list[tuple[str, str]]:
-        pairs = []
-        for rep, entry in self.reps.items():
-            for connection, ids in entry.aliases.items():
-                namespace = self.connections[connection].namespace
-                pairs += [(f"{namespace}:{person}" if namespace else person, rep) for person in ids]
-        return pairs
-
     def aliases(self) -> dict[str, str]:
         """Person ids as records carry them -> the roster's id, which is the one served."""
-        return {alias: rep for alias, rep in self._alias_pairs() if alias != rep}
+        named = (
+            (self.connections[connection].served_id(person), rep)
+            for rep, entry in self.reps.items()
+            for connection, ids in entry.aliases.items()
+            for person in ids
+        )
+        return {alias: rep for alias, rep in named if alias != rep}
