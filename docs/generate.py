@@ -28,7 +28,7 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, render
+from api.read.exposition import Exposition, Picture
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.catalogue.words import plan_words
@@ -360,7 +360,7 @@ def _series() -> list[tuple[str, str, str]]:
         goals=(),
         verification=verified,
     )
-    text = render(picture) + generate_latest(_whole_api()[1])
+    text = b"".join(Exposition().pieces(picture)) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []
     for line in text.decode().splitlines():

@@ -143,7 +143,8 @@ def checked_config(path: Path) -> "Config":
 def kafka_of(target: "Instance") -> Iterator[None]:
     """Ends the command with what was in the way, where Kafka does not do what it is asked in here, or a file."""
     from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
-    from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415
+    from processor.transport.following import MissingTopicError  # noqa: PLC0415
+    from schemas.kafka_facts import KafkaError  # noqa: PLC0415
     from schemas.kafka_refusals import what_failed  # noqa: PLC0415
 
     try:

@@ -137,12 +137,12 @@ async def test_an_api_that_loads_says_what_it_waits_for_where_workers_go_by_othe
         f"workers derive by definitions {others} and the files of this api say {log.ours}: give both the same "
         "floorcast.yaml and metrics.yaml"
     )
-    assert log.read_side.picture(log.floor.now).definitions_differ
+    assert (await log.read_side.picture_in_pieces()).definitions_differ
     log.fence(0, log.ours)
     for partition in range(PARTITIONS):
         log.say(partition, log.ours)
     await asyncio.wait_for(loading, 30)
-    assert not log.read_side.picture(log.floor.now).definitions_differ
+    assert not (await log.read_side.picture_in_pieces()).definitions_differ
 
 
 async def test_by_what_was_written_long_ago_is_no_news_to_an_api_that_loads(log: Log) -> None:
