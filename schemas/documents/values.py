@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from schemas.decimals import decimal_in, has_room
 from schemas.documents.errors import nearest, wrong
@@ -99,6 +100,10 @@ def _positive(value: int) -> int:
     return value
 
 
+def _none_such(value: str, what: str, meant: str | None) -> PydanticCustomError:
+    return wrong(f"{value!r} is not {what}" + (f"; did you mean {meant!r}?" if meant else ""))
+
+
 @cache
 def _timezones() -> frozenset[str]:
     # Made by looking through the folders of the time zones.
@@ -109,9 +114,7 @@ def _timezone(value: str) -> str:
     if value not in _timezones():
         places = {zone.rpartition("/")[2]: zone for zone in sorted(_timezones(), reverse=True)}
         meant = nearest(value, _timezones()) or places.get(nearest(value, places) or "")
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        msg = f"{value!r} is not an IANA time zone such as Europe/Berlin{hint}"
-        raise wrong(msg)
+        raise _none_such(value, "an IANA time zone such as Europe/Berlin", meant)
     return value
 
 
@@ -123,9 +126,7 @@ def _currencies() -> frozenset[str]:
 def _currency(value: str) -> str:
     if value not in _currencies():
         meant = nearest(value, sorted(_currencies())) if len(value) <= 8 else None
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        msg = f"{value!r} is not an ISO 4217 code such as USD{hint}"
-        raise wrong(msg)
+        raise _none_such(value, "an ISO 4217 code such as USD", meant)
     return value
 
 
