@@ -230,7 +230,7 @@ def _digest(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProble
 
 
 def _goals(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem]:
-    catalogue, aliases = config.catalogue, _known_aliases(config) if config.goals else {}
+    catalogue, aliases = config.catalogue, config.aliases()
     for name, goal in config.goals.items():
         if goal.metric in broken:
             continue
@@ -244,18 +244,6 @@ def _goals(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem
                 yield (*place, "rep"), f"{amount.rep!r} is an alias: write {aliases[amount.rep]!r}"
         if not is_spread(catalogue, goal.metric):
             yield from _sums_of_teams(config, name, goal)
-
-
-def _known_aliases(config: "Config") -> dict[str, str]:
-    """Ids that stand for somebody's other id, of connections that there are."""
-    return {
-        config.connections[connection].served_id(person): rep
-        for rep, entry in config.reps.items()
-        for connection, ids in entry.aliases.items()
-        if connection in config.connections
-        for person in ids
-        if person != rep
-    }
 
 
 def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[DocumentProblem]:

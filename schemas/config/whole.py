@@ -246,6 +246,7 @@ class Config(Model):
             (self.connections[connection].served_id(person), rep)
             for rep, entry in self.reps.items()
             for connection, ids in entry.aliases.items()
+            if connection in self.connections  # else references.py says so
             for person in ids
         )
         return {alias: rep for alias, rep in named if alias != rep}

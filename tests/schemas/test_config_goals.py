@@ -157,3 +157,26 @@ goals:
         "goals.calls.period: last_year of a year needs retention.records: 735d, and 400d are kept, so that comparison "
         "is null",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rep", "told"), [("hs:ana", None), ("ana", None), ("hs:ann", "hs:ann' is an alias: write 'hs:ana")]
+)
+def test_an_alias_is_known_by_the_id_that_records_carry(rep: str, told: str | None) -> None:
+    config = """\
+organisation: {name: Acme, timezone: Europe/Berlin, currency: EUR}
+connections:
+  crm: {kind: generic, namespace: hs, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+reps:
+  hs:ana: {aliases: {crm: [ana, ann]}}
+"""
+    text = config + goal(f'amounts: [{{amount: 2, rep: "{rep}"}}]')
+    try:
+        found = parse_config(text, {})
+    except ConfigError as error:
+        (problem,) = error.problems
+        assert told is not None
+        assert told in problem
+    else:
+        assert told is None
+        assert found.aliases() == {"hs:ann": "hs:ana"}
