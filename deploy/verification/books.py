@@ -110,11 +110,6 @@ class Books:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
         return self._tally(now, window, rep, team).row()
 
-    def with_funnels(self, *, now: int, window: RecountedWindow, team: str | None = None) -> Row:
-        """Give the same of a team or the organisation, with all steps of its funnels."""
-        tally = self._tally(now, window, None, team)
-        return {**tally.row(), "funnels": tally.funnels()}
-
     def value(
         self, metric: str, *, now: int, window: RecountedWindow | Span, rep: str | None = None, team: str | None = None
     ) -> Exact:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from deploy.verification.records import values_said
+from deploy.verification.shapes import DAY, EPOCH
+from deploy.verification.spans import local_time, start_of
 
 if TYPE_CHECKING:
     from schemas.config import Config
     from schemas.records import RecordChange
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MINUTE = timedelta(minutes=1)
 _INSTANTS = {
     "call": ("dialed_at", "answered_at", "ended_at", "logged_at"),
     "email": ("sent_at", "logged_at"),
@@ -300,9 +299,7 @@ def _happening(kind: str, fields: Mapping[str, Any]) -> Iterator[int]:
         if name.partition("#")[0] not in _INSTANTS[kind]:
             continue
         if isinstance(said, str):
-            yield (
-                datetime.combine(date.fromisoformat(said), time.min, UTC) + timedelta(days=1) - _EPOCH
-            ) // _MICROSECOND
+            yield ((date.fromisoformat(said) - EPOCH.date()).days + 1) * DAY
         elif said is not None:
             yield said
 
@@ -334,16 +331,10 @@ def _is_late(change: RecordChange, cutoff: _Cutoff) -> bool:
 
 def _cutoffs(config: Config) -> _Cutoff:
     zone, kept = config.organisation.zone, config.retention.records
-
-    @cache
-    def start_of(day: date) -> int:
-        start = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
-        while start.astimezone(zone).date() < day:
-            start += _MINUTE
-        return (start - _EPOCH) // _MICROSECOND
+    begins = cache(lambda day: start_of(day, zone))
 
     def cutoff(received_at: int) -> tuple[date, int]:
-        day = (_EPOCH + timedelta(microseconds=received_at - kept)).astimezone(zone).date()
-        return day, start_of(day)
+        day = local_time(received_at - kept, zone).date()
+        return day, begins(day)
 
     return cutoff

@@ -16,13 +16,13 @@ from deploy.verification.books import BoundDefinitions
 from deploy.verification.definitions import is_sum
 from deploy.verification.records import Record
 from deploy.verification.shapes import DAY
+from deploy.verification.spans import WEEKDAYS, months_after
 
 if TYPE_CHECKING:
     from schemas.config.goals import Goal
 
 _ONE_DAY = timedelta(days=1)
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 OF_WINDOWS = {"today": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
 """Window -> the period that it is the beginning of."""
 
@@ -135,7 +135,7 @@ class GoalDays:
         if kind == "day":
             return True
         if kind == "week":
-            return day.weekday() == _WEEKDAYS.index(self._config.organisation.week_starts)
+            return day.weekday() == WEEKDAYS.index(self._config.organisation.week_starts)
         starts = "01-01"
         if kind.startswith("fiscal_"):
             kind, starts = kind.removeprefix("fiscal_"), self._config.fiscal.year_starts
@@ -196,8 +196,8 @@ class GoalDays:
     def _ramp(goal: Goal, since: date | None, day: date) -> Fraction:
         if since is None or not goal.ramp:
             return Fraction(1)
-        steps = [Fraction(str(share)) for months, share in sorted(goal.ramp.items()) if _later(since, months) <= day]
-        return steps[-1] if steps else Fraction(str(goal.ramp[min(goal.ramp)]))
+        steps = [share for months, share in sorted(goal.ramp.items()) if months_after(since, months) <= day]
+        return Fraction(str(steps[-1] if steps else goal.ramp[min(goal.ramp)]))
 
     def target(self, name: str, whose: Whose, days: Dates, now: int) -> tuple[Fraction, Fraction]:
         """What is to be reached in these days, and what of it by now."""
@@ -267,10 +267,3 @@ class GoalDays:
         if not any(self.people.is_employed(rep, each) for each in days):
             return None
         return self.of_person(name, rep, self.people.team_of(rep, day), day)
-
-
-def _later(day: date, months: int) -> date:
-    """The same day of the month so many months later, else the last one of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    after = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    return min(date(year, month + 1, 1) + timedelta(days=day.day - 1), after - _ONE_DAY)

@@ -26,8 +26,8 @@ class Stay(NamedTuple):
 class Level(Measure):
     """A fact is there from its start until its end."""
 
-    def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
-        super().__init__(entry, terms, since=since, until=until)
+    def __init__(self, entry: Entry, terms: Terms) -> None:
+        super().__init__(entry, terms)
         self._start, self._end = names(entry.get("start")), names(entry.get("end"))
         self._agg = entry["agg"]
         self._of_what = names(entry.get("of"))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from deploy.verification.shapes import DAY, EPOCH, HOUR, MINUTE
+from deploy.verification.spans import local_time
 
 if TYPE_CHECKING:
     from schemas.config import BusinessHours
@@ -80,7 +81,7 @@ class Office:
         return found
 
     def _local(self, instant: int) -> datetime:
-        return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone)
+        return local_time(instant, self._zone)
 
     def _offset(self, instant: int) -> int:
         return (self._local(instant).utcoffset() or timedelta()) // timedelta(microseconds=1)

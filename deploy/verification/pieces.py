@@ -116,6 +116,14 @@ class Sheet:
         return self._reps[rep]
 
 
+def expected_rows(books: Books, asked: ServedWindow) -> RecountedRows:
+    """The rows of books that hold all that lies in the window."""
+    sheet = Sheet(asked, books.reading)
+    for counted in books.counted:
+        sheet.add(counted)
+    return sheet.rows()
+
+
 def _with_funnels(tally: Tally) -> Row:
     return {**tally.row(), "funnels": tally.funnels()}
 

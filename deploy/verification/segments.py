@@ -1,6 +1,5 @@
 """Dimensions: by which values of a field a metric is told apart, and which of them something has."""
 
-import calendar
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from deploy.verification.conditions import Fact, value_of
 from deploy.verification.definitions import Entry, duration, names
 from deploy.verification.measures import Counted
-from deploy.verification.spans import Span
+from deploy.verification.spans import Span, months_after
 from deploy.verification.terms import Terms
 
 TEAM = "team"
@@ -83,7 +82,7 @@ class Dimension:
         if since is None:
             return "unknown"
         lengths = ((band, int(band.removesuffix("mo"))) for band in self._bands)
-        return next((band for band, months in lengths if day < _months_after(since, months)), "older")
+        return next((band for band, months in lengths if day < months_after(since, months)), "older")
 
 
 def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
@@ -97,10 +96,3 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
     if of == "deal.stays.stage":
         return {step: step for held in terms.config.pipelines.values() for step in held.steps if step not in held.won}
     return {}
-
-
-def _months_after(day: date, months: int) -> date:
-    """The same day of a later month, else its last."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))

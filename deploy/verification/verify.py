@@ -20,14 +20,13 @@ from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
 from deploy.local.target import Instance
-from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
 from deploy.verification.pieces import ServedWindow, recount_in_pieces
-from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Rows
+from deploy.verification.shapes import LeadClock, RecountedWindow, Rows
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
@@ -248,7 +247,7 @@ async def _compare(
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
     lists = await fetch_lists(client) if is_whole else None
     waiting, as_of = await fetch_waiting(client)
-    asked = [ServedWindow(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
+    asked = [of.of(window) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     rows, clocks, recounted = await asyncio.to_thread(
         recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions,
@@ -284,6 +283,15 @@ class ServedRows:
     reps_at: int
     teams_at: dict[str, int]
     organisation_at: int
+
+    @property
+    def latest(self) -> int:
+        """The last of them."""
+        return max(self.organisation_at, self.reps_at, *self.teams_at.values())
+
+    def of(self, window: RecountedWindow) -> ServedWindow:
+        """What has to be recounted to compare them."""
+        return ServedWindow(window, self.organisation_at, self.reps_at, self.teams_at)
 
 
 async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> ServedRows:
@@ -326,17 +334,6 @@ async def _funnels(client: httpx.AsyncClient, names: Iterable[str], asked: Mappi
 def _segment(name: str) -> str:
     """A part of a path, whatever is in it: `..` alone would be taken for a way up."""
     return quote(name, safe="").replace(".", "%2E")
-
-
-def expected_rows(books: Books, served: ServedRows, window: RecountedWindow) -> RecountedRows:
-    """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
-    teams = dict.fromkeys(books.teams, served.organisation_at) | served.teams_at
-    rows = books.rows(now=served.reps_at, window=window)
-    return {
-        **rows,
-        "organisation": books.with_funnels(now=served.organisation_at, window=window),
-        "teams": {team: books.with_funnels(now=at, window=window, team=team) for team, at in teams.items()},
-    }
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
