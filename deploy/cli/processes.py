@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.cli.common import built, checked_config, given, group, target_of, with_settings
+from deploy.cli.common import checked_config, group, settings_of, target_of, with_settings
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.cli.left_out import left_out
 from deploy.settings import Settings
@@ -35,8 +35,8 @@ def api(
     from api.logs import configure_logs  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 
-    flags = given(role=role, config=config, host=host, port=port, broker=broker, data=data)
-    raise typer.Exit(run_api(built(ApiSettings, flags, configure_logs)))
+    flags = {"role": role, "config": config, "host": host, "port": port, "broker": broker, "data": data}
+    raise typer.Exit(run_api(settings_of(ApiSettings, configure_logs, **flags)))
 
 
 @app.command()
@@ -67,10 +67,11 @@ def worker(
     from processor.logs import configure_logging  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
-    flags = given(
-        config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host, worker_port=port
-    )
-    raise typer.Exit(run_worker(built(WorkerSettings, flags, configure_logging)))
+    settings = settings_of(
+        WorkerSettings, configure_logging, config=config, broker=broker, data=data, state=state, worker_id=worker_id,
+        worker_host=host, worker_port=port,
+    )  # fmt: skip
+    raise typer.Exit(run_worker(settings))
 
 
 @app.command()
@@ -101,8 +102,7 @@ def lookups(settings: Settings) -> None:
 
     configure_logging()
     target = target_of(settings)
-    checked_config(target.config)
-    raise typer.Exit(main(target, settings.data / "lookups"))
+    raise typer.Exit(main(target, checked_config(target.config), settings.data / "lookups"))
 
 
 @app.command()
@@ -121,5 +121,4 @@ def stream(
 
     configure_logging()
     target = target_of(settings)
-    checked_config(target.config)
-    raise typer.Exit(main(target, name, settings.data / f"stream-{name}"))
+    raise typer.Exit(main(target, checked_config(target.config), name, settings.data / f"stream-{name}"))

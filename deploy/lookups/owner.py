@@ -35,7 +35,7 @@ from processor.machine import end_when_told
 from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config
 from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
@@ -56,15 +56,11 @@ _LOOK_SECONDS = 5.0
 _MONTH = 30 * DAY
 
 
-def main(target: Instance, folder: Path) -> int:
+def main(target: Instance, config: Config, folder: Path) -> int:
     """Ask until SIGTERM or SIGINT ends the process. `folder`: for what is known and the limits, shared with back-fills.
 
-    0: it was ended; 2: the configuration cannot be used; 3: Kafka is not there.
+    0: it was ended; 3: Kafka is not there.
     """
-    try:
-        config = load_config(target.config, os.environ)
-    except ConfigError as error:
-        return refuse("lookups", ExitCode.WRONG_USE, *error.problems)
     folder.mkdir(parents=True, exist_ok=True)
     end_when_told()  # whatever is under way is asked anew
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.

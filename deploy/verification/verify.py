@@ -32,7 +32,7 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.phone_number_key import read_numbers
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
@@ -60,23 +60,14 @@ class VerifyError(Exception):
         super().__init__(problem)
 
 
-def main(target: Instance, key: str | None = None) -> int:
+def main(target: Instance, config: Config, key: str | None = None) -> int:
     """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
     try:
         url = checked_url(target.url, key)
-        config = load_config(target.config, os.environ)
         definitions = of_file(target.config)
         with _progress_bar() as say:
             found = asyncio.run(verify(url, target.broker, target.prefix, config, definitions, key=key, say=say))
-    except (
-        ConfigError,
-        VerifyError,
-        MissingTopicError,
-        KafkaError,
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        OSError,
-    ) as error:
+    except (VerifyError, MissingTopicError, KafkaError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return _explain(error, target)
     for difference in found.differences:
         print(difference)  # noqa: T201 - the command's output
@@ -429,8 +420,6 @@ def checked_url(url: str | None, key: str | None) -> str:
 
 def _explain(error: Exception, target: Instance) -> int:
     match error:
-        case ConfigError():
-            return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
         case VerifyError():
             return _fail(str(error), error.exit_code)
         case MissingTopicError():
@@ -444,6 +433,5 @@ def _explain(error: Exception, target: Instance) -> int:
 
 
 def _fail(problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        print(f"floorcast verify: {line}", file=sys.stderr)  # noqa: T201 - the command's output
+    print(f"floorcast verify: {problem}", file=sys.stderr)  # noqa: T201 - the command's output
     return code
