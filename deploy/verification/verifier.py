@@ -27,23 +27,24 @@ from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, StandingLook, StillWaiting, WaitingLook, Windows
 from deploy.verification.rounds import LARGEST, LOOKS, Suspects, ValueAsked, described, kept_since, plan
 from deploy.verification.verify import (
+    IMPOSSIBLE,
     DeliveryReader,
     VerifyError,
     checked_url,
     fetch_freshness,
     wait_for_stages,
+    why_impossible,
 )
 from processor.logs import refuse
 from processor.machine import end_when_told, give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, KafkaError
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
-from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
@@ -138,15 +139,11 @@ class Verifier:
             log.info("verification.done", **told_of_round(await self.round()))
         except ConfigError as error:
             problem = "; ".join(error.problems)
-        except (VerifyError, MissingTopicError) as error:
-            problem = str(error)
-        except httpx.HTTPError as error:
-            problem = f"the api at {self._url} does not answer: {type(error).__name__}"
         except sqlite3.Error as error:
             await self.close()
             problem = f"what was read cannot be kept on disk: {error}"
-        except (KafkaError, OSError, TimeoutError) as error:
-            problem = await what_failed(self._target.broker, error)
+        except IMPOSSIBLE as error:
+            problem = await why_impossible(error, self._target)
         else:
             return None
         log.warning("verification.failed", why=problem)

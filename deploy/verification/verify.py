@@ -67,8 +67,11 @@ def main(target: Instance, config: Config, key: str | None = None) -> int:
         definitions = of_file(target.config)
         with _progress_bar() as say:
             found = asyncio.run(verify(url, target.broker, target.prefix, config, definitions, key=key, say=say))
-    except (VerifyError, MissingTopicError, KafkaError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return _explain(error, target)
+    except IMPOSSIBLE as error:
+        print(f"floorcast verify: {asyncio.run(why_impossible(error, target))}", file=sys.stderr)  # noqa: T201
+        if isinstance(error, VerifyError):
+            return error.exit_code
+        return ExitCode.WRONG_USE if isinstance(error, httpx.InvalidURL) else ExitCode.UNREACHABLE
     for difference in found.differences:
         print(difference)  # noqa: T201 - the command's output
     print(  # noqa: T201
@@ -418,20 +421,17 @@ def checked_url(url: str | None, key: str | None) -> str:
     return url
 
 
-def _explain(error: Exception, target: Instance) -> int:
+IMPOSSIBLE = (VerifyError, MissingTopicError, KafkaError, httpx.HTTPError, httpx.InvalidURL, OSError)
+"""What a comparison may end with, beside what it finds."""
+
+
+async def why_impossible(error: BaseException, target: Instance) -> str:
+    """One of `IMPOSSIBLE`, in words."""
     match error:
-        case VerifyError():
-            return _fail(str(error), error.exit_code)
-        case MissingTopicError():
-            return _fail(str(error), ExitCode.UNREACHABLE)
+        case VerifyError() | MissingTopicError():
+            return str(error)
         case httpx.InvalidURL():
-            return _fail(f"--url: {error}", ExitCode.WRONG_USE)
+            return f"--url: {error}"
         case httpx.HTTPError():
-            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", ExitCode.UNREACHABLE)
-        case _:
-            return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
-
-
-def _fail(problem: str, code: int) -> int:
-    print(f"floorcast verify: {problem}", file=sys.stderr)  # noqa: T201 - the command's output
-    return code
+            return f"the api at {target.url} does not answer: {type(error).__name__}"
+    return await what_failed(target.broker, error)
