@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from deploy.batches import batches
 from schemas.connectors.asking import Envelope
 from schemas.instants import SECOND
 from schemas.pasts import HISTORY_LIMIT
@@ -113,19 +114,9 @@ def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bo
 
 def parts(envelope: Envelope, size_of: Callable[[dict[str, Any]], int], most: int) -> list[Envelope]:
     """The same in several, so that each is below `most` bytes unless one record alone is larger."""
-    found: list[Envelope] = []
-    records: list[dict[str, Any]] = []
-    size = 0
-    for record in envelope.records:
-        more = size_of(record)
-        if records and size + more > most:
-            found.append(_part(envelope, records))
-            records, size = [], 0
-        records.append(record)
-        size += more
-    last = _part(envelope, records)
-    last.missing, last.gone = envelope.missing, envelope.gone
-    return [*found, last]
+    found = [_part(envelope, records) for records in batches(envelope.records, size_of, most)] or [_part(envelope, [])]
+    found[-1].missing, found[-1].gone = envelope.missing, envelope.gone
+    return found
 
 
 def _part(envelope: Envelope, records: Sequence[dict[str, Any]]) -> Envelope:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from deploy.local.target import Instance
 from deploy.lookups.backfill import running
@@ -178,11 +179,9 @@ class LookupProcess:
                     catch_up=catch_up,
                     clock=self._clock,
                 )
-                last = states[name].reconciled_at if name in states else None
-                turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, last)
-                turn.keeper = keepers.get(name)
-                if name in states:
-                    turn.labels, turn.statuses = states[name].labels, states[name].statuses
+                said = states.get(name, ConnectionState(at=0))
+                turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, said.reconciled_at)
+                turn.keeper, turn.labels, turn.statuses = keepers.get(name), said.labels, said.statuses
                 turns.append(turn)
             await catch_up()
             async with asyncio.TaskGroup() as group:
@@ -232,11 +231,7 @@ class LookupProcess:
         while True:
             for keeper in keepers:
                 state = ConnectionState(at=self._clock(), subscription=keeper.subscription, is_asked=False)
-                held = told.get(keeper.name)
-                if held is None or held.subscription != state.subscription or state.at - held.at >= _TOLD_EVERY:
-                    told[keeper.name] = state
-                    topic = CONNECTION_STATES.full_name(self._target.prefix)
-                    await writer.write(topic, [encode_state(state)], keeper.name.encode())
+                told[keeper.name] = await self._publish(keeper.name, state, told.get(keeper.name), writer)
             await asyncio.sleep(1.0)
 
     async def _follow_streams(self) -> None:
@@ -271,10 +266,16 @@ class LookupProcess:
             labels=turn.labels,
             statuses=turn.statuses,
         )
-        told = turn.told
-        if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:
-            turn.told = state
-            await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+        turn.told = await self._publish(name, state, turn.told, writer)
+
+    async def _publish(
+        self, name: str, state: ConnectionState, told: ConnectionState | None, writer: Writer
+    ) -> ConnectionState:
+        """Write what is new, or was told long ago; gives what was told last."""
+        if told is not None and state.at - told.at < _TOLD_EVERY and replace(told, at=state.at) == state:
+            return told
+        await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+        return state
 
     def _subscription(self, turn: _Turn, now: int) -> SubscriptionState | None:
         kept = None if turn.keeper is None else turn.keeper.subscription

@@ -91,7 +91,8 @@ class Books:
         self._kept = countable(records)
         self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
-        self._going_on: set[str] = set()
+        self.going_on: set[str] = set()
+        """The leads that have not ended."""
         self.open_leads: list[dict[str, Any]] = []
         """What lists of open leads show of each, before anybody asks how it looks at an instant."""
         self.leads: dict[str, Fact] = {}
@@ -113,7 +114,7 @@ class Books:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""
         span = self.reading.span(window, now)
         organisation = Tally(self.reading.formulas, span)
-        by_team = {team: Tally(self.reading.formulas, span) for team in self.teams}
+        by_team = {team: Tally(self.reading.formulas, span) for team in self.reading.teams}
         by_rep = {rep: Tally(self.reading.formulas, span) for rep in self.reps}
         for counted in self.within(span):
             organisation.add(counted)
@@ -137,20 +138,11 @@ class Books:
         """Give the records of a kind that are not deleted."""
         return self._kept.get(kind, [])
 
-    def going_on(self) -> set[str]:
-        """Give the leads that have not ended."""
-        return self._going_on
-
     @property
     def reps(self) -> list[str]:
         """The roster's reps, and whoever did something."""
         did = {counted.rep for counted in self.counted if counted.rep is not None}
         return sorted({*self.reading.people.roster, *did})
-
-    @property
-    def teams(self) -> list[str]:
-        """All teams that anybody names."""
-        return self.reading.teams
 
     def within(self, span: Span) -> Iterator[Counted]:
         """All that counts in a window."""
@@ -221,11 +213,11 @@ class Books:
             lead = facts.lead()
             if family.is_known:
                 if family.lead.get("status") in (None, "new", "qualified"):
-                    self._going_on.add(family.root)
+                    self.going_on.add(family.root)
                 clock = self._lead_rules.clock(family)
                 if clock is not None:
                     self._clocks.append(clock)
-                if family.root in self._going_on:
+                if family.root in self.going_on:
                     self.open_leads.append(facts.listed(clock))
                 self.leads |= dict.fromkeys((family.root, *(member.id for member in family.members)), lead)
                 self._count(lead_facts.LEAD, [lead])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deploy.verification.books import BoundDefinitions
@@ -77,10 +78,11 @@ class GoalDays:
             self._take_record(record)
         for name, goal in self.goals.items():
             self._take_file(name, goal)
-        self._works: dict[tuple[CalendarName, date], int] = {}
+        self._work = cache(self._work_of)
         self._periods: dict[tuple[str, date], Dates] = {}
-        self._wholes: dict[tuple[CalendarName, Dates], int] = {}
-        self._sums: dict[tuple[str, date], Mapping[tuple[str | None, CalendarName], Fraction]] = {}
+        self._whole = cache(lambda calendar, days: sum(self._work(calendar, day) for day in days))
+        self._of_all = cache(self._sums_of)
+        """What a day carries for the people of each team together."""
 
     # --- amounts
 
@@ -145,20 +147,10 @@ class GoalDays:
     def _calendar(self, name: str, team: str | None) -> CalendarName:
         return None if self.goals[name].elapsed == "calendar" else self.terms.calendar_of(team)
 
-    def _work(self, calendar: CalendarName, day: date) -> int:
+    def _work_of(self, calendar: CalendarName, day: date) -> int:
         if calendar is None:
             return DAY
-        key = calendar, day
-        if key not in self._works:
-            start, end = self.people.start_of(day), self.people.start_of(day + _ONE_DAY)
-            self._works[key] = self.terms.offices[calendar].between(start, end)
-        return self._works[key]
-
-    def _whole(self, calendar: CalendarName, days: Dates) -> int:
-        key = calendar, days
-        if key not in self._wholes:
-            self._wholes[key] = sum(self._work(calendar, day) for day in days)
-        return self._wholes[key]
+        return self.terms.offices[calendar].between(self.people.start_of(day), self.people.start_of(day + _ONE_DAY))
 
     def _passed(self, calendar: CalendarName, day: date, now: int) -> Fraction:
         """The share of a day's work that is over."""
@@ -222,16 +214,12 @@ class GoalDays:
         whole = self._whole(calendar, period)
         yield (own * self._work(calendar, day) / whole if whole else Fraction(0)), calendar
 
-    def _of_all(self, name: str, day: date) -> Mapping[tuple[str | None, CalendarName], Fraction]:
-        """What a day carries for the people of each team together."""
-        key = name, day
-        if key not in self._sums:
-            found: dict[tuple[str | None, CalendarName], Fraction] = defaultdict(Fraction)
-            for rep in self.people.roster:
-                weight, calendar = self.weight(name, rep, day)
-                found[self.people.team_of(rep, day), calendar] += weight
-            self._sums[key] = found
-        return self._sums[key]
+    def _sums_of(self, name: str, day: date) -> Mapping[tuple[str | None, CalendarName], Fraction]:
+        found: dict[tuple[str | None, CalendarName], Fraction] = defaultdict(Fraction)
+        for rep in self.people.roster:
+            weight, calendar = self.weight(name, rep, day)
+            found[self.people.team_of(rep, day), calendar] += weight
+        return found
 
     def needed_share(self, name: str, whose: Whose, days: Dates, now: int) -> Fraction | None:
         """What an average working day is of the work that is left."""

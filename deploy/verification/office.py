@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ class Office:
                 for span in spans:
                     first, last = span.split("-")
                     self._hours[weekday].append((_wall_minute(first), _wall_minute(last)))
-        self._open: dict[date, list[tuple[int, int]]] = {}
+        self._opening_times = cache(self._find)
 
     def between(self, start: int, end: int) -> int:
         """Business time in [start, end)."""
@@ -53,11 +54,6 @@ class Office:
                     return max(opening, start) + duration
                 duration -= worked
             day += timedelta(days=1)
-
-    def _opening_times(self, day: date) -> list[tuple[int, int]]:
-        if day not in self._open:
-            self._open[day] = self._find(day)
-        return self._open[day]
 
     def _find(self, day: date) -> list[tuple[int, int]]:
         hours = sorted(self._hours[day.weekday()])

@@ -170,13 +170,13 @@ def recount_in_pieces(
         books.count_single()
         sum_up(books)
         if lists is not None:
-            lists.add_deals(books)
+            lists.open.take_deals(books)
     for kind in GROUPS:
         for names, changes in kept.groups_in_turn(kind, AT_ONCE):
             known, books = left(changes)
             count_groups(books, kind, fold(known.records), known, frozenset(names))
             sum_up(books)
             if lists is not None:
-                lists.add_leads(books)
+                lists.open.take_leads(books)
             waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting, lists

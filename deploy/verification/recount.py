@@ -47,7 +47,7 @@ def left_of(
         if kind == "lead":
             books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
             books.count_groups(kind, records)
-            if name in books.going_on():
+            if name in books.going_on:
                 return True
         if kind == "customer" and any(
             one.get("ends_at") is None for own in customers(records, only=(name,)) for one in own

@@ -48,7 +48,7 @@ def _rounded(step: dict[str, Any]) -> dict[str, Any]:
 def _of_funnels(world: World, books: Books, view: View, now: int, window: Any) -> Iterator[str]:
     scopes: list[tuple[Scope, dict[str, Any]]] = [
         (ORGANISATION, {}),
-        *((team_scope(team), {"team": team}) for team in books.teams),
+        *((team_scope(team), {"team": team}) for team in books.reading.teams),
         *((rep_scope(rep), {"rep": rep}) for rep in books.reps),
     ]
     span = span_of(window, now, view.calendar)
