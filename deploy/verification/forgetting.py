@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from deploy.verification.bounds import reached
 from deploy.verification.records import values_said
 from deploy.verification.shapes import DAY, EPOCH
 from deploy.verification.spans import local_time, start_of
@@ -196,15 +197,9 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
     for target in list(merged):
         if ("lead", target) not in aged:
             continue
-        reached, ahead = {target}, [target]
-        while ahead:
-            for source in merged.get(ahead.pop(), ()):
-                if source not in reached:
-                    reached.add(source)
-                    ahead.append(source)
-        for source in reached - {target}:
+        names["lead", target] = reached([target], lambda lead: merged.get(lead, ()))
+        for source in names["lead", target] - {target}:
             found["lead", target] += found.get(("lead", source), [])
-        names["lead", target] = reached
     old = {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items() if group in aged}
     return old, names, ({*found} | {("lead", target) for target in merged}) - aged
 
@@ -234,14 +229,7 @@ def _together(merged: Mapping[str, Iterable[str]], leads: Iterable[str]) -> set[
         for source in sources:
             beside[target].add(source)
             beside[source].add(target)
-    found: set[str] = set()
-    ahead = list(leads)
-    while ahead:
-        lead = ahead.pop()
-        if lead not in found:
-            found.add(lead)
-            ahead += beside.get(lead, ())
-    return found
+    return reached(leads, lambda lead: beside.get(lead, ()))
 
 
 def _known(pointer: str, names: set[str], heard: Iterable[RecordChange]) -> list[RecordChange]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from deploy.verification.bounds import reached
 from schemas.instants import DAY
 from schemas.records import FIELDS, FieldType, RecordChange
 
@@ -204,15 +205,9 @@ class KeptChanges:
 
     def merged_with(self, leads: Iterable[str]) -> set[str]:
         """These leads and all that were ever merged with any of them."""
-        found: set[str] = set()
-        waiting = set(leads)
-        while waiting:
-            lead = waiting.pop()
-            if lead not in found:
-                found.add(lead)
-                waiting |= {id for (id,) in self._rows("SELECT id FROM link WHERE lead = ? AND kind = 'lead'", lead)}
-                waiting |= {to for (to,) in self._rows("SELECT lead FROM link WHERE kind = 'lead' AND id = ?", lead)}
-        return found
+        of_leads = "FROM link WHERE kind = 'lead' AND"
+        either = f"SELECT id {of_leads} lead = ? UNION SELECT lead {of_leads} id = ?"
+        return reached(leads, lambda lead: (other for (other,) in self._rows(either, lead, lead)))
 
     def take_fresh_leads(self, most: int) -> list[str]:
         """Leads about which something new was said since they were last taken; some of them if there are many."""

@@ -169,12 +169,12 @@ class Simple(Aggregate):
             return
         for rep in self.credited(fact):
             if self._agg != "days" or rep is not None:
-                yield Counted(self, rep, *when, (rep, when[1]) if self._agg == "days" else what, fact)
+                yield Counted(self, rep, *when, ((rep, when[1]),) if self._agg == "days" else what, fact)
 
     def empty(self, span: Span) -> Sum:
         if self._agg == "distinct":
             return Different(self._at_least)
-        return DayPairs() if self._agg == "days" else Total()
+        return Different(1) if self._agg == "days" else Total()
 
     def lacks(self, span: Span) -> bool:
         is_bounded = self._agg == "distinct" and REP_DAYS not in self.sources
@@ -195,7 +195,7 @@ class Total(Sum):
 
 
 class Different(Sum):
-    """How many different ids there are that occur so often."""
+    """How many different ids, or pairs of person and day, there are that occur so often."""
 
     def __init__(self, at_least: int) -> None:
         self._at_least = at_least
@@ -206,19 +206,6 @@ class Different(Sum):
 
     def value(self) -> Exact:
         return sum(times >= self._at_least for times in self._seen.values())
-
-
-class DayPairs(Sum):
-    """Pairs of person and day."""
-
-    def __init__(self) -> None:
-        self._seen: set[tuple[str, date]] = set()
-
-    def add(self, counted: Counted) -> None:
-        self._seen.add(counted.what)
-
-    def value(self) -> Exact:
-        return len(self._seen)
 
 
 def limit_of(entry: Mapping[str, Any], name: str) -> int | None:

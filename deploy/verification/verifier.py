@@ -39,7 +39,7 @@ from processor.logs import refuse
 from processor.machine import end_when_told, give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError
+from processor.transport.following import Follower, KafkaError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import definitions_digest
@@ -265,18 +265,13 @@ class Verifier:
 
     async def _last_outcome(self) -> Verification | None:
         """What was published last, by whichever process; None if that was by other definitions."""
-        found: list[Verification] = []
-
-        def apply(_partition: int, records: list[Fetched]) -> None:
-            for record in records:
-                if record.key == VERIFICATION_KEY and record.value is not None:
-                    with contextlib.suppress(msgspec.MsgspecError):  # of another version
-                        found.append(decode_verification(record.value))
-
-        name = VERIFICATIONS.full_name(self._target.prefix)
-        async with asyncio.timeout(SILENT_SECONDS), Follower(self._target.broker, name) as follower:
-            await follower.read_to(await follower.ends(), apply)
-        return found[-1] if found and found[-1].definitions == definitions_digest(self._config) else None
+        async with asyncio.timeout(SILENT_SECONDS):
+            found = await newest_of(self._target.broker, VERIFICATIONS.full_name(self._target.prefix))
+        try:
+            last = decode_verification(found[VERIFICATION_KEY])
+        except (KeyError, msgspec.MsgspecError):  # none, or of another version
+            return None
+        return last if last.definitions == definitions_digest(self._config) else None
 
     async def _read(self, log: "_Log") -> bool:
         """Read what is new; whether there was anything."""
