@@ -33,7 +33,7 @@ def test_connections_with_a_stream_have_one(tmp_path: Path) -> None:
     )
     made = up._plan(Settings(config=config, data=tmp_path), 8080, open_access=True, demo=None)
 
-    assert (made.streams, made.asked) == (["sf"], ["sf", "quiet"])
+    assert (made.streams, made.asked) == (["sf"], ["quiet", "sf"])
 
 
 def test_a_stream_is_a_process_of_its_own_with_its_own_log(tmp_path: Path) -> None:
