@@ -29,6 +29,7 @@ class Readiness:
         self._checks[part].append(check)
 
     def problems(self, role: Role) -> list[str]:
-        """What is missing for `role`; empty when ready."""
+        """What is missing for `role`, each once; empty when ready."""
         parts = ("ingest", "read") if role == "all" else (role,)
-        return [line for part in parts for check in self._checks[part] for line in check()]
+        # A topic that both need is missed by both.
+        return [*dict.fromkeys(line for part in parts for check in self._checks[part] for line in check())]

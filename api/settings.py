@@ -9,39 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import SettingsConfigDict
 
 from schemas.addresses import is_loopback
-from schemas.kafka import BrokerAddresses, Kafka, KafkaSettings
-from schemas.tracing import TRACES_PATTERN
+from schemas.process_settings import ProcessSettings
 
 Role = Literal["all", "ingest", "read"]
 
 
-class Settings(KafkaSettings):
+class Settings(ProcessSettings):
     """How this api process runs."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="FLOORCAST_",
-        frozen=True,
-        # `.env` and the environment also hold what the other processes read.
-        extra="ignore",
-    )
-
-    config: Path = Field(default=Path("floorcast.yaml"), description="The file with connections, teams and rules.")
-    broker: BrokerAddresses = Field(default="127.0.0.1:9092", description="Kafka's HOST:PORT, several with commas.")
-    prefix: str = Field(
-        default="floorcast.",
-        pattern=r"^[A-Za-z0-9._-]{0,64}$",
-        description="Begins the name of every topic, so that several organisations share one cluster.",
-    )
     partitions: int = Field(
         default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
-    )
-    data: Path = Field(
-        default=Path(".floorcast"),
-        description="Directory of keys that were made without a Kafka (`keys.json`), and of what the view held "
-        "(`view.snapshot`): an api that finds that there need not read it all from Kafka.",
     )
     snapshot_seconds: float = Field(
         default=300.0,
@@ -49,12 +28,6 @@ class Settings(KafkaSettings):
         le=3600,
         description="So often, and when the process ends, the view is written to the data directory, where more than a "
         "twentieth of it has changed.",
-    )
-    traces: str = Field(
-        default="",
-        pattern=TRACES_PATTERN,
-        description="The collector that is told traces by OTLP, such as `http://collector:4318`; empty: none are made. "
-        "OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) hold beside it.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -126,11 +99,6 @@ class Settings(KafkaSettings):
         return tuple(ip_network(part) for part in _listed(self.trusted_proxies))
 
     @property
-    def kafka(self) -> Kafka:
-        """Where Kafka is, and what is shown to it."""
-        return self.kafka_at(self.broker)
-
-    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
         return is_loopback(self.host)
@@ -139,11 +107,6 @@ class Settings(KafkaSettings):
     def snapshot(self) -> Path:
         """Where the view's panes lie between two starts."""
         return self.data / "view.snapshot"
-
-    @property
-    def keys(self) -> Path:
-        """Where the API keys lie."""
-        return self.data / "keys.json"
 
 
 def _listed(text: str) -> list[str]:

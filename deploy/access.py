@@ -13,9 +13,10 @@ from api.write.access_log import KafkaAccessLog
 from deploy.cli.common import kafka_of
 from deploy.local.target import Instance
 from processor.known_keys import take_keys
-from processor.transport.following import KafkaError, MissingTopicError, read_through
+from processor.transport.following import MissingTopicError, read_through
 from schemas.devices import AccessBook, AccessEntry, key_of
 from schemas.kafka import kafka_options
+from schemas.kafka_facts import KafkaError
 from schemas.topics import ACCESS
 
 _T = TypeVar("_T")

@@ -28,7 +28,7 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, render
+from api.read.exposition import Exposition, Picture
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.catalogue.words import plan_words
@@ -43,7 +43,7 @@ from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, DurationSetting, Name, TimeZone, parse_config
 from schemas.config.rules import rules_of
 from schemas.config.screens import Origin
-from schemas.connectors import KINDS, build_connector, read_connection
+from schemas.connectors import KINDS, build_connector, kind_of, read_connection
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot.events import STATEMENTS
 from schemas.connectors.hubspot.object_types import BY_TYPE_ID
@@ -148,8 +148,14 @@ def _bounds(metadata: Sequence[Any]) -> str:
     return ", ".join(words)
 
 
+def _is(hint: Any, known: Any) -> bool:
+    """Whether it is a kind of value that has a word, perhaps with bounds."""
+    parts = get_args(known)
+    return bool(get_args(hint)[: len(parts)] == parts)
+
+
 def _type(hint: Any) -> str:
-    alias = next((word for known, word in _ALIASES if hint == known), None)
+    alias = next((word for known, word in _ALIASES if _is(hint, known)), None)
     if alias is not None:
         return alias
     origin, arguments = get_origin(hint), get_args(hint)
@@ -191,7 +197,7 @@ def _default(field: FieldInfo, hint: Any) -> str:
         return "its defaults"
     if value is None or value in ("", [], {}):
         return "none"
-    if hint == DurationSetting:
+    if _is(hint, DurationSetting):
         return _code(_duration(value))
     if isinstance(value, list):
         return _code(f"[{', '.join(map(str, value))}]")
@@ -354,7 +360,7 @@ def _series() -> list[tuple[str, str, str]]:
         goals=(),
         verification=verified,
     )
-    text = render(picture) + generate_latest(_whole_api()[1])
+    text = b"".join(Exposition().pieces(picture)) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []
     for line in text.decode().splitlines():
@@ -705,7 +711,7 @@ _MAPPING = re.compile(r"(?<=<!-- mapping: made by docs/generate.py -->\n).*?(?=<
 def connector_page(kind: str) -> str:
     """The page of a kind: written by hand but for what becomes what, which its tables say."""
     text = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
-    sections = "\n\n".join(map(_object_section, KINDS[kind].objects)) or hubspot_mapping()
+    sections = "\n\n".join(map(_object_section, kind_of(kind).objects)) or hubspot_mapping()
     found, count = _MAPPING.subn(lambda _: f"\n{sections}\n\n", text)
     if count != 1:
         msg = f"docs/connectors/{kind}.md: has no place for the mapping, or several"
@@ -856,7 +862,8 @@ def main(arguments: Sequence[str]) -> int:
             if "--check" not in arguments:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-    for kind, made in KINDS.items():
+    for kind in KINDS:
+        made = kind_of(kind)
         if (made.objects or kind == "hubspot") and (text := connector_page(kind)) != (
             CONNECTORS / f"{kind}.md"
         ).read_text(encoding="utf-8"):

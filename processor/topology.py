@@ -34,6 +34,8 @@ def build_app(
 ) -> StagedApp:
     """The worker's Faust app, ready to run."""
     asking = KafkaFacts(settings.kafka)
+    checkpoints = _checkpoints(settings, config, served, asking)
+    doubt = (lambda: None) if checkpoints is None else checkpoints.let_go_of_all
     deployment = Deployment(
         bootstrap=settings.kafka,
         prefix=settings.prefix,
@@ -44,13 +46,13 @@ def build_app(
         digest=definitions_digest(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
-        watch=LogWatch(asking, wanted_of(settings.prefix, served)),
+        watch=LogWatch(asking, wanted_of(settings.prefix, served), doubt=doubt),
         numbers=numbers,
         tracing=tracing,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},
-        checkpoints=_checkpoints(settings, config, served, asking),
+        checkpoints=checkpoints,
     )
     alerts = config.alerts
     watermark = Watermark(deployment, machine_clock)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Column
-from schemas.pane_store import HeldPane, PaneStore, panes_of
+from schemas.pane_store import PaneStore, panes_of
 from schemas.panes import Pane, decode_pane, merge, written_name
 from schemas.sums import ColumnTotals, Sums
 from schemas.windows import Day, Span, Window
@@ -33,14 +33,6 @@ class BulkPanes:
         self._days = days
         self._in_columns = (counts | store.parts) - days
         self._levels = levels
-
-    def note(self, window: Window, origin: str, place: int, before: HeldPane) -> None:
-        """A pane has changed that was like this before."""
-        self._sums.note(window, origin, place, before)
-
-    def forget(self) -> None:
-        """Another store than the one that was summed up lies there now."""
-        self._sums.forget()
 
     def totals(
         self, places: NDArray[np.int64], first: Window, last: Window, cells: frozenset[int]

@@ -7,6 +7,7 @@ clock and date then lie within the hours of a day that is no holiday. Does not k
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -135,8 +136,11 @@ class BusinessCalendar:
         self.zone = zone
         self._week = week
         self._is_holiday = is_holiday
-        self._spans: dict[int, tuple[tuple[int, int], ...]] = {}
-        self._blocks: dict[int, int] = {}
+        self.spans: Callable[[Day], tuple[tuple[int, int], ...]] = lru_cache(_MOST_DAYS)(
+            lambda day: tuple(self._work_out(day))
+        )
+        """[open, close) in microseconds, of a day of 24 h that begins at midnight UTC; ascending."""
+        self._block = lru_cache(None)(self._work_out_block)
 
     def between(self, start: int, end: int) -> int:
         """Business time in [start, end), in microseconds; 0 if `end` is not after `start`."""
@@ -170,15 +174,6 @@ class BusinessCalendar:
                 left -= max(0, close - begin)
             day += 1
         return horizon * DAY
-
-    def spans(self, day: Day) -> tuple[tuple[int, int], ...]:
-        """[open, close) in microseconds, of a day of 24 h that begins at midnight UTC; ascending."""
-        found = self._spans.get(day)
-        if found is None:
-            if len(self._spans) > _MOST_DAYS:
-                self._spans.clear()
-            found = self._spans[day] = tuple(self._work_out(day))
-        return found
 
     def local_day(self, instant: int) -> Day:
         """The day that the zone's own calendar shows then."""
@@ -227,12 +222,9 @@ class BusinessCalendar:
                 day += 1
         return total
 
-    def _block(self, index: int) -> int:
-        total = self._blocks.get(index)
-        if total is None:
-            days = range(index * _BLOCK, (index + 1) * _BLOCK)
-            total = self._blocks[index] = sum(close - opening for day in days for opening, close in self.spans(day))
-        return total
+    def _work_out_block(self, index: int) -> int:
+        days = range(index * _BLOCK, (index + 1) * _BLOCK)
+        return sum(close - opening for day in days for opening, close in self.spans(day))
 
     def _work_out(self, day: Day) -> Iterator[tuple[int, int]]:
         for begin, end, offset in self._stretches(day * DAY, (day + 1) * DAY):

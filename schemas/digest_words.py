@@ -44,7 +44,7 @@ def digest_notice(digest: DayDigest, floor: Floor, words: Words, names: NameStyl
     head = tuple(words.say(f"digest.{column}") for column in ("metric", "today", "before", "change"))
     return Notice(
         DIGEST,
-        words.say("digest.title", organisation=config.organisation.name, date=words.date(day)),
+        words.say("digest.title", organisation=config.organisation.name, date=words.formats.full_date(day)),
         table=(head, *map(says.figure, digest.figures)),
         lines=tuple(lines),
         data=msgspec.json.encode(says.json(digest)).decode(),
@@ -81,7 +81,7 @@ class _Says:
             team = reached.scope.id or ""
             name = self._words.say("digest.goal_of", goal=name, of=self._floor.roster.team_names.get(team, team))
         name = self._words.say("digest.goal_of", goal=name, of=self._period(goal.period, reached.period))
-        share = _UNKNOWN if found.attainment is None else self._words.share(round(float(found.attainment), 4))
+        share = _UNKNOWN if found.attainment is None else self._words.formats.share(round(float(found.attainment), 4))
         state = self._words.say(f"goal.{found.state}")
         target, actual = (self._exact(value, unit) for value in (found.target, found.actual))
         return self._words.say("digest.goal", goal=name, actual=actual, target=target, share=share, state=state)
@@ -109,7 +109,7 @@ class _Says:
                 if clock.source
                 else self._words.say("lead")
             )
-        waited = self._words.duration(max(0, now - (clock.started_at or now)) // 1_000_000)
+        waited = self._words.formats.duration(max(0, now - (clock.started_at or now)) // 1_000_000)
         who = None if clock.rep is None else called(self._names, clock.rep, self._floor.roster.name_of(clock.rep))
         if who is None:
             return self._words.say("digest.lead", lead=name, duration=waited)
@@ -148,7 +148,7 @@ class _Says:
     def _period(self, name: str, period: Days) -> str:
         """In which it is to be reached: two goals of one metric differ in nothing else."""
         said = self._words.window(name)
-        return self._words.dates(date_of(period.first), date_of(period.last)) if said == name else said
+        return self._words.formats.dates(date_of(period.first), date_of(period.last)) if said == name else said
 
     def _label(self, metric: str) -> str:
         return metric_label(metric, self._words, self._config)
@@ -162,10 +162,10 @@ class _Says:
             return _UNKNOWN
         if unit == "money":
             currency = self._config.organisation.currency
-            return words.money(Decimal(str(value)), currency)
+            return words.formats.money(Decimal(str(value)), currency)
         number = float(value)
         if unit == "ratio":
-            return words.share(round(number, 4))
+            return words.formats.share(round(number, 4))
         if unit == "seconds":
-            return words.duration(round(number))
+            return words.formats.duration(round(number))
         return words.number(int(number) if number.is_integer() else round(number, 1))

@@ -236,13 +236,11 @@ class KafkaSettings(BaseSettings):
         security = self.kafka_security
         self._check_login(security)
         if security.keyfile is not None and security.certfile is None:
-            msg = f"{_SETTING}SSL_CERTFILE: is needed where {_SETTING}SSL_KEYFILE is given"
-            raise ValueError(msg)
+            raise _wrong("SSL_CERTFILE", f"is needed where {_SETTING}SSL_KEYFILE is given")
         if security.is_encrypted:
             _check_files(security)
         elif security.cafile is not None or security.certfile is not None:
-            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows and checks no certificate"
-            raise ValueError(msg)
+            raise _wrong("SECURITY_PROTOCOL", f"is {security.protocol}, which shows and checks no certificate")
         return self
 
     def _check_login(self, security: Security) -> None:
@@ -256,20 +254,19 @@ class KafkaSettings(BaseSettings):
         for name in needed:
             if not getattr(self, f"kafka_{name}"):
                 other = f" (or {_SETTING}SASL_OAUTH_TOKEN_FILE)" if by_token else ""
-                msg = f"{_SETTING}{name.upper()}: is needed where the security protocol is {security.protocol}{other}"
-                raise ValueError(msg)
+                raise _wrong(name.upper(), f"is needed where the security protocol is {security.protocol}{other}")
         if not security.has_login and (security.username, security.password, security.oauth) != (None, None, OAuth()):
-            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows nobody a name, password or token"
-            raise ValueError(msg)
+            raise _wrong("SECURITY_PROTOCOL", f"is {security.protocol}, which shows nobody a name, password or token")
         if security.oauth != OAuth() and not by_token:
-            msg = f"{_SETTING}SASL_MECHANISM: is {security.mechanism}, which shows no token"
-            raise ValueError(msg)
+            raise _wrong("SASL_MECHANISM", f"is {security.mechanism}, which shows no token")
         if security.oauth.token_file is not None and security.oauth.token_url:
-            msg = f"{_SETTING}SASL_OAUTH_TOKEN_URL: there is {_SETTING}SASL_OAUTH_TOKEN_FILE already"
-            raise ValueError(msg)
+            raise _wrong("SASL_OAUTH_TOKEN_URL", f"there is {_SETTING}SASL_OAUTH_TOKEN_FILE already")
         if security.oauth.token_url and not _is_safe(security.oauth.token_url):
-            msg = f"{_SETTING}SASL_OAUTH_TOKEN_URL: has to be an https address without a name or password in it"
-            raise ValueError(msg)
+            raise _wrong("SASL_OAUTH_TOKEN_URL", "has to be an https address without a name or password in it")
+
+
+def _wrong(setting: str, problem: str) -> ValueError:
+    return ValueError(f"{_SETTING}{setting}: {problem}")
 
 
 def _is_safe(url: str) -> bool:
@@ -291,16 +288,15 @@ def _check_files(security: Security) -> None:
     try:
         Security(protocol=security.protocol, cafile=security.cafile).ssl_context()
     except OSError:
-        msg = f"{_SETTING}SSL_CAFILE: cannot be read as certificates in PEM"
-        raise ValueError(msg) from None
+        raise _wrong("SSL_CAFILE", "cannot be read as certificates in PEM") from None
     try:
         security.ssl_context()
     except OSError:
-        msg = (
-            f"{_SETTING}SSL_CERTFILE: cannot be read as a certificate in PEM with the key of {_SETTING}SSL_KEYFILE "
+        why = (
+            f"cannot be read as a certificate in PEM with the key of {_SETTING}SSL_KEYFILE "
             f"and the password of {_SETTING}SSL_KEY_PASSWORD"
         )
-        raise ValueError(msg) from None
+        raise _wrong("SSL_CERTFILE", why) from None
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

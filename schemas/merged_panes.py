@@ -56,7 +56,8 @@ class MergedPanes:
         self._days = plan.of_kind(Kind.DAYS)
         self.store = PaneStore(parts_in(plan))
         counts = frozenset(cell for cell, form in plan.forms.items() if form is Form.COUNT)
-        self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
+        self._sums = Sums(self.store, self._days)
+        self._bulk = BulkPanes(self.store, self._sums, counts, self._days, plan.of_kind(Kind.LEVEL))
         self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of, self._rep_pane)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._damaged: tuple[tuple[Span, PeriodEnd, int, int] | None, dict[str | None, int]] = None, {}
@@ -90,7 +91,7 @@ class MergedPanes:
             before = store.put(window, origin, place, value)
             if is_first:
                 self._windows.add(window)
-        self._bulk.note(window, origin, place, before)
+        self._sums.note(window, origin, place, before)
         # What is remembered, most often of other windows.
         if window in self._rep_panes:
             self._rep_panes[window].pop(rep, None)
@@ -133,7 +134,7 @@ class MergedPanes:
 
     def _note_all(self) -> None:
         """Take it that all that is in the store has just come."""
-        self._bulk.forget()
+        self._sums.forget()
         self.revision += 1
         self._windows = Pieces()
         for window in self.store.windows():

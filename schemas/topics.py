@@ -5,6 +5,7 @@ Owns names, cleanup policies and sizes. Creates nothing (processor/transport/adm
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from schemas.instants import DAY
@@ -70,79 +71,46 @@ class Topic:
         return common | {"cleanup.policy": "delete", "retention.ms": str(kept // 1000), "retention.bytes": "-1"}
 
 
-DELIVERIES = Topic("deliveries", "raw bytes, the immutable log", "none", "Delivery", compacted=False, derived=False)
-DEAD_LETTERS = Topic(
-    "dead-letters", "what nobody could read, with the reason", "delivery", "DeadLetter", compacted=False, derived=False
-)
-LATE = Topic(
-    "late", "changes to what is older than what is kept", "record", "LateChange", compacted=False, derived=False
-)
-RECORD_CHANGES = Topic(
-    "record-changes", "frames of changes, by record", "none", "ChangeFrame",
-    compacted=False, derived=True, retention=7 * DAY,
-)  # fmt: skip
-ENGAGEMENTS = Topic(
-    "engagements", "frames of touches, leads and mails, by group", "none", "EngagementFrame",
-    compacted=False, derived=True, retention=7 * DAY,
-)  # fmt: skip
-LEDGER = Topic("ledger", "records: the truth that panes are derived from", "record", "Record", True, True)
-GROUPS = Topic("groups", "leads and threads with what touched them", "group and record", "Record", True, True)
-PANES = Topic("panes", "partial aggregates", "origin|rep|window", "Pane", compacted=True, derived=True)
-ROSTER = Topic(
-    "roster",
-    "reps, with the history of their teams; absences; amounts of goals",
-    "record",
-    "Record",
-    compacted=True,
-    derived=True,
-)
-DEALS = Topic("deals", "open and won deals, as lists show them", "record", "DealCard", compacted=True, derived=True)
-LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
-ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
-THRESHOLD_ALERTS = Topic(
-    "threshold-alerts", "metrics that crossed a limit; days and wins that were told", "alert", "Alert",
-    compacted=True, derived=True,
-)  # fmt: skip
-NOTIFICATIONS = Topic(
-    "notifications", "what each channel is to be told", "none", "AlertFrame",
-    compacted=False, derived=True, retention=7 * DAY,
-)  # fmt: skip
-OUTBOX = Topic("outbox", "what is not told yet", "channel and alert", "Outgoing", compacted=True, derived=True)
-ALERT_ACTIONS = Topic(
-    "alert-actions", "what people did about alerts", "none", "AlertAction", compacted=False, derived=False
-)
-ACKNOWLEDGEMENTS = Topic(
-    "acknowledgements",
-    "what was done about each alert",
-    "partition|alert",
-    "Acknowledgement",
-    compacted=True,
-    derived=True,
-    spread="log",
-)
-PROGRESS = Topic(
-    "progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True, spread="both"
-)
-GENERATIONS = Topic(
-    "generations", "which generation is served", "none but one", "Served", compacted=True, derived=False, spread="one"
-)
-VERIFICATIONS = Topic(
-    "verifications", "what the continuous recount found", "none but one", "Verification",
-    compacted=True, derived=False, spread="one",
-)  # fmt: skip
-ACCESS = Topic(
-    "access", "devices, pairing codes, and what devices are to do", "kind|id", "Code, Device, Heartbeat, Command",
-    compacted=True, derived=False, spread="one",
-)  # fmt: skip
-CONNECTION_STATES = Topic(
-    "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState",
-    compacted=True, derived=False, spread="one",
-)  # fmt: skip
-STREAM_POSITIONS = Topic(
-    "stream-positions", "how far streams of a CRM's events are", "connection|channel", "StreamPosition",
-    compacted=True, derived=False, spread="one",
-)  # fmt: skip
+# How topics are kept: as long as records, as frames on their way, as the newest word of each key.
+_kept = partial(Topic, compacted=False, derived=False)
+_frames = partial(Topic, compacted=False, derived=True, retention=7 * DAY)
+_state = partial(Topic, compacted=True, derived=True)
+# The same of what few tell, and all read.
+_told = partial(Topic, compacted=True, derived=False, spread="one")
 
+DELIVERIES = _kept("deliveries", "raw bytes, the immutable log", "none", "Delivery")
+DEAD_LETTERS = _kept("dead-letters", "what nobody could read, with the reason", "delivery", "DeadLetter")
+LATE = _kept("late", "changes to what is older than what is kept", "record", "LateChange")
+RECORD_CHANGES = _frames("record-changes", "frames of changes, by record", "none", "ChangeFrame")
+ENGAGEMENTS = _frames("engagements", "frames of touches, leads and mails, by group", "none", "EngagementFrame")
+LEDGER = _state("ledger", "records: the truth that panes are derived from", "record", "Record")
+GROUPS = _state("groups", "leads and threads with what touched them", "group and record", "Record")
+PANES = _state("panes", "partial aggregates", "origin|rep|window", "Pane")
+ROSTER = _state("roster", "reps, with the history of their teams; absences; amounts of goals", "record", "Record")
+DEALS = _state("deals", "open and won deals, as lists show them", "record", "DealCard")
+LEAD_CLOCKS = _state("lead-clocks", "the first clock of each lead", "lead", "LeadClock")
+ALERTS = _state("alerts", "leads that waited too long", "alert", "Alert")
+THRESHOLD_ALERTS = _state(
+    "threshold-alerts", "metrics that crossed a limit; days and wins that were told", "alert", "Alert"
+)
+NOTIFICATIONS = _frames("notifications", "what each channel is to be told", "none", "AlertFrame")
+OUTBOX = _state("outbox", "what is not told yet", "channel and alert", "Outgoing")
+ALERT_ACTIONS = _kept("alert-actions", "what people did about alerts", "none", "AlertAction")
+ACKNOWLEDGEMENTS = _state(
+    "acknowledgements", "what was done about each alert", "partition|alert", "Acknowledgement", spread="log"
+)
+PROGRESS = _state("progress", "what each stage has done", "stage|partition", "Progress", spread="both")
+GENERATIONS = _told("generations", "which generation is served", "none but one", "Served")
+VERIFICATIONS = _told("verifications", "what the continuous recount found", "none but one", "Verification")
+ACCESS = _told(
+    "access", "devices, pairing codes, and what devices are to do", "kind|id", "Code, Device, Heartbeat, Command"
+)
+CONNECTION_STATES = _told(
+    "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState"
+)
+STREAM_POSITIONS = _told(
+    "stream-positions", "how far streams of a CRM's events are", "connection|channel", "StreamPosition"
+)
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS,
     ALERTS, THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,

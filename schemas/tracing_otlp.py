@@ -34,11 +34,9 @@ class OtlpSpan(TraceSpan):
         self._span = span
 
     def note(self, attributes: Attributes) -> None:
-        """Say more of it."""
         self._span.set_attributes(attributes)
 
     def fail(self, why: str) -> None:
-        """It went wrong."""
         self._span.set_status(Status(StatusCode.ERROR, why))
 
 
@@ -94,7 +92,6 @@ class OtlpTracing(Tracing):
 
     @property
     def current(self) -> str:
-        """Traceparent of the span under way; empty: there is none."""
         carrier: dict[str, str] = {}
         _W3C.inject(carrier)
         return carrier.get(TRACEPARENT, "")

@@ -38,11 +38,13 @@ def win_line(win: Json, words: Words, config: Config) -> str:
             what = words.say("win.goal_reached", goal=metric_label(win["metric"], words, config))
         case _:
             what = words.say(
-                "win.milestone", goal=metric_label(win["metric"], words, config), share=words.share(win["milestone"])
+                "win.milestone",
+                goal=metric_label(win["metric"], words, config),
+                share=words.formats.share(win["milestone"]),
             )
     line = words.say("win.of", what=what, who=win["name"]) if win["name"] else what
     if win["amount"] is not None:
-        line = words.say("win.with", win=line, amount=words.money(Decimal(win["amount"]), win["currency"]))
+        line = words.say("win.with", win=line, amount=words.formats.money(Decimal(win["amount"]), win["currency"]))
     return f"{line} · {win['deal_name']}" if win["deal_name"] else line
 
 

@@ -7,7 +7,7 @@ what a route does with a team limit is the route's. Deliveries of CRMs prove the
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
@@ -239,14 +239,6 @@ def _host_name(host: str) -> str:
 def cookie_of(screen: str) -> str:
     """Name of the cookie that holds the token of a screen."""
     return f"{_COOKIE_PREFIX}{screen}"
-
-
-def redirect_with_cookie(request: Request, screen: str) -> Response | None:
-    """For `/board/{screen}?token=…`: keep the token in a cookie and go to the address without it.
-
-    None if the address has no token. The token is valid: the request has come this far with it, or with a better one.
-    """
-    return redirect_without_token(request, f"{BOARD}{quote(screen, safe='')}", cookie_of(screen), needs_key=True)
 
 
 def redirect_without_token(request: Request, path: str, cookie: str, *, needs_key: bool = False) -> Response | None:

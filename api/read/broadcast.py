@@ -17,7 +17,7 @@ from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payl
 from api.read.events import StreamEvent
 from api.read.followed import CHEAPER, FollowedWindows
 from api.read.owned_news import OwnedNews
-from api.read.piecemeal import Piecemeal, at_once
+from api.read.piecemeal import Piecemeal
 from api.read.remembered import RememberedEvents
 from api.read.rows import open_alerts, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
@@ -81,10 +81,6 @@ class Broadcaster:
         subscription = Subscription(wanted)
         self._subscriptions.setdefault(wanted, set()).add(subscription)
         return subscription, first
-
-    def subscribe(self, wanted: Filter, last_event_id: str | None, now: int) -> tuple[Subscription, bytes]:
-        """The same at once."""
-        return at_once(self.subscribing(wanted, last_event_id, lambda: now))
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The client has gone."""

@@ -3,6 +3,7 @@
 Owns the names. What a vendor does not tell has no series.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from schemas.connection_states import ConnectionState
@@ -52,18 +53,21 @@ def connection_lines(
         {of: s.expires_at / SECOND for of, s in kept.items() if s.expires_at is not None},
     )  # fmt: skip
     yield from _gauge(
-        "duplicates", "Calls that another connection tells of, and that count there.", _repeated(progress)
+        "duplicates",
+        "Calls that another connection tells of, and that count there.",
+        counted_by_name(progress, "responses", REPEATED),
     )
 
 
-def _repeated(progress: Mapping[tuple[str, int], Progress]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for (stage, _), each in sorted(progress.items()):
-        for name, count in each.counters.items() if stage == "responses" else ():
-            if name.startswith(REPEATED):
-                connection = name.removeprefix(REPEATED)
-                found[connection] = found.get(connection, 0) + count
-    return found
+def counted_by_name(progress: Mapping[tuple[str, int], Progress], stage: str, beginning: str) -> dict[str, int]:
+    """What all partitions of a stage have counted under names that begin so, by what follows; in order of that."""
+    found: Counter[str] = Counter()
+    for (of_stage, _), each in progress.items():
+        if of_stage == stage:
+            for name, count in each.counters.items():
+                if name.startswith(beginning):
+                    found[name.removeprefix(beginning)] += count
+    return dict(sorted(found.items()))
 
 
 def _gauge(name: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:

@@ -349,6 +349,7 @@ class ViewConsumer:
         steps = CatchUp(ends, self._done, self._applied_of)
         await self._read_all(steps)
         self._has_read = True
+        self._other_definitions.take_news()  # by whatever was written once; what is now follows
         for by in self._other_definitions.others:
             self._on_redefined(by)
         is_steady = False

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from api.read.events import AlertNews, LeadNews, StreamEvent
+from api.read.events import News, StreamEvent
 from api.read.rows import absent_lead, has_money
 from api.read.subscriptions import Filter
 from api.read.view import View
@@ -17,7 +17,7 @@ def needs_snapshot(wanted: Filter, event: StreamEvent) -> bool:
     """Whether a client with this filter shows what has gone, and no event would take away."""
     if event.kind == "alert":
         # It goes along with its lead: who does not look at the new owner would keep it for ever.
-        news: AlertNews = event.payload
+        news: News = event.payload
         return news.told is not None and wanted.wants_lead(*news.told) and not wanted.wants_lead(*news.owner)
     return event.kind == "departure" and any(departure.leaves(wanted) for departure in event.payload)
 
@@ -42,7 +42,7 @@ def payload_for(view: View, wanted: Filter, event: StreamEvent) -> Json | None:
     elif event.kind == "lead":
         payload = _lead_for(wanted, event.payload)
     elif event.kind == "alert":
-        payload = event.payload.alert if wanted.wants_lead(*event.payload.owner) else None
+        payload = event.payload.row if wanted.wants_lead(*event.payload.owner) else None
     elif event.kind == "win":
         payload = _win_for(wanted, event.payload)
     elif event.kind == "freshness":
@@ -50,16 +50,16 @@ def payload_for(view: View, wanted: Filter, event: StreamEvent) -> Json | None:
     return payload
 
 
-def _lead_for(wanted: Filter, news: LeadNews) -> Json | None:
+def _lead_for(wanted: Filter, news: News) -> Json | None:
     if wanted.wants_lead(*news.owner):
-        lead = news.lead
+        lead = news.row
         if "answered_rep" in lead and not wanted.wants_lead(lead["answered_rep"], lead["answered_team"]):
             # Who has answered is of a team that this client does not look at.
             return {name: value for name, value in lead.items() if not name.startswith("answered_")}
         return lead
     if news.told is not None and wanted.wants_lead(*news.told):
         # Whose it is now is not for this client.
-        return absent_lead(news.lead["lead"], "moved")
+        return absent_lead(news.row["lead"], "moved")
     return None
 
 

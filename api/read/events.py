@@ -14,18 +14,10 @@ class RepAndTeam(NamedTuple):
     team: str | None
 
 
-class LeadNews(NamedTuple):
-    """A lead as it is, and whose it was when it was last told (None: it was not)."""
+class News(NamedTuple):
+    """A lead or an alert as it is, and whose it was when it was last told (None: it was not)."""
 
-    lead: Json
-    owner: RepAndTeam
-    told: RepAndTeam | None
-
-
-class AlertNews(NamedTuple):
-    """An alert as it is, and whose it was when it was last told (None: it was not)."""
-
-    alert: Json
+    row: Json
     owner: RepAndTeam
     told: RepAndTeam | None
 

@@ -4,6 +4,7 @@ Owns the names, units and labels of what is exported. Pure: takes a picture of t
 piece, so that others can run between; the picture holds nothing that is changed afterwards.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -11,7 +12,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-from api.read.connection_exposition import connection_lines, head_of, quoted
+from api.read.connection_exposition import connection_lines, counted_by_name, head_of, quoted
 from api.read.goal_rows import Attainment
 from api.read.piecemeal import Piecemeal
 from api.read.view import Scope, ScopeValues, View
@@ -257,11 +258,6 @@ def _lines(
     return tuple(None if value is None else name + labels + _number(value, factor) for name, factor, value in made)
 
 
-def render(picture: Picture) -> bytes:
-    """The text of one picture, with nothing remembered."""
-    return b"".join(Exposition().pieces(picture))
-
-
 def _goals(picture: Picture) -> Iterator[bytes]:
     if picture.goals is not None:
         name = "floorcast_goal_attainment"
@@ -300,7 +296,7 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     for (connection, reason), count in sorted(_dead_letters(picture).items()):
         yield (f'floorcast_dead_letters_total{{connection="{quoted(connection)}",reason="{quoted(reason)}"}} {count}')
     yield from head_of("floorcast_ignored_events_total", "counter", "What was left out on purpose, by reason.")
-    for reason, count in sorted(_by_prefix(picture, "normalise", "ignored.").items()):
+    for reason, count in counted_by_name(picture.progress, "normalise", "ignored.").items():
         yield f'floorcast_ignored_events_total{{reason="{quoted(reason)}"}} {count}'
     yield from head_of("floorcast_late_changes_total", "counter", "Changes to what is older than what is kept.")
     yield f"floorcast_late_changes_total {_counted(picture, 'ledger', 'late')}"
@@ -385,7 +381,7 @@ def _alerts(picture: Picture) -> Iterator[str]:
     yield f"{name}_count {below}"
     yield from head_of("floorcast_notifications_total", "counter", "What channels were told of alerts, or were not.")
     for outcome in ("told", "not_told", "given_up"):
-        for channel, count in sorted(_by_prefix(picture, "notify", f"{outcome}.").items()):
+        for channel, count in counted_by_name(picture.progress, "notify", f"{outcome}.").items():
             yield f'floorcast_notifications_total{{channel="{quoted(channel)}",outcome="{outcome}"}} {count}'
 
 
@@ -398,23 +394,12 @@ def _of_alerts(picture: Picture, counter: str) -> int:
     return _counted(picture, "responses", counter) + _counted(picture, "acknowledge", counter)
 
 
-def _by_prefix(picture: Picture, stage: str, prefix: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for (of_stage, _), progress in picture.progress.items():
-        if of_stage == stage:
-            for name, count in progress.counters.items():
-                if name.startswith(prefix):
-                    rest = name.removeprefix(prefix)
-                    found[rest] = found.get(rest, 0) + count
-    return found
-
-
 def _dead_letters(picture: Picture) -> dict[tuple[str, str], int]:
-    found: dict[tuple[str, str], int] = {}
+    found: Counter[tuple[str, str]] = Counter()
     for stage in ("normalise", "ledger", "responses"):
-        for name, count in _by_prefix(picture, stage, "dead.").items():
+        for name, count in counted_by_name(picture.progress, stage, "dead.").items():
             connection, _, reason = name.rpartition(".")
-            found[connection, reason] = found.get((connection, reason), 0) + count
+            found[connection, reason] += count
     return found
 
 

@@ -5,7 +5,7 @@ Owns what of them is on screens. Pure: `now` is an argument.
 
 from collections.abc import Iterator
 
-from api.read.events import AlertNews, LeadNews, RepAndTeam
+from api.read.events import News, RepAndTeam
 from api.read.rows import absent_lead, alert_json, lead_news
 from api.read.view import Scope, View, ViewChanges
 
@@ -19,7 +19,7 @@ class OwnedNews:
         self._alerts: dict[str, RepAndTeam] = {}
         """The open alerts that were told, and whose they were then."""
 
-    def leads(self, view: View, changes: ViewChanges, changed_heads: set[Scope], now: int) -> Iterator[LeadNews]:
+    def leads(self, view: View, changes: ViewChanges, changed_heads: set[Scope], now: int) -> Iterator[News]:
         """Those that are on a screen, or come there."""
         leads = changes.leads
         if changes.everything:
@@ -38,9 +38,9 @@ class OwnedNews:
                 continue  # nobody has it on a screen
             else:
                 del self._leads[lead]
-            yield LeadNews(news, owner, told)
+            yield News(news, owner, told)
 
-    def alerts(self, view: View, changes: ViewChanges) -> Iterator[AlertNews]:
+    def alerts(self, view: View, changes: ViewChanges) -> Iterator[News]:
         """The same of alerts."""
         alerts = changes.alerts
         if changes.everything:
@@ -52,4 +52,4 @@ class OwnedNews:
             told, owner = self._alerts.pop(id, None), RepAndTeam(alert.rep, alert.team)
             if alert.is_open:
                 self._alerts[id] = owner
-            yield AlertNews(alert_json(view, alert), owner, told)
+            yield News(alert_json(view, alert), owner, told)

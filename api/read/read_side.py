@@ -32,7 +32,7 @@ from api.read.latency import Latency
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import AskingAll, LogCheck, ReadSoFar
 from api.read.other_definitions import workers_differ
-from api.read.piecemeal import Piecemeal, at_once, spread
+from api.read.piecemeal import Piecemeal, spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import freshness_json
 from api.read.snapshots import Snapshots
@@ -82,17 +82,14 @@ class ReadSide:
         clock: Callable[[], int],
         instance: str,
         build: Callable[[Config], str],
-        asking: AskingAll | None = None,
+        asking: AskingAll,
     ) -> None:
-        """`build`: names what screens are served by a configuration.
-
-        `asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those.
-        """
+        """`build`: names what screens are served by a configuration. `asking`: tells what Kafka says of the topics."""
         self._settings = settings
         self._started = config
         self._clock = clock
         self._moved = asyncio.Event()
-        self._snapshots = None if asking is None else Snapshots(settings.snapshot, asking, clock)
+        self._snapshots = Snapshots(settings.snapshot, asking, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self.view = View(config)
         self.view.advance(clock())
@@ -106,16 +103,12 @@ class ReadSide:
             clock=clock,
             snapshots=self._snapshots,
         )
-        self.log_check = (
-            None
-            if asking is None
-            else LogCheck(
-                asking,
-                prefix=settings.prefix,
-                reading=self._what_is_read,
-                on_lost=self._read_anew,
-                clock=clock,
-            )
+        self.log_check = LogCheck(
+            asking,
+            prefix=settings.prefix,
+            reading=self._what_is_read,
+            on_lost=self._read_anew,
+            clock=clock,
         )
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self.response_cache = ResponseCache()
@@ -138,8 +131,6 @@ class ReadSide:
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
-        if self.log_check is None:
-            return self.consumer.problems()
         doubts = self.log_check.problems()
         if doubts and self._next_generation is not None:
             # A replay has mended what contradicted the old one: nobody is to begin another one meanwhile.
@@ -165,7 +156,7 @@ class ReadSide:
 
     def behind_seconds(self, now: int) -> float:
         """Age of the oldest delivery that is not in the numbers, or for how long they are not to be believed."""
-        since = None if self.log_check is None else self.log_check.doubted_since
+        since = self.log_check.doubted_since
         behind = self.consumer.behind_seconds(now)
         return behind if since is None else max(behind, (now - since) / SECOND)
 
@@ -184,14 +175,6 @@ class ReadSide:
             return self._picture(self._clock())
         looked_at = await spread(self._looking(self._clock))
         return self._picture(await self.settle(), looked_at)
-
-    def picture(self, now: int) -> Picture:
-        """The same at once."""
-        if not self.is_loaded:
-            return self._picture(now)
-        # A scrape and an answer of REST at the same instant say the same.
-        self.broadcaster.flush(now, unwatched=True)
-        return self._picture(now, at_once(self._looking(lambda: now)))
 
     def _picture(self, now: int, looked_at: _LookedAt | None = None) -> Picture:
         """As of now; nothing in it is changed later. No sales numbers while the view loads (None)."""
@@ -243,8 +226,7 @@ class ReadSide:
         self._loop = asyncio.get_running_loop()
         self.broadcaster.pin(self._exported, self._clock())
         await self.consumer.start()
-        if self.log_check is not None:
-            await self.log_check.start()
+        await self.log_check.start()
         self._tasks = [
             asyncio.create_task(self._tell(), name="broadcast"),
             asyncio.create_task(self._follow_generations(), name="generations"),
@@ -255,8 +237,7 @@ class ReadSide:
         """End all of it."""
         await tasks.end(self._tasks)
         await self._keep_snapshot(_LAST_SECONDS)
-        if self.log_check is not None:
-            await self.log_check.stop()
+        await self.log_check.stop()
         await self.consumer.stop()
 
     async def _keep_snapshots(self) -> None:
@@ -266,7 +247,7 @@ class ReadSide:
 
     async def _keep_snapshot(self, seconds: float = _SNAPSHOT_SECONDS) -> None:
         """Where nothing speaks against what is served."""
-        if self._snapshots is None or self._is_loading or self.problems():
+        if self._is_loading or self.problems():
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -407,8 +388,7 @@ class ReadSide:
             self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
-            if self.log_check is not None:
-                self.log_check.look_soon()
+            self.log_check.look_soon()
         finally:
             await (before if self.consumer is consumer else consumer).stop()
         log.info("generation.served", generation=served.generation)

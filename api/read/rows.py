@@ -171,17 +171,13 @@ _LEAD_FIELDS = (
 def lead_json(view: View, clock: LeadClock, now: int) -> Json:
     """The clock of one lead as it is now, with the touch that stopped it."""
     clock = clock.seen_at(now)
-    kind, _, touch = (clock.touch or "").partition("|")
-    response = clock.response
     return waiting_lead(view, clock, now) | {
         "status": clock.status,
         "sla_seconds": clock.sla / SECOND,
         "answered_at": instant_or_none(clock.answered_at),
-        "response_seconds": None if response is None else response / SECOND,
+        "response_seconds": seconds(clock.response),
         "within_sla": clock.is_within_sla,
-        "touch": {"record": kind, "id": touch, "rep": clock.touch_rep, "at": instant_or_none(clock.answered_at)}
-        if clock.touch is not None
-        else None,
+        "touch": _touch_json(clock),
         "merged_into": clock.merged_into,
         "clock": "business" if clock.is_business else "elapsed",
         "calendar": clock.calendar,
@@ -226,7 +222,6 @@ def _own_touch(touch: Json | None, rep: str) -> Json | None:
 def inquiry_json(inquiry: Inquiry) -> Json:
     """A later clock of a lead: who asked again, and when that was answered."""
     record, _, id = inquiry.record.partition("|")
-    kind, _, touch = (inquiry.touch or "").partition("|")
     return {
         "record": record,
         "id": id,
@@ -238,10 +233,16 @@ def inquiry_json(inquiry: Inquiry) -> Json:
         ),
         "business_response_seconds": seconds(inquiry.business_response),
         "within_sla": None if inquiry.answered_at is None else inquiry.answered_at <= inquiry.due_at,
-        "touch": {"record": kind, "id": touch, "rep": inquiry.touch_rep, "at": instant_or_none(inquiry.answered_at)}
-        if inquiry.touch is not None
-        else None,
+        "touch": _touch_json(inquiry),
     }
+
+
+def _touch_json(of: LeadClock | Inquiry) -> Json | None:
+    """What stopped a clock; None: nothing has."""
+    if of.touch is None:
+        return None
+    kind, _, id = of.touch.partition("|")
+    return {"record": kind, "id": id, "rep": of.touch_rep, "at": instant_or_none(of.answered_at)}
 
 
 def seconds(duration: int | None) -> float | None:
@@ -278,8 +279,13 @@ def alert_json(view: View, alert: Alert) -> Json:
 
 def open_alerts(view: View) -> list[Json]:
     """All alerts of what is still so, newest first."""
-    found = sorted(view.open_alerts.values(), key=lambda alert: (-alert.raised_at, alert.id))
+    found = sorted(view.open_alerts.values(), key=newest_alert_first)
     return [alert_json(view, alert) for alert in found]
+
+
+def newest_alert_first(alert: Alert) -> tuple[int, str]:
+    """Of those that were raised at the same time, by id."""
+    return -alert.raised_at, alert.id
 
 
 def dead_letter_json(letter: DeadLetter) -> Json:

@@ -22,7 +22,7 @@ from deploy.settings import Settings
 from deploy.subscribing.online import look_online
 from deploy.subscribing.rights import rights_of
 from deploy.verification.definitions import of_file
-from processor.transport.following import KafkaError, MissingTopicError
+from processor.transport.following import MissingTopicError
 from schemas.catalogue.defined import Defined, bound_under
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.catalogue.where import EntryError
@@ -34,6 +34,7 @@ from schemas.connection_states import ConnectionState, SubscriptionState
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import Document, read_document
 from schemas.exit_codes import ExitCode
+from schemas.kafka_facts import KafkaError
 from schemas.progress import Progress
 
 app = group()

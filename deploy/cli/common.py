@@ -39,16 +39,12 @@ def group(help: str | None = None) -> typer.Typer:
     )
 
 
-def settings_of(kind: Callable[..., _T], begin_log: Callable[[], None] = lambda: None, **flags: Any) -> _T:
-    """The settings of a command or process; a flag that is None was not given. Its end where one cannot be used.
-
-    The log of a process begins and ends with that; at a terminal a person is told in plain lines too.
-    """
+def settings_of(kind: Callable[..., _T], **flags: Any) -> _T:
+    """The settings of a command or process; a flag that is None was not given. Ends it where one cannot be used."""
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return kind(**given)
     except ValidationError as error:
-        begin_log()
         fail(describe_problems(error, given), ExitCode.WRONG_USE)
 
 
@@ -135,7 +131,8 @@ def checked_config(path: Path) -> "Config":
 def kafka_of(target: "Instance") -> Iterator[None]:
     """Ends the command with what was in the way, where Kafka does not do what it is asked in here, or a file."""
     from api.write.refusals import UnacknowledgedError  # noqa: PLC0415
-    from processor.transport.following import KafkaError, MissingTopicError  # noqa: PLC0415
+    from processor.transport.following import MissingTopicError  # noqa: PLC0415
+    from schemas.kafka_facts import KafkaError  # noqa: PLC0415
     from schemas.kafka_refusals import what_failed  # noqa: PLC0415
 
     try:

@@ -8,6 +8,7 @@ import typer
 
 from deploy.cli.common import checked_config, group, settings_of, target_of, with_settings
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+from deploy.cli.keeping_log import KeepsLog
 from deploy.cli.left_out import left_out
 from deploy.settings import Settings
 from processor.machine import end_when_told
@@ -15,7 +16,7 @@ from processor.machine import end_when_told
 app = group()
 
 
-@app.command()
+@app.command(cls=KeepsLog)
 def api(
     *,
     role: Annotated[
@@ -32,14 +33,13 @@ def api(
     gc.disable()  # while it imports, until api/app.py says how often to look
     with left_out():
         from api.app import main as run_api  # noqa: PLC0415
-    from api.logs import configure_logs  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 
     flags = {"role": role, "config": config, "host": host, "port": port, "broker": broker, "data": data}
-    raise typer.Exit(run_api(settings_of(ApiSettings, configure_logs, **flags)))
+    raise typer.Exit(run_api(settings_of(ApiSettings, **flags)))
 
 
-@app.command()
+@app.command(cls=KeepsLog)
 def worker(
     *,
     config: ConfigFlag = None,
@@ -64,12 +64,11 @@ def worker(
     gc.disable()  # while it imports, until processor/heap.py says how often to look
     with left_out():
         from processor.app import main as run_worker  # noqa: PLC0415
-    from processor.logs import configure_logging  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
     settings = settings_of(
-        WorkerSettings, configure_logging, config=config, broker=broker, data=data, state=state, worker_id=worker_id,
-        worker_host=host, worker_port=port,
+        WorkerSettings, config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host,
+        worker_port=port,
     )  # fmt: skip
     raise typer.Exit(run_worker(settings))
 
@@ -90,7 +89,7 @@ def broker(
     raise typer.Exit(run_broker(settings.data, port, authenticates=authenticate))
 
 
-@app.command()
+@app.command(cls=KeepsLog)
 @with_settings()
 def lookups(settings: Settings) -> None:
     """Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.
@@ -98,14 +97,12 @@ def lookups(settings: Settings) -> None:
     One such process asks all connections.
     """
     from deploy.lookups.owner import main  # noqa: PLC0415
-    from processor.logs import configure_logging  # noqa: PLC0415
 
-    configure_logging()
     target = target_of(settings)
     raise typer.Exit(main(target, checked_config(target.config), settings.data / "lookups"))
 
 
-@app.command()
+@app.command(cls=KeepsLog)
 @with_settings()
 def stream(
     settings: Settings,
@@ -117,8 +114,6 @@ def stream(
     """
     end_when_told()
     from deploy.streaming.stream import main  # noqa: PLC0415
-    from processor.logs import configure_logging  # noqa: PLC0415
 
-    configure_logging()
     target = target_of(settings)
     raise typer.Exit(main(target, checked_config(target.config), name, settings.data / f"stream-{name}"))

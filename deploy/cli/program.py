@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from deploy.cli.enduring import outlive_lost_stderr
 from deploy.cli.left_out import left_out
 
 COMMANDS = {
@@ -114,6 +115,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line: the console script `floorcast`."""
+    outlive_lost_stderr()
     # What the library of Kafka remarks stands in the logs of processes; a command says itself what hinders it.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:

@@ -1,21 +1,29 @@
 """`floorcast verify`: the recount, once or again and again."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from deploy.cli.common import checked_config, fail, group, target_of, with_settings
 from deploy.cli.flags import KeyFlag, UrlFlag
+from deploy.cli.keeping_log import KeepsLog
 from deploy.settings import Settings, verification_interval
 from deploy.verification.verifier import main as run_verifier
 from deploy.verification.verify import main as run_verify
-from processor.logs import configure_logging
 from schemas.exit_codes import ExitCode
 
 app = group()
 
 
-@app.command()
+class _Verify(KeepsLog):
+    """One recount is told to a person; who recounts again and again keeps a log."""
+
+    def keeps_log(self, words: Sequence[str]) -> bool:
+        return any(word == "--every" or word.startswith("--every=") for word in words)
+
+
+@app.command(cls=_Verify)
 @with_settings()
 def verify(
     settings: Settings,
@@ -36,8 +44,6 @@ def verify(
     it is ended: what it finds is served by the api, exported to Prometheus and shown on the wallboard.
     """
     interval = None if every is None else _interval(every)
-    if interval is not None:
-        configure_logging()
     target = target_of(settings, url)
     config = checked_config(target.config)
     if interval is not None:

@@ -246,9 +246,10 @@ async def make_topics(
 
     `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused.
     """
-    from processor.transport.administration import KafkaError, TopicsError, ensure_topics  # noqa: PLC0415
+    from processor.transport.administration import TopicsError, ensure_topics  # noqa: PLC0415
     from processor.transport.generations import read_served  # noqa: PLC0415
     from schemas.config import load_config  # noqa: PLC0415
+    from schemas.kafka_facts import KafkaError  # noqa: PLC0415
 
     kept = load_config(config, os.environ).retention.records
     try:

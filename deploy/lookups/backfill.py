@@ -22,7 +22,6 @@ from deploy.local.target import reach_broker
 from deploy.lookups.client import Client, CrmApiError, of_one_object
 from deploy.lookups.log import Append, answer_deliveries, appending
 from deploy.lookups.pacing import SharedPace
-from processor.transport.following import KafkaError
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import BackfillState as Running
@@ -32,6 +31,7 @@ from schemas.connectors.lists import Walk
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
+from schemas.kafka_facts import KafkaError
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 

@@ -33,7 +33,7 @@ from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.machine import end_when_told
-from processor.transport.following import Follower, KafkaError, MissingTopicError, newest_of
+from processor.transport.following import Follower, MissingTopicError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config
@@ -44,6 +44,7 @@ from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
+from schemas.kafka_facts import KafkaError
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.numbers import PhoneNumbers

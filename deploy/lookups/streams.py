@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from processor.transport.fetched import Fetched
 from schemas.config import Config
 from schemas.connection_states import SubscriptionState
-from schemas.connectors.salesforce import SalesforceConnection
+from schemas.connectors.salesforce.connector import SalesforceConnection
 from schemas.instants import MINUTE
 from schemas.stream_positions import StreamPosition, decode_position, in_position_key
 from schemas.topics import FENCE

@@ -34,18 +34,18 @@ from deploy.streaming.positions import last_marks, read_positions
 from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
 from processor.logs import refuse
 from processor.transport.fail_stop import FENCED, die
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, MissingTopicError
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config
 from schemas.connectors.asking import BadAnswerError, CrmAnswer
-from schemas.connectors.salesforce import SalesforceConnection
-from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStream
+from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
+from schemas.kafka_facts import KafkaError
 from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.stream_positions import StreamPosition, encode_position, position_key

@@ -13,7 +13,7 @@ from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import hook_url
 from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, WebhookState, has_api, vendor_of
 from schemas.connection_states import SubscriptionState
-from schemas.connectors.aircall import AircallConnection
+from schemas.connectors.aircall.connector import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
 from schemas.connectors.connection import Connection
 

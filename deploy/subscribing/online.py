@@ -11,8 +11,8 @@ from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
 from deploy.subscribing.vendors import ACTIVE, Opens, SubscribeResult, Vendor, vendor_of
 from schemas.connection_states import SubscriptionState
-from schemas.connectors import KINDS, Connection
-from schemas.connectors.salesforce import SalesforceConnection
+from schemas.connectors import Connection, kind_of
+from schemas.connectors.salesforce.connector import SalesforceConnection
 from schemas.instants import format_instant
 
 
@@ -43,7 +43,7 @@ def look_online(
                 if (limits := hubspot.limits()) is not None:
                     yield Finding(f"limits: {limits}")
             elif vendor is None:
-                what = "it only listens" if KINDS[connection.kind].takes_webhooks else "it takes files"
+                what = "it only listens" if kind_of(connection.kind).takes_webhooks else "it takes files"
                 yield Finding(f"has no API to ask: {what}")
             else:
                 yield from _of_vendor(vendor, hook_url(name, connection), connection, rights)
@@ -52,7 +52,7 @@ def look_online(
     if isinstance(connection, SalesforceConnection) and connection.stream is not None:
         state = "not known, as no Kafka tells" if stream is None else stream.state
         yield Finding(f"stream: {state}", is_wrong=stream is not None and stream.state != ACTIVE)
-    if KINDS[connection.kind].takes_webhooks:
+    if kind_of(connection.kind).takes_webhooks:
         told = "none yet" if last_delivery_at is None else format_instant(last_delivery_at)
         yield Finding(f"last delivery: {told}")
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
 from deploy.subscribing.asking import Asker, OnlineError, members
-from schemas.connectors.aircall import EVENTS as AIRCALL_EVENTS
-from schemas.connectors.aircall import AircallConnection
+from schemas.connectors.aircall.connector import EVENTS as AIRCALL_EVENTS
+from schemas.connectors.aircall.connector import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
 from schemas.connectors.connection import Connection
 from schemas.connectors.pipedrive.connector import PipedriveConnection

@@ -39,12 +39,13 @@ from processor.logs import refuse
 from processor.machine import end_when_told, give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, newest_of
+from processor.transport.following import Follower, newest_of
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
+from schemas.kafka_facts import KafkaError
 from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (

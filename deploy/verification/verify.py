@@ -29,7 +29,7 @@ from deploy.verification.pieces import ServedWindow, recount_in_pieces
 from deploy.verification.shapes import LeadClock, RecountedWindow, Rows
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.following import Follower, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import Config
@@ -37,6 +37,7 @@ from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
+from schemas.kafka_facts import KafkaError
 from schemas.kafka_refusals import what_failed
 from schemas.numbers import NONE_KEPT, PhoneNumbers
 from schemas.progress import Progress

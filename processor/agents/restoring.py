@@ -21,11 +21,11 @@ from processor.transport.checkpoints import (
     write_checkpoint,
 )
 from processor.transport.fetched import StoredRecords
-from processor.transport.following import KafkaError
 from processor.transport.reading import Apply, GapError, read_to
 from processor.transport.shards import Capture
 from schemas.instants import MINUTE
 from schemas.kafka import Address
+from schemas.kafka_facts import KafkaError
 from schemas.log_marks import Place
 from schemas.snapshot_doubts import WantedSnapshot
 from schemas.topics import FENCE

@@ -4,38 +4,21 @@ Owns how a batch is read, whole or not at all frame by frame. What a frame looks
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from processor.native import COMPILED
 from schemas.damage import check_row
 from schemas.frames import decode_changes
 from schemas.records import RecordChange
 
+if TYPE_CHECKING:
+    from processor.native import batch
 
-class Changes(Protocol):
-    """What a ledger folds: a list of changes, or a batch."""
+ChangesReceived: TypeAlias = "ChangeBatch | batch.ChangeBatch"
+"""Changes in their order, and when they came; decoded or not."""
 
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[RecordChange]: ...
-
-
-class ChangesReceived(Changes, Protocol):
-    """Changes in their order, and when they came."""
-
-    @property
-    def oldest_at(self) -> int:
-        """The oldest receipt among them (microseconds). ValueError if there is none."""
-
-    @property
-    def newest_at(self) -> int:
-        """The newest receipt among them (microseconds). ValueError if there is none."""
-
-    def add(self, frame: bytes) -> None:
-        """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
-
-    def parts(self, cutoff_at: Callable[[int], int]) -> "Sequence[ChangesReceived]":
-        """Cut by where the cutoff lies at a receipt, the earliest part first. That never falls while receipts grow."""
+Changes: TypeAlias = "Sequence[RecordChange] | ChangesReceived"
+"""What a ledger folds."""
 
 
 class ChangeBatch:

@@ -12,7 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from schemas.connectors.base import Connector, Parsed, Problem
-from schemas.connectors.currency import InCurrency
+from schemas.connectors.currency import in_currency
 from schemas.connectors.file_events import read_file_events
 from schemas.counted_texts import UNKNOWN, UNMAPPED
 from schemas.dead_letters import DeadLetter
@@ -107,8 +107,8 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
     try:
         is_of_file = delivery.headers.get(BROUGHT_BY) == FILE
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
-        if isinstance(connector, InCurrency):
-            parsed.changes = connector.complete(parsed.changes)
+        if connector.currency is not None:
+            parsed.changes = in_currency(parsed.changes, connector.currency)
         if len(parsed.changes) > 1:  # one has nothing to come after
             parsed.changes = with_places(parsed.changes)
         return parsed

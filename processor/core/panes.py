@@ -5,7 +5,7 @@ and definitions the same panes come out, whatever happened on the way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from processor.core.definitions import Definitions
 from processor.core.plan import Contribution
@@ -39,6 +39,9 @@ HeldPanes = dict[Window, dict[str | None, bytes]]
 Open = Callable[[Window, str | None], Pane]
 """Finds a pane that is about to change."""
 
+Panes: TypeAlias = "PaneTable | panes.PaneTable"
+"""A table of panes, compiled or not."""
+
 
 def plain_table(origin: str, definitions: Definitions, cutoff: RetentionCutoff) -> "PaneTable":
     """The table of an origin, in Python."""
@@ -67,30 +70,6 @@ def differing(
     most -= start
     end = next((place for place in range(most) if before[-1 - place] != after[-1 - place]), most)
     return before[start : len(before) - end], after[start : len(after) - end]
-
-
-class Panes(Protocol):
-    """A table of panes, compiled or not: see `PaneTable`."""
-
-    origin: str
-
-    def __len__(self) -> int: ...
-
-    def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None: ...
-
-    def count(self, contributions: Iterable[Contribution]) -> None: ...
-
-    def advance(self, log_at: int) -> None: ...
-
-    def take_changes(self) -> list[Message]: ...
-
-    def repair(self, published: dict[bytes, bytes]) -> list[Message]: ...
-
-    def held(self) -> HeldPanes: ...
-
-    def get(self, window: Window, rep: str | None) -> bytes | None: ...
-
-    def restore(self, panes: HeldPanes) -> None: ...
 
 
 class PaneTable:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from processor.transport.rights import doing
 from schemas.kafka import Address, kafka_options
@@ -157,6 +156,3 @@ class Filler:
             with doing("Write", topic):
                 async with asyncio.timeout(_SEND_SECONDS):
                     await acknowledgement
-
-
-__all__ = ["Appender", "Filler", "KafkaError", "LogMessage", "LogPlace"]

@@ -102,6 +102,10 @@ class Checkpoints:
         _remove("half written", self._folder.glob(f".*{_ENDING}.*"))
         self.let_go_of_old()
 
+    def let_go_of_all(self) -> None:
+        """Remove every one, as what lies in Kafka contradicts what was read: the next start reads the log alone."""
+        _remove("the log contradicts what was read", self._folder.glob(f"*{_ENDING}"))
+
     def let_go_of_old(self) -> None:
         """Remove what is too old to be believed by anybody: of partitions that went to another worker.
 

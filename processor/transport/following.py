@@ -180,14 +180,3 @@ async def _partitions(bootstrap: Address, topic: str) -> int:
         raise_missing_right(topic, description["error_code"], "Read")
         raise MissingTopicError(topic)
     return len(description["partitions"])
-
-
-__all__ = [
-    "Follower",
-    "KafkaError",
-    "MissingTopicError",
-    "again_and_again",
-    "newest_of",
-    "read_through",
-    "take_progress",
-]

@@ -52,10 +52,17 @@ class WatchedPartition:
 
 
 class LogWatch:
-    """Watches the topics of one worker. `wanted`: topic as Kafka knows it -> its partitions."""
+    """Watches the topics of one worker. `wanted`: topic as Kafka knows it -> its partitions.
 
-    def __init__(self, asking: Asking, wanted: Mapping[str, int], *, die: Die = die) -> None:
+    `doubt`: called before the end, with nothing that was kept of these topics to be believed by the next start: where
+    a log was put back from a copy and has grown since, a checkpoint may be what contradicts it.
+    """
+
+    def __init__(
+        self, asking: Asking, wanted: Mapping[str, int], *, doubt: Callable[[], None] = lambda: None, die: Die = die
+    ) -> None:
         self._asking = asking
+        self._doubt = doubt
         self._wanted = dict(wanted)
         self._die = die
         self._shape: list[Loss] = []
@@ -129,6 +136,7 @@ class LogWatch:
 
     def refuse(self, why: str) -> NoReturn:
         """End the process: what lies in Kafka does not fit together."""
+        self._doubt()
         self._die(FAILED, why)
 
     def _end(self, lines: Sequence[str]) -> NoReturn:

@@ -29,10 +29,8 @@ _WITH_ATTRIBUTES = frozenset({"lead", "deal", "rep", "activity"})
 UNKNOWN = "unknown"
 _LATER = "later"
 _NEVER = "never"
-_IN_ORDER: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("deal", "kind"): ("new", "expansion", "cross_sell", "renewal"),
-}
-"""Fields with a fixed set of values that has an order; the others go by name."""
+_IN_ORDER = frozenset({("deal", "kind")})
+"""Fields whose fixed set of values has an order; the others go by name."""
 _ALSO: Mapping[str, str] = {"lead.deals": "deal", "deal.stays": "deal", "customer.ends": "subscription"}
 """Fact -> the kind of record whose fields it has beside its own."""
 _STAGE = "deal.stays.stage"
@@ -92,8 +90,8 @@ class Dimension(Model):
     def _lists(self) -> Mapping[str, Sequence[str]]:
         if self.values is not None:
             return self.values
-        fixed = _IN_ORDER.get(self._place) or sorted(CHOICES.get(self._place, ()))
-        return {value: (value,) for value in fixed}
+        fixed = CHOICES.get(self._place, ())
+        return {value: (value,) for value in (fixed if self._place in _IN_ORDER else sorted(fixed))}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

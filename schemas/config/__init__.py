@@ -20,14 +20,13 @@ from schemas.config.goals import Fiscal, Goal, GoalAmount
 from schemas.config.leads import LeadResponse, SlaRule
 from schemas.config.reading import load_config, parse_config
 from schemas.config.whole import Config
-from schemas.config.windows import PERIODS, WINDOW_NAMES
+from schemas.config.windows import PERIODS
 from schemas.connectors import Connection
 from schemas.documents.errors import ConfigError
 from schemas.documents.values import Currency, DurationSetting, Name, TimeZone
 
 __all__ = [
     "PERIODS",
-    "WINDOW_NAMES",
     "AlertmanagerSettings",
     "Alerts",
     "BusinessHours",

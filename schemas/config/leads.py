@@ -6,11 +6,11 @@ Owns which rule is for which lead, and the times in it. Does not measure: the le
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from schemas.documents.values import DurationSetting, DurationText, Model, Real
+from schemas.documents.values import DurationSetting, DurationText, Model, Real, ranging
 from schemas.instants import DAY, HOUR, parse_duration
 
 
@@ -35,17 +35,10 @@ class SlaRule(Model):
     """How fast a lead has to be answered."""
 
     when: RuleCondition = RuleCondition()
-    sla: DurationSetting
+    sla: Annotated[DurationSetting, ranging("must be at most 366d", most=366 * DAY)]
     """Answered later than this after the clock's start, a lead is breached; at most `366d`."""
     clock: Literal["elapsed", "business"] = "elapsed"
     """`business`: the calendar of the owner's team, else `organisation.calendar`; elapsed where both are missing."""
-
-    @field_validator("sla")
-    @classmethod
-    def _within_a_year(cls, sla: int) -> int:
-        if sla > 366 * DAY:
-            raise ValueError("must be at most 366d")
-        return sla
 
 
 _AN_HOUR = SlaRule.model_validate({"sla": "1h"})

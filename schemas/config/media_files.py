@@ -25,23 +25,23 @@ from schemas.media import (
 class MediaError(Exception):
     """A file is not what it is to be; in words."""
 
+    def __init__(self, *words: str) -> None:
+        super().__init__(" ".join(words))
+
 
 def read_media(config_file: Path, name: str) -> bytes:
     """What is in a file below `media/`. Raises MediaError."""
     folder = (config_file.parent / FOLDER).resolve()
     path = (folder / name).resolve()
     if not is_media_name(name) or not path.is_relative_to(folder) or not path.is_file():
-        msg = f"there is no file {name!r} below {FOLDER}/"
-        raise MediaError(msg)
+        raise MediaError("there is no file", repr(name), f"below {FOLDER}/")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        msg = f"{name!r} cannot be read: {error.strerror}"
-        raise MediaError(msg) from None
+        raise MediaError(repr(name), f"cannot be read: {error.strerror}") from None
     if len(content) > MAX_BYTES:
-        msg = f"{name!r} is larger than 1 MiB"
-        raise MediaError(msg)
+        raise MediaError(repr(name), "is larger than 1 MiB")
     return content
 
 
@@ -51,8 +51,7 @@ def read_picture(config_file: Path, name: str) -> tuple[bytes, str]:
     kind = picture_type(content)
     if kind is None:
         among = ", ".join(kind.removeprefix("image/") for kind in PICTURE_TYPES)
-        msg = f"{name!r} is none of {among}"
-        raise MediaError(msg)
+        raise MediaError(repr(name), f"is none of {among}")
     return content, kind
 
 
@@ -61,8 +60,7 @@ def read_sound(config_file: Path, name: str) -> tuple[bytes, str]:
     content = read_media(config_file, name)
     kind = sound_type(content)
     if kind is None:
-        msg = f"{name!r} is no MP3, WAV, Ogg, FLAC or M4A"
-        raise MediaError(msg)
+        raise MediaError(repr(name), "is no MP3, WAV, Ogg, FLAC or M4A")
     return content, kind
 
 
@@ -71,11 +69,9 @@ def sound_seconds(name: str, content: bytes) -> float:
     try:
         duration = TinyTag.get(filename=name, file_obj=io.BytesIO(content), tags=False).duration
     except (TinyTagException, OSError, ValueError, KeyError, IndexError) as error:
-        msg = f"{name!r} cannot be read as a sound ({type(error).__name__})"
-        raise MediaError(msg) from None
+        raise MediaError(repr(name), f"cannot be read as a sound ({type(error).__name__})") from None
     if not duration:
-        msg = f"{name!r} does not say how long it is"
-        raise MediaError(msg)
+        raise MediaError(repr(name), "does not say how long it is")
     return float(duration)
 
 

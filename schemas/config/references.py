@@ -46,24 +46,23 @@ def check_references(config: "Config", read: ReadDefinitions | None) -> None:
         raise PydanticCustomError(kind, words, {"reasons": reasons, "problems": problems})
 
 
-def _unknown(what: str, where: str, names: str | Sequence[str] | None, known: Iterable[str]) -> Iterator[str]:
-    """Say of each of the names that is not known that there is no such thing."""
+def _unknown(
+    place: DocumentPath, what: str, names: str | Sequence[str] | None, known: Iterable[str], where: str = ""
+) -> Iterator[DocumentProblem]:
+    """Say of each of the names at a place that is not known that there is no such thing where such things stand."""
     among = list(known)
     for name in [names] if isinstance(names, str) else names or ():
         if name not in among:
-            yield f"there is no {what} {name!r} under {where}{suggestion(name, among)}"
+            yield place, f"there is no {what} {name!r} under {where or f'{what}s'}{suggestion(name, among)}"
 
 
 def _calendars(config: "Config") -> Iterator[DocumentProblem]:
     known = config.calendars
-    for reason in _unknown("calendar", "calendars", config.organisation.calendar, known):
-        yield ("organisation", "calendar"), reason
+    yield from _unknown(("organisation", "calendar"), "calendar", config.organisation.calendar, known)
     for team, entry in config.teams.items():
-        for reason in _unknown("calendar", "calendars", entry.calendar, known):
-            yield ("teams", team, "calendar"), reason
+        yield from _unknown(("teams", team, "calendar"), "calendar", entry.calendar, known)
     for name, threshold in config.alerts.thresholds.items():
-        for reason in _unknown("calendar", "calendars", threshold.calendar, known):
-            yield ("alerts", "thresholds", name, "calendar"), reason
+        yield from _unknown(("alerts", "thresholds", name, "calendar"), "calendar", threshold.calendar, known)
     for index, rule in enumerate(config.lead_response.rules):
         calendars = (config.organisation.calendar, *(team.calendar for team in config.teams.values()))
         if rule.clock == "business" and not any(calendars):
@@ -73,45 +72,39 @@ def _calendars(config: "Config") -> Iterator[DocumentProblem]:
 
 def _teams(config: "Config") -> Iterator[DocumentProblem]:
     for rep, person in config.reps.items():
-        for reason in _unknown("team", "teams", person.team, config.teams):
-            yield ("reps", rep, "team"), reason
+        yield from _unknown(("reps", rep, "team"), "team", person.team, config.teams)
     if not config.teams:  # a file without teams leaves them to the CRM
         return
     for index, rule in enumerate(config.lead_response.rules):
-        for reason in _unknown("team", "teams", rule.when.team, config.teams):
-            yield ("lead_response", "rules", index, "when", "team"), reason
+        yield from _unknown(("lead_response", "rules", index, "when", "team"), "team", rule.when.team, config.teams)
     for index, route in enumerate(config.alerts.routes):
-        for reason in _unknown("team", "teams", route.teams, config.teams):
-            yield ("alerts", "routes", index, "teams"), reason
+        yield from _unknown(("alerts", "routes", index, "teams"), "team", route.teams, config.teams)
     for name, threshold in config.alerts.thresholds.items():
-        for reason in _unknown("team", "teams", threshold.teams, config.teams):
-            yield ("alerts", "thresholds", name, "teams"), reason
+        yield from _unknown(("alerts", "thresholds", name, "teams"), "team", threshold.teams, config.teams)
     for name, goal in config.goals.items():
         for index, amount in enumerate(goal.amounts):
-            for reason in _unknown("team", "teams", amount.team, config.teams):
-                yield ("goals", name, "amounts", index, "team"), reason
+            yield from _unknown(("goals", name, "amounts", index, "team"), "team", amount.team, config.teams)
 
 
 def _teams_of_screens(config: "Config") -> Iterator[DocumentProblem]:
     for name, screen in config.screens.items() if config.teams else ():
-        for reason in _unknown("team", "teams", screen.teams, config.teams):
-            yield ("screens", name, "teams"), reason
+        yield from _unknown(("screens", name, "teams"), "team", screen.teams, config.teams)
         for place, tile in _tiles_of(screen):
-            for reason in _unknown("team", "teams", team_of(tile), config.teams):
-                yield ("screens", name, *place, "team"), reason
+            yield from _unknown(("screens", name, *place, "team"), "team", team_of(tile), config.teams)
 
 
 def _channels(config: "Config") -> Iterator[DocumentProblem]:
-    for index, route in enumerate(config.alerts.routes):
-        for reason in _unknown("channel", "alerts.channels", route.to, config.alerts.channels):
-            yield ("alerts", "routes", index, "to"), reason
-    for name, screen in config.screens.items():
-        for index, celebrate in enumerate(screen.celebrate):
-            for reason in _unknown("channel", "alerts.channels", celebrate.to, config.alerts.channels):
-                yield ("screens", name, "celebrate", index, "to"), reason
-    told = None if config.digest is None else config.digest.to
-    for reason in _unknown("channel", "alerts.channels", told, config.alerts.channels):
-        yield ("digest", "to"), reason
+    named: list[tuple[DocumentPath, Sequence[str]]] = [
+        *((("alerts", "routes", index, "to"), route.to) for index, route in enumerate(config.alerts.routes)),
+        *(
+            (("screens", name, "celebrate", index, "to"), celebrate.to)
+            for name, screen in config.screens.items()
+            for index, celebrate in enumerate(screen.celebrate)
+        ),
+        (("digest", "to"), () if config.digest is None else config.digest.to),
+    ]
+    for place, channels in named:
+        yield from _unknown(place, "channel", channels, config.alerts.channels, "alerts.channels")
 
 
 def _people(config: "Config") -> Iterator[DocumentProblem]:
@@ -121,11 +114,9 @@ def _people(config: "Config") -> Iterator[DocumentProblem]:
             yield ("reps", rep), f"{rep!r} is not an id of 1 to 256 printable characters"
         for connection, ids in entry.aliases.items():
             place = ("reps", rep, "aliases", connection)
-            for reason in _unknown("connection", "connections", connection, config.connections):
-                yield place, reason
+            yield from _unknown(place, "connection", connection, config.connections)
             found = config.connections.get(connection)
-            for person in ids if found is not None else ():
-                alias = f"{found.namespace}:{person}" if found is not None and found.namespace else person
+            for alias in map(found.served_id, ids) if found is not None else ():
                 if seen.setdefault(alias, rep) != rep:
                     yield place, f"{alias!r} is already an alias of {seen[alias]!r}"
 
@@ -147,7 +138,7 @@ def _matches(config: "Config") -> Iterator[DocumentProblem]:
         if connection.match is None:
             continue
         place, other = ("connections", name, "match", "calls", "with"), connection.match.calls.other
-        yield from ((place, reason) for reason in _unknown("connection", "connections", other, config.connections))
+        yield from _unknown(place, "connection", other, config.connections)
         if other == name:
             yield place, f"is {name!r} itself: name the connection whose calls count"
         elif other in config.connections:
@@ -257,13 +248,14 @@ def _goals(config: "Config", broken: frozenset[str]) -> Iterator[DocumentProblem
 
 def _known_aliases(config: "Config") -> dict[str, str]:
     """Ids that stand for somebody's other id, of connections that there are."""
-    found: dict[str, str] = {}
-    for rep, entry in config.reps.items():
-        for connection, ids in entry.aliases.items():
-            if connection in config.connections:
-                namespace = config.connections[connection].namespace
-                found |= {f"{namespace}:{person}" if namespace else person: rep for person in ids if person != rep}
-    return found
+    return {
+        config.connections[connection].served_id(person): rep
+        for rep, entry in config.reps.items()
+        for connection, ids in entry.aliases.items()
+        if connection in config.connections
+        for person in ids
+        if person != rep
+    }
 
 
 def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[DocumentProblem]:

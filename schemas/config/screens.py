@@ -15,7 +15,7 @@ from schemas.config.alerts import time_of_day
 from schemas.config.goals import Amount, Goal
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
 from schemas.config.tiles import MetricName, Tile, WinsTile
-from schemas.documents.values import DurationSetting, Model, Name, Real, WholeNumber
+from schemas.documents.values import DurationSetting, Model, Name, Real, WholeNumber, ranging
 from schemas.instants import MINUTE, SECOND
 from schemas.media import is_media_name
 from schemas.naming import NameStyle
@@ -142,7 +142,10 @@ class ScreenConfig(Model):
     privacy: Privacy = Privacy()
     teams: list[Name] = Field(default_factory=list, max_length=100)
     """Whose numbers; left out: everybody's."""
-    rotate: DurationSetting = 20 * SECOND
+    rotate: Annotated[
+        DurationSetting,
+        ranging("must be between 10s and 60s", least=10 * SECOND, most=60 * SECOND),
+    ] = 20 * SECOND
     """How long each of several scenes is seen before the next: `10s` to `60s`."""
     scenes: Annotated[list[Scene], Field(min_length=1, max_length=20)]
     celebrate: list[Celebrate] = Field(default_factory=list, max_length=20)
@@ -151,13 +154,6 @@ class ScreenConfig(Model):
     """When the screen is dark, in the organisation's time."""
     frame_ancestors: list[Origin] = Field(default_factory=list, max_length=50)
     """Sites whose pages may hold this screen, or one tile of it, in a frame."""
-
-    @field_validator("rotate")
-    @classmethod
-    def _calm_enough(cls, rotate: int) -> int:
-        if not 10 * SECOND <= rotate <= 60 * SECOND:
-            raise ValueError("must be between 10s and 60s")
-        return rotate
 
     @field_validator("scenes")
     @classmethod

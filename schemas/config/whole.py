@@ -6,7 +6,7 @@ Owns what is in it, and what is allowed but perhaps not meant. What its parts sa
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
@@ -25,7 +25,7 @@ from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import WindowName
 from schemas.connectors import AnyConnection
-from schemas.documents.values import Currency, DurationSetting, Model, Name, WholeNumber
+from schemas.documents.values import Currency, DurationSetting, Model, Name, WholeNumber, ranging
 from schemas.instants import DAY, HOUR
 from schemas.naming import NameStyle, strictest
 
@@ -54,25 +54,13 @@ class PrometheusExport(Model):
 class Retention(Model):
     """How long minute panes and records are kept."""
 
-    minutes: DurationSetting = 48 * HOUR
+    minutes: Annotated[
+        DurationSetting,
+        ranging("must be at least 25h: the 24h window is merged from minute panes", least=25 * HOUR),
+    ] = 48 * HOUR
     """How long there are numbers by the minute, which windows such as `15m` are made of: at least `25h`."""
-    records: DurationSetting = 400 * DAY
+    records: Annotated[DurationSetting, ranging("must be at least 2d", least=2 * DAY)] = 400 * DAY
     """How long records, their days and raw deliveries are kept, at least `2d`; what has not ended never expires."""
-
-    @field_validator("minutes")
-    @classmethod
-    def _holds_a_day(cls, minutes: int) -> int:
-        if minutes < 25 * HOUR:
-            msg = "must be at least 25h: the 24h window is merged from minute panes"
-            raise ValueError(msg)
-        return minutes
-
-    @field_validator("records")
-    @classmethod
-    def _holds_two_days(cls, records: int) -> int:
-        if records < 2 * DAY:
-            raise ValueError("must be at least 2d")
-        return records
 
 
 PipelineName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -252,14 +240,12 @@ class Config(Model):
         ]
         return found
 
-    def _alias_pairs(self) -> list[tuple[str, str]]:
-        pairs = []
-        for rep, entry in self.reps.items():
-            for connection, ids in entry.aliases.items():
-                namespace = self.connections[connection].namespace
-                pairs += [(f"{namespace}:{person}" if namespace else person, rep) for person in ids]
-        return pairs
-
     def aliases(self) -> dict[str, str]:
         """Person ids as records carry them -> the roster's id, which is the one served."""
-        return {alias: rep for alias, rep in self._alias_pairs() if alias != rep}
+        named = (
+            (self.connections[connection].served_id(person), rep)
+            for rep, entry in self.reps.items()
+            for connection, ids in entry.aliases.items()
+            for person in ids
+        )
+        return {alias: rep for alias, rep in named if alias != rep}

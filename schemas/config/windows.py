@@ -8,20 +8,18 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from schemas.documents.errors import suggestion
+from schemas.windows import WINDOWS
 
-WINDOW_NAMES = (
-    "5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "month", "quarter", "year", "7d", "30d",
-)  # fmt: skip
 PERIODS = ("today", "week", "month", "quarter", "year")
 """Windows that begin anew; the others roll on."""
 
 
 def _known(window: str) -> str:
-    if window not in WINDOW_NAMES:
-        msg = f"{window!r} is not a window{suggestion(window, WINDOW_NAMES)}"
+    if window not in WINDOWS:
+        msg = f"{window!r} is not a window{suggestion(window, WINDOWS)}"
         raise ValueError(msg)
     return window
 
 
 WindowName = Annotated[str, AfterValidator(_known)]
-"""One of `WINDOW_NAMES`."""
+"""One of `WINDOWS`."""

@@ -4,60 +4,41 @@ Owns the choice of settings and connector for an entry of `connections`. A new C
 line below. None is imported before it is asked for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
-from schemas.connectors.currency import InCurrency
 from schemas.connectors.kinds import ConnectorKind
 from schemas.documents.by_kind import ByKind
 
 if TYPE_CHECKING:
     from schemas.connectors.asking import CrmSource
 
-_PLACES = {
-    "aircall": ("schemas.connectors.aircall", "AIRCALL"),
-    "close": ("schemas.connectors.close", "CLOSE"),
+KINDS = {
+    "aircall": ("schemas.connectors.aircall.connector", "AIRCALL"),
+    "close": ("schemas.connectors.close.connector", "CLOSE"),
     "file": ("schemas.connectors.file", "FILE"),
     "generic": ("schemas.connectors.generic", "GENERIC"),
-    "hubspot": ("schemas.connectors.hubspot", "HUBSPOT"),
-    "pipedrive": ("schemas.connectors.pipedrive", "PIPEDRIVE"),
-    "salesforce": ("schemas.connectors.salesforce", "SALESFORCE"),
-    "zoho": ("schemas.connectors.zoho", "ZOHO"),
+    "hubspot": ("schemas.connectors.hubspot.connector", "HUBSPOT"),
+    "pipedrive": ("schemas.connectors.pipedrive.connector", "PIPEDRIVE"),
+    "salesforce": ("schemas.connectors.salesforce.connector", "SALESFORCE"),
+    "zoho": ("schemas.connectors.zoho.connector", "ZOHO"),
 }
+"""All kinds by name, each with the module and the constant that say what it is."""
 
 
-class _Kinds(Mapping[str, ConnectorKind[Any]]):
-    """The kinds by name. Each is imported when it is asked for: a configuration has one or two of them."""
-
-    def __getitem__(self, name: str) -> ConnectorKind[Any]:
-        module, constant = _PLACES[name]
-        kind: ConnectorKind[Any] = getattr(import_module(module), constant)
-        return kind
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_PLACES)
-
-    def __len__(self) -> int:
-        return len(_PLACES)
-
-    def __contains__(self, name: object) -> bool:
-        return name in _PLACES
+def kind_of(name: str) -> ConnectorKind[Any]:
+    """The kind of that name. It is imported when it is asked for: a configuration has one or two of them."""
+    module, constant = KINDS[name]
+    kind: ConnectorKind[Any] = getattr(import_module(module), constant)
+    return kind
 
 
-KINDS: Mapping[str, ConnectorKind[Any]] = _Kinds()
-
-
-def _settings_of(kind: str) -> type[BaseModel]:
-    settings: type[Connection] = KINDS[kind].settings
-    return settings
-
-
-_BY_KIND = ByKind(tuple(_PLACES), _settings_of)
+_BY_KIND = ByKind(tuple(KINDS), lambda kind: kind_of(kind).settings)
 AnyConnection = Annotated[Connection, _BY_KIND]
 
 _read = TypeAdapter[Connection](Annotated[Any, _BY_KIND], config=ConfigDict(hide_input_in_errors=True)).validate_python
@@ -70,13 +51,13 @@ def read_connection(entry: Mapping[str, Any]) -> Connection:
 
 def build_connector(connection: Connection) -> Connector:
     """Give the connector of a connection that was read."""
-    connector: Connector = KINDS[connection.kind].build(connection)
-    return connector if connection.currency is None else InCurrency(connector, connection.currency)
+    connector: Connector = kind_of(connection.kind).build(connection)
+    return connector
 
 
 def build_source(connection: Connection) -> "CrmSource | None":
     """What the API of a connection is asked; None: it has none, or names none."""
-    source: CrmSource | None = KINDS[connection.kind].source(connection)
+    source: CrmSource | None = kind_of(connection.kind).source(connection)
     return source
 
 
@@ -94,5 +75,6 @@ __all__ = [
     "build_connector",
     "build_source",
     "daily_limit",
+    "kind_of",
     "read_connection",
 ]

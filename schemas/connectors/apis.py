@@ -6,11 +6,11 @@ Owns the address. Asks nothing. Secrets in it are never shown: pydantic hides th
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 from schemas.addresses import is_loopback
 from schemas.documents.errors import wrong
-from schemas.documents.values import DurationSetting, Model, WholeNumber
+from schemas.documents.values import DurationSetting, Model, WholeNumber, ranging
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 
@@ -46,13 +46,10 @@ class Api(Model):
     """Scheme, host and port in place of the vendor's (a sandbox, a region)."""
 
 
-_SHORTEST = 5 * SECOND
-
-
 class Reconcile(Model):
     """How often what changed is asked for, and compared with what is known."""
 
-    every: DurationSetting = 15 * MINUTE
+    every: Annotated[DurationSetting, ranging("must be 5s or more", least=5 * SECOND)] = 15 * MINUTE
     """From the begin of one round to that of the next; 5s or more."""
     overlap: DurationSetting | None = None
     """How far back before the last round each one looks; unless said, as far as the vendor's index may lag."""
@@ -61,23 +58,9 @@ class Reconcile(Model):
     ids: DurationSetting = 7 * DAY
     """How often the ids of all records are compared, for deletions that no list tells."""
 
-    @field_validator("every")
-    @classmethod
-    def _not_too_often(cls, every: int) -> int:
-        if every < _SHORTEST:
-            raise wrong("must be 5s or more")
-        return every
-
 
 class Lookups(Model):
     """How records are asked for that a webhook only names."""
 
-    wait: DurationSetting = SECOND
+    wait: Annotated[DurationSetting, ranging("must be at most 1m", most=MINUTE)] = SECOND
     """How long ids are gathered before one request, at most 1m."""
-
-    @field_validator("wait")
-    @classmethod
-    def _not_too_long(cls, wait: int) -> int:
-        if wait > MINUTE:
-            raise wrong("must be at most 1m")
-        return wait

@@ -162,6 +162,10 @@ class Connector(Protocol):
         """What goes before ids, with a colon; empty: nothing."""
 
     @property
+    def currency(self) -> str | None:
+        """Of amounts beside which the CRM names none; None: the organisation's."""
+
+    @property
     def kept_headers(self) -> frozenset[str]:
         """Lower-case names of the headers that `parse` reads: these are stored with the delivery, no others."""
 

@@ -8,7 +8,7 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/formats/json-format.md
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -32,18 +32,18 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 def open_body(headers: Mapping[str, str], body: bytes) -> list[Any]:
     """Give what the envelopes hold, each as decoded JSON or as Unreadable; without envelopes, the body."""
     if headers.get("content-type") == JSON and "ce-specversion" not in headers:  # what nearly all say
-        return [_with_json(body, "body", _as_it_is)]
+        return [_json_in(body, "body")]
     media = media_type(headers)
     if media == STRUCTURED:
-        return [_with_json(body, "body", _open_envelope)]
+        return [_open_envelope(_json_in(body, "body"))]
     if media == BATCHED:
-        batch = _with_json(body, "body", _as_batch)
+        batch = _as_batch(_json_in(body, "body"))
         return [_open_envelope(envelope) for envelope in batch] if isinstance(batch, list) else [batch]
     if "ce-specversion" in headers:
         problem = _problem_of_headers(headers)
         if problem is not None:
             return [problem]
-    return [_with_json(body, "body", _as_it_is)]
+    return [_json_in(body, "body")]
 
 
 def decode_header(value: str) -> str:
@@ -56,19 +56,16 @@ def decode_header(value: str) -> str:
         raise ValueError("is not UTF-8 in percent escapes") from None
 
 
-def _with_json(text: bytes | str, name: str, then: Callable[[Any], Any]) -> Any:
+def _json_in(text: bytes | str, name: str) -> Any:
     try:
-        value = read_items(text, MAX_EVENTS)
+        return read_items(text, MAX_EVENTS)
     except NotJsonError as error:
         return Unreadable("not_json", f"{name}: {error}")
-    return then(value)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def _as_batch(value: Any) -> Any:
+    if isinstance(value, Unreadable):
+        return value
     if not isinstance(value, list):
         return Unreadable("bad_shape", "body: must be an array of CloudEvents")
     if len(value) > MAX_EVENTS:
@@ -98,7 +95,7 @@ def _open_base64(text: Any) -> Any:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return Unreadable("bad_shape", "data_base64: is not base64")
-    return _with_json(data, "data_base64", _as_it_is)
+    return _json_in(data, "data_base64")
 
 
 def _problem_of_headers(headers: Mapping[str, str]) -> Unreadable | None:

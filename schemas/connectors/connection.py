@@ -61,6 +61,10 @@ class Connection(Model):
         """Whoever has read the whole configuration says who they are, and which zone that is."""
         self._people, self._zone = frozenset(people), zone
 
+    def served_id(self, id: str) -> str:
+        """An id of its CRM as records carry it."""
+        return f"{self.namespace}:{id}" if self.namespace else id
+
     def stage_names(self) -> dict[str, str]:
         """Stage of deals -> what this connection calls it."""
         return {}

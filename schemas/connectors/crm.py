@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.connectors.asking import GONE, Envelope, decode_envelope
 from schemas.connectors.base import Parsed, SignedRequest
-from schemas.connectors.events import Statement, read_event, read_events
+from schemas.connectors.events import Statement, gone, read_event, read_events
 from schemas.connectors.words import ConnectionWords, CrmConnection
 from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery
 from schemas.instants import SECOND
@@ -28,7 +28,7 @@ class CrmConnector(ABC):
     """The vendor's object -> the kinds of record that one may be."""
 
     def __init__(self, connection: CrmConnection, words: ConnectionWords) -> None:
-        self.namespace = connection.namespace
+        self.namespace, self.currency = connection.namespace, connection.currency
         self._words = words
 
     @abstractmethod
@@ -63,10 +63,7 @@ class CrmConnector(ABC):
             gone_at = record.get(GONE)
             if isinstance(gone_at, int):
                 for kind in self.kinds.get(envelope.object, ()):
-                    # Whoever has left has done what they have done.
-                    is_person = kind == "rep"
-                    fields = {"active": False} if is_person else {}
-                    yield Statement(kind, record.get("id"), gone_at, fields, deleted=None if is_person else True)
+                    yield gone(kind, record.get("id"), gone_at)
                 return
             is_restored = record.get("id") in envelope.restored
             for said in self._answered(record, envelope, asked_at, parsed):

@@ -5,12 +5,9 @@ speaks when a record is made without one, with each amount that comes alone, and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from schemas.connectors.base import Connector, Parsed, SignedRequest
-from schemas.deliveries import Delivery
 from schemas.records import FIELDS, HASH_MASK, RecordChange, make_change
 from schemas.voices import FURTHER
 
@@ -24,41 +21,17 @@ _MADE: Mapping[str, str] = {
 """The instant that says of a record that it was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class InCurrency:
-    """A connector whose connection names a currency."""
+def in_currency(changes: Sequence[RecordChange], currency: str) -> list[RecordChange]:
+    """The changes of a delivery, or of a file, with the currency of amounts that have none."""
+    return [_told(change, currency) if _names_none(change) else change for change in changes]
 
-    connector: Connector
-    currency: str
 
-    @property
-    def namespace(self) -> str:
-        """That of the connector."""
-        return self.connector.namespace
-
-    @property
-    def kept_headers(self) -> frozenset[str]:
-        """Those of the connector."""
-        return self.connector.kept_headers
-
-    def verify(self, request: SignedRequest, now: int) -> None:
-        """As the connector does."""
-        self.connector.verify(request, now)
-
-    def parse(self, delivery: Delivery) -> Parsed:
-        """As the connector does; `complete` adds the currency, to what a file says too."""
-        return self.connector.parse(delivery)
-
-    def complete(self, changes: Sequence[RecordChange]) -> list[RecordChange]:
-        """The changes of a delivery, with the currency of amounts that have none."""
-        return [self._told(change) if _names_none(change) else change for change in changes]
-
-    def _told(self, change: RecordChange) -> RecordChange:
-        made = make_change(
-            kind=change.kind, id=change.id, changed_at=change.changed_at, received_at=change.received_at,
-            fields=change.fields | {_VOICE: self.currency},
-        )  # fmt: skip
-        return replace(made, digest=made.digest | change.digest & ~HASH_MASK)  # at its place
+def _told(change: RecordChange, currency: str) -> RecordChange:
+    made = make_change(
+        kind=change.kind, id=change.id, changed_at=change.changed_at, received_at=change.received_at,
+        fields=change.fields | {_VOICE: currency},
+    )  # fmt: skip
+    return replace(made, digest=made.digest | change.digest & ~HASH_MASK)  # at its place
 
 
 def _names_none(change: RecordChange) -> bool:

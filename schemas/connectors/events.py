@@ -34,6 +34,13 @@ class Statement:
     """What the vendor calls that which says it: named in place of a field that cannot be read. Empty: as ours."""
 
 
+def gone(kind: str, record_id: Any, at: int) -> Statement:
+    """What is said of a record that the CRM has deleted. Whoever has left has done what they have done."""
+    if kind == "rep":
+        return Statement(kind, record_id, at, {"active": False})
+    return Statement(kind, record_id, at, deleted=True)
+
+
 class ShapeError(PlacedError, ValueError):
     """An event that is not what the vendor documents. The message names the member."""
 

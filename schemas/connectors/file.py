@@ -7,11 +7,10 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.base import SignatureError, SignedRequest
 from schemas.connectors.generic import Generic
 from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.words import CrmConnection
-from schemas.deliveries import Delivery
 
 
 class FileConnection(CrmConnection):
@@ -22,27 +21,17 @@ class FileConnection(CrmConnection):
     """None: nothing is posted."""
 
 
-class File:
-    """Connector of kind `file`."""
+class File(Generic):
+    """Connector of kind `file`: events of the contract, and no envelopes."""
 
     kept_headers = frozenset({"content-type"})
 
-    def __init__(self, *, namespace: str = "") -> None:
-        self.namespace = namespace
-        self._events = Generic(keys=(), namespace=namespace)
+    def __init__(self, connection: FileConnection) -> None:
+        super().__init__(keys=(), namespace=connection.namespace, currency=connection.currency)
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Refuse: nobody can prove to be a file."""
         raise SignatureError("nothing is posted to a connection of kind file")
 
-    def parse(self, delivery: Delivery) -> Parsed:
-        """Events of the contract."""
-        return self._events.parse(delivery)
 
-
-def build_file(connection: FileConnection) -> File:
-    """Make the connector of a `file` connection."""
-    return File(namespace=connection.namespace)
-
-
-FILE = ConnectorKind(FileConnection, build_file, takes_webhooks=False)
+FILE = ConnectorKind(FileConnection, File, takes_webhooks=False)

@@ -40,9 +40,9 @@ class Generic:
 
     kept_headers = frozenset({"content-type", "webhook-id", "svix-id"}) | cloud_events.HEADERS
 
-    def __init__(self, *, keys: Sequence[bytes], namespace: str = "") -> None:
+    def __init__(self, *, keys: Sequence[bytes], namespace: str = "", currency: str | None = None) -> None:
         self._keys = tuple(keys)
-        self.namespace = namespace
+        self.namespace, self.currency = namespace, currency
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -131,7 +131,7 @@ def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:
 def build_generic(connection: GenericConnection) -> Generic:
     """Make the connector of a `generic` connection."""
     keys = [read_key(secret.get_secret_value(), f"secrets[{i}]") for i, secret in enumerate(connection.secrets)]
-    return Generic(keys=keys, namespace=connection.namespace)
+    return Generic(keys=keys, namespace=connection.namespace, currency=connection.currency)
 
 
 GENERIC = ConnectorKind(GenericConnection, build_generic)

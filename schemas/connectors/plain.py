@@ -9,7 +9,8 @@ reads it from the start. Both give the same changes of the same body: tests/fuzz
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -91,14 +92,8 @@ _EVENTS = [
 ]
 
 
-def _union(types: list[Any]) -> Any:
-    found = types[0]
-    for each in types[1:]:
-        found |= each
-    return found
-
-
-_decode = msgspec.json.Decoder(_union([*_EVENTS, list[_union(_EVENTS)]])).decode  # type: ignore[misc]
+_EVENT: Any = reduce(or_, _EVENTS)
+_decode = msgspec.json.Decoder(_EVENT | list[_EVENT]).decode
 
 
 # msgspec rounds the digits of an instant beyond the sixth, which are to be cut. Point and digits may hide as \u002e.

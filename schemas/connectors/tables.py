@@ -88,24 +88,35 @@ class Table:
         return fields
 
 
-def as_it_is(name: str) -> ReadMember:
-    """The member as it is."""
-    return lambda value, _said: {name: value}
-
-
-def row(source: str, name: str, note: str = "") -> Rule:
-    """A member that is a field of ours as it is."""
-    return Rule(source, (name,), as_it_is(name), note)
+def row(source: str, name: str, note: str = "", read: Callable[[Any], Any] = lambda value: value) -> Rule:
+    """A member that is a field of ours: as it is, or as it is read by itself."""
+    return Rule(source, (name,), lambda value, _said: {name: read(value)}, note)
 
 
 def instant_row(source: str, name: str, note: str = "") -> Rule:
     """A member that is an instant."""
-    return Rule(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
+    return row(source, name, note, instant_text)
 
 
 def id_row(source: str, name: str) -> Rule:
     """A member that is a pointer: an id, or an object that has one."""
-    return Rule(source, (name,), lambda value, _said: {name: id_of(value)})
+    return row(source, name, read=id_of)
+
+
+def outcome_row(source: str, note: str) -> Rule:
+    """A member that is the outcome of a call, in a word of the CRM."""
+    return Rule(
+        source, ("outcome",), lambda value, said: {"outcome": said.meaning(said.words.calls, "outcome", value)}, note
+    )
+
+
+def kind_row(source: str) -> Rule:
+    """A member that is the kind of a deal, in a word of the CRM."""
+
+    def read(value: Any, said: ReadObject) -> Mapping[str, Any]:
+        return {"kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))}
+
+    return Rule(source, ("kind",), read, "by `types`")
 
 
 def id_of(value: Any) -> Any:

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from schemas.decimals import decimal_in, has_room
 from schemas.documents.errors import nearest, wrong
@@ -82,10 +83,25 @@ def _date_or_instant(value: Any) -> str | int:
     return text
 
 
+def ranging(reason: str, *, least: int = 0, most: int | None = None) -> AfterValidator:
+    """What refuses a `DurationSetting` (microseconds) that is shorter or longer than these."""
+
+    def checked(value: int) -> int:
+        if value < least or (most is not None and value > most):
+            raise wrong(reason)
+        return value
+
+    return AfterValidator(checked)
+
+
 def _positive(value: int) -> int:
     if value <= 0:
         raise ValueError("must be longer than 0")
     return value
+
+
+def _none_such(value: str, what: str, meant: str | None) -> PydanticCustomError:
+    return wrong(f"{value!r} is not {what}" + (f"; did you mean {meant!r}?" if meant else ""))
 
 
 @cache
@@ -98,9 +114,7 @@ def _timezone(value: str) -> str:
     if value not in _timezones():
         places = {zone.rpartition("/")[2]: zone for zone in sorted(_timezones(), reverse=True)}
         meant = nearest(value, _timezones()) or places.get(nearest(value, places) or "")
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        msg = f"{value!r} is not an IANA time zone such as Europe/Berlin{hint}"
-        raise wrong(msg)
+        raise _none_such(value, "an IANA time zone such as Europe/Berlin", meant)
     return value
 
 
@@ -112,9 +126,7 @@ def _currencies() -> frozenset[str]:
 def _currency(value: str) -> str:
     if value not in _currencies():
         meant = nearest(value, sorted(_currencies())) if len(value) <= 8 else None
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        msg = f"{value!r} is not an ISO 4217 code such as USD{hint}"
-        raise wrong(msg)
+        raise _none_such(value, "an ISO 4217 code such as USD", meant)
     return value
 
 

@@ -8,7 +8,6 @@ from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 
 from schemas.absences import NEVER_AWAY, Absences
 from schemas.goals.periods import Days
@@ -33,10 +32,6 @@ class Employment:
         """Those of the days on which they are there; none of them: the last one before the first."""
         first = days.first if self.since is None else max(days.first, self.since)
         return Days(first, days.last if self.until is None else min(days.last, self.until))
-
-    def presence(self, day: Day) -> Fraction:
-        """The share of a day on which they are not away."""
-        return self.absences.presence(day)
 
     def moves_in(self, days: Days) -> tuple[tuple[str | None, ...], tuple[Day, ...]]:
         """The teams of these days in their order, and the days on which each but the first begins."""

@@ -112,7 +112,7 @@ def remaining_work(work: Work, days: Days, today: Day, now: int, person: Employm
         return Fraction(0)
     left = Fraction(work.total(ahead))
     if ahead.first == today:
-        left -= work.passed(today, now) * (Fraction(1) if person is None else person.presence(today))
+        left -= work.passed(today, now) * (Fraction(1) if person is None else person.absences.presence(today))
     if person is not None:
         for first, last, presence in person.absences.away(*ahead):
             left -= work.total(Days(first, last)) * (1 - presence)

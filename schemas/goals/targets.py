@@ -115,7 +115,7 @@ class Spread:
                     continue
                 weight = amount / whole * self._ramp_share(person, run.first)
                 if self.goal.absence == "prorate" and person.absences:
-                    weight *= person.presence(run.first)
+                    weight *= person.absences.presence(run.first)
                 found.setdefault(team, Target()).put(run, weight, work, today)
         return found
 

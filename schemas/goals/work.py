@@ -4,7 +4,9 @@ Owns the measure: microseconds of the calendar's hours as far as they lie in the
 each day is one of 24 hours.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from schemas.calendars import BusinessCalendar
 from schemas.config import Config
@@ -27,20 +29,11 @@ class Work:
 
     def __init__(self, days: Calendar, hours: BusinessCalendar | None) -> None:
         """`hours`: None where no calendar says when people work."""
-        self._days = days
         self._hours = hours
-        self._starts: dict[Day, int] = {}
-        self._totals: dict[Days, int] = {}
-        self._worked: dict[Days, int] = {}
-
-    def start(self, day: Day) -> int:
+        self.start: Callable[[Day], int] = lru_cache(_MOST_KEPT)(days.day_start)
         """The first instant of a day."""
-        found = self._starts.get(day)
-        if found is None:
-            if len(self._starts) > _MOST_KEPT:
-                self._starts.clear()
-            found = self._starts[day] = self._days.day_start(day)
-        return found
+        self._scheduled = lru_cache(_MOST_KEPT)(self._count)
+        self._worked = lru_cache(_MOST_KEPT)(self._count_days)
 
     def of(self, day: Day) -> int:
         """The work of one day."""
@@ -52,23 +45,19 @@ class Work:
             return 0
         if self._hours is None:
             return (days.last - days.first + 1) * DAY
-        found = self._totals.get(days)
-        if found is None:
-            if len(self._totals) > _MOST_KEPT:
-                self._totals.clear()
-            found = self._totals[days] = self._hours.between(self.start(days.first), self.start(days.last + 1))
-        return found
+        return self._scheduled(days)
+
+    def _count(self, days: Days) -> int:
+        return 0 if self._hours is None else self._hours.between(self.start(days.first), self.start(days.last + 1))
 
     def working_days(self, days: Days) -> int:
         """How many of these days have any work."""
         if self._hours is None:
             return max(0, days.last - days.first + 1)
-        found = self._worked.get(days)
-        if found is None:
-            if len(self._worked) > _MOST_KEPT:
-                self._worked.clear()
-            found = self._worked[days] = sum(1 for day in range(days.first, days.last + 1) if self.of(day))
-        return found
+        return self._worked(days)
+
+    def _count_days(self, days: Days) -> int:
+        return sum(1 for day in range(days.first, days.last + 1) if self.of(day))
 
     def passed(self, day: Day, now: int) -> int:
         """How much of the work of a day has passed."""

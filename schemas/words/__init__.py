@@ -5,7 +5,7 @@ What pages say of it is in api/words. Pure.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,6 @@ import yaml
 from babel import Locale
 from babel.lists import format_list
 
-from schemas.catalogue.base import MetricValue
 from schemas.formats import Formats, own_digits
 from schemas.instants import SECOND, to_datetime
 
@@ -35,7 +34,8 @@ class Words:
         self.metrics: Mapping[str, str] = {name: entry["label"] for name, entry in said["metrics"].items()}
         """What shipped metrics are called; those that are missing, and those of your own, by their label."""
         self._locale = Locale.parse(language, sep="-")
-        self._formats = Formats(self._locale, UTC)
+        self.formats = Formats(self._locale, UTC)
+        """How its values are written."""
 
     def say(self, text: str, count: int | None = None, /, **values: str) -> str:
         """A text, with these values in their places; `count` chooses its plural and stands in it as `{count}`."""
@@ -59,31 +59,11 @@ class Words:
 
     def number(self, value: SpokenNumber) -> str:
         """With the separators and digits of the language."""
-        return self._formats.number(str(value))
-
-    def share(self, value: float) -> str:
-        """A share of 1, in per cent."""
-        return self._formats.share(value)
+        return self.formats.number(str(value))
 
     def change(self, value: float) -> str:
         """By how much something is more or less."""
-        return ("+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "") + self.share(abs(value))
-
-    def money(self, amount: Decimal, currency: str) -> str:
-        """An amount; cents only of little money."""
-        return self._formats.money(amount, currency)
-
-    def duration(self, seconds: int) -> str:
-        """The two largest units of it."""
-        return self._formats.duration(seconds)
-
-    def dates(self, first: date, last: date) -> str:
-        """From one day to another, in Persian by the calendar of Iran."""
-        return self._formats.dates(first, last)
-
-    def date(self, day: date) -> str:
-        """A day with its weekday, likewise."""
-        return self._formats.full_date(day)
+        return ("+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "") + self.formats.share(abs(value))
 
     def moment(self, at: int, zone: tzinfo) -> str:
         """Day, hour and minute of an instant, and in which zone that is."""
@@ -93,10 +73,6 @@ class Words:
     def digits(self, text: str) -> str:
         """With the digits of the language."""
         return own_digits(text, self._locale)
-
-    def exactly(self, value: MetricValue, unit: str, currency: str | None) -> str:
-        """A value as it was set."""
-        return self._formats.exactly(value, unit, currency)
 
     def time(self, moment: datetime) -> str:
         """Hour and minute, in the zone of the moment."""

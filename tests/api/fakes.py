@@ -39,6 +39,7 @@ class FakeConnector:
     """Takes what carries the password; remembers what it was asked to verify."""
 
     namespace = ""
+    currency: str | None = None
     kept_headers = frozenset({"content-type", "x-kept"})
 
     def __init__(self) -> None:

@@ -12,6 +12,10 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
+from api.read.broadcast import Broadcaster
+from api.read.exposition import Exposition, Picture
+from api.read.piecemeal import at_once
+from api.read.subscriptions import Filter, Subscription
 from api.read.view import View
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
@@ -39,6 +43,18 @@ def floor_config(**more: Any) -> Config:
         "lead_response": {"rules": [{"when": {"source": "demo_request"}, "sla": "5m"}, {"sla": "1h"}]},
     }
     return make_config(**sections | more)
+
+
+def render(picture: Picture) -> bytes:
+    """The text of one scrape, with nothing remembered."""
+    return b"".join(Exposition().pieces(picture))
+
+
+def subscribe(
+    broadcaster: Broadcaster, wanted: Filter, now: int, last_event_id: str | None = None
+) -> tuple[Subscription, bytes]:
+    """A new client and its first event, with no pause between the pieces of it."""
+    return at_once(broadcaster.subscribing(wanted, last_event_id, lambda: now))
 
 
 class ToldPipeline(Pipeline):

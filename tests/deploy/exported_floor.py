@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.read.exposition import Picture, ResponseHistogram, exported_leads, render
+from api.read.exposition import Picture, ResponseHistogram, exported_leads
 from api.read.goal_rows import exported_goals
 from api.read.latency import Latency
 from api.read.piecemeal import at_once
@@ -30,7 +30,7 @@ from schemas.verifications import Verification
 from schemas.windows import span_of
 from tests.api.fakes import PASSWORD, FakeIngest
 from tests.api.live import make_app, make_settings
-from tests.api.reading import ToldPipeline, make_view
+from tests.api.reading import ToldPipeline, make_view, render
 from tests.builders import change, make_config
 
 TOKEN = "fc_0123456789ab.of-the-test"  # noqa: S105 - checked by the server below

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from processor.core.normalise import normalise
-from schemas.config import WINDOW_NAMES, Config
+from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.deliveries import decode_delivery
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DEALS, DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER
+from schemas.windows import WINDOWS
 from tests.faults.load import Load
 from tests.faults.stack import PARTITIONS, Stack
 from tests.integration.served import Reader, all_differences, settle
@@ -50,7 +51,7 @@ class Judgment:
 
 
 async def judge(
-    stack: Stack, load: Load, *, windows: Sequence[str] = WINDOW_NAMES, verify: bool = True, patience: float = 1.0
+    stack: Stack, load: Load, *, windows: Sequence[str] = WINDOWS, verify: bool = True, patience: float = 1.0
 ) -> Judgment:
     """Compare everything, once all that was acknowledged has passed. Nothing may be posted meanwhile.
 

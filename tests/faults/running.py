@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.config import WINDOW_NAMES
+from schemas.windows import WINDOWS
 from tests.faults.cluster import Cluster
 from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
@@ -94,7 +94,7 @@ class Round:
     """False where messages are stamped ahead of Kafka's clock: it cleans them only once that time has come."""
     may_stand_still: tuple[str, ...] = ()
     """Workers that may truthfully say that they do not live."""
-    windows: Sequence[str] = WINDOW_NAMES
+    windows: Sequence[str] = WINDOWS
     """In which the numbers that are served are compared: of very many people one is enough."""
     seconds: float = 300.0
     """A round that takes longer has failed."""

@@ -1,4 +1,4 @@
-"""A whole floorcast as its users start it: `floorcast up` as a subprocess on a folder of its own.
+"""A whole floorcast: `floorcast up` as a subprocess on a folder of its own, forked with all its children, or anew.
 
 Owns the life of that subprocess and of its children: start until `ready`, kill -9 of one or of all, orderly stop, and
 the proof that nothing is left. Knows nothing of numbers.
@@ -17,7 +17,8 @@ import yaml
 from deploy.local.login import read_login
 from deploy.local.target import Running, find_running
 from schemas.kafka import PLAIN, Kafka
-from tests.integration.commands import COMMAND, run_command, without_settings
+from tests.forking import COMMAND, Forked
+from tests.integration.commands import run_command, without_settings
 from tests.integration.waiting import pauses
 from tests.ports import held_port
 
@@ -49,8 +50,13 @@ class FloorProcess:
         environment: Mapping[str, str] | None = None,
         *,
         kafka: str | None = None,
+        anew: bool = False,
     ) -> None:
-        """`kafka`: the address of one that is there, in which it gets a prefix of its own; else it starts its own."""
+        """`kafka`: the address of one that is there, in which it gets a prefix of its own; else it starts its own.
+
+        `anew`: its processes are started as its users start them, and not forked.
+        """
+        self._popen: type[subprocess.Popen[bytes]] = subprocess.Popen if anew else Forked
         self.folder = folder
         self._kafka: tuple[str, ...] = () if kafka is None else ("--broker", kafka)
         # Who wants the recount that `up` makes every few minutes says how often.
@@ -118,7 +124,7 @@ class FloorProcess:
             self.data,
         ]
         with self._output("out").open("wb") as out, self._output("err").open("wb") as err:
-            self._up = subprocess.Popen(
+            self._up = self._popen(
                 [*command, *self._kafka],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

@@ -18,10 +18,11 @@ import aiohttp
 from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
 from schemas.catalogue.reading import shipped
-from schemas.config import WINDOW_NAMES, Config
+from schemas.config import Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
 from schemas.kafka import Address
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from schemas.windows import WINDOWS
 from tests.integration.waiting import pauses
 from tests.oracle import METRICS, Books, LeadClock, RecountedRows, Row, Rows, differences
 
@@ -106,9 +107,7 @@ async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = 
             await look()
 
 
-async def all_differences(
-    reader: Reader, books: Books, config: Config, windows: Sequence[str] = WINDOW_NAMES
-) -> list[str]:
+async def all_differences(reader: Reader, books: Books, config: Config, windows: Sequence[str] = WINDOWS) -> list[str]:
     """One line for each served number, waiting lead or lead clock that is not what the recount says."""
     found: list[str] = []
     for window in windows:

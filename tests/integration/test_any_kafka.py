@@ -23,7 +23,8 @@ from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
-from tests.integration.commands import COMMAND, run_command, without_settings
+from tests.forking import COMMAND
+from tests.integration.commands import run_command, without_settings
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
 from tests.integration.secured import PASSWORD, SecuredKafka, give, secured_kafka

@@ -1,7 +1,8 @@
 """floorcast as a whole on Apache Kafka: every number equals the recount, whatever is posted and whoever is killed.
 
-One `floorcast up` serves the module. Every test adds to what was posted, and compares with the recount of all of it;
-so the order of the tests does not matter.
+One `floorcast up` serves the module, whose processes are started as its users start them: here the whole start is
+tried, and that who is started again goes by what another has stored. Every test adds to what was posted, and compares
+with the recount of all of it; so the order of the tests does not matter.
 """
 
 import asyncio
@@ -22,12 +23,11 @@ from deploy.simulator.posting import Post
 from processor.transport.alteration import SettingDifference, alter
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
-from schemas.config import WINDOW_NAMES
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.kafka import Address, kafka_options
 from schemas.panes import decode_pane, encode_pane, read_pane_key
 from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PANES, RECORD_CHANGES
-from schemas.windows import is_day
+from schemas.windows import WINDOWS, is_day
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, noon, post_of
@@ -69,7 +69,7 @@ CONFIGURATION: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
-    process = FloorProcess(tmp_path_factory.mktemp("floorcast"), CONFIGURATION)
+    process = FloorProcess(tmp_path_factory.mktemp("floorcast"), CONFIGURATION, anew=True)
     try:
         process.start()
         yield process
@@ -120,7 +120,7 @@ async def test_every_number_equals_the_recount_whatever_is_repeated_and_whoever_
     await posted.post(deliveries)
     await settled(floor, reader)
     assert await differences(posted, reader) == []
-    for window in WINDOW_NAMES:
+    for window in WINDOWS:
         assert await leaderboard_differences(reader, posted.books(), window) == []
 
     await posted.post(deliveries)

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.exit_codes import ExitCode
 from schemas.kafka import kafka_options
 from schemas.topics import DELIVERIES
-from tests.integration.commands import COMMAND
+from tests.forking import COMMAND
 from tests.integration.floor_process import READY_SECONDS, FloorProcess
 from tests.integration.served import Reader
 from tests.integration.test_log_truth import command, configuration, post, readiness, until_ready_with, until_refused

@@ -27,7 +27,7 @@ from schemas.deliveries import Delivery, encode_delivery
 from schemas.generations import Served
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.topics import DELIVERIES
-from tests.integration.commands import COMMAND
+from tests.forking import COMMAND
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, noon, post_of

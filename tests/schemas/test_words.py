@@ -55,9 +55,10 @@ def test_every_text_that_is_said_is_in_the_catalogue_and_every_one_of_it_is_said
 def test_numbers_and_dates_are_written_as_its_people_do(language: str, written: list[str]) -> None:
     words = words_of(language)
     told = [
-        words.number(12345.5), words.share(0.123), words.share(0.055), words.change(0.25),
-        words.money(Decimal(12000), "EUR"), words.money(Decimal("12.50"), "EUR"), words.duration(3725),
-        words.date(date(2026, 3, 18)), words.time(datetime(2026, 3, 18, 17, 30, tzinfo=UTC)),
+        words.number(12345.5), words.formats.share(0.123), words.formats.share(0.055), words.change(0.25),
+        words.formats.money(Decimal(12000), "EUR"), words.formats.money(Decimal("12.50"), "EUR"),
+        words.formats.duration(3725),
+        words.formats.full_date(date(2026, 3, 18)), words.time(datetime(2026, 3, 18, 17, 30, tzinfo=UTC)),
     ]  # fmt: skip
 
     assert [text.replace("\u202f", "\xa0") for text in told] == written
@@ -68,4 +69,4 @@ def test_a_value_that_looks_like_a_place_is_none() -> None:
 
 
 def test_less_is_written_with_a_minus_and_nothing_is_zero_seconds() -> None:
-    assert (words_of("en").change(-0.5), words_of("en").duration(0)) == ("\N{MINUS SIGN}50%", "0s")
+    assert (words_of("en").change(-0.5), words_of("en").formats.duration(0)) == ("\N{MINUS SIGN}50%", "0s")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, ListAnswer
 from api.http.models.goals import PeriodAnswer
 
 
@@ -73,11 +73,9 @@ class ActionAnswer(Answer):
     snoozed_until: InstantText | None = Field(examples=[None])
 
 
-class AlertsAnswer(Answer):
+class AlertsAnswer(ListAnswer[AlertAnswer]):
     """Alerts."""
 
-    rows: list[AlertAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])
 
 
@@ -94,9 +92,7 @@ class DeadLetterAnswer(Answer):
     request: str | None = Field(description="`x-request-id` of the webhook that brought it.", examples=["4613ee63-77"])
 
 
-class DeadLettersAnswer(Answer):
+class DeadLettersAnswer(ListAnswer[DeadLetterAnswer]):
     """Dead letters, newest first."""
 
-    rows: list[DeadLetterAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])

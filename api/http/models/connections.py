@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, ListAnswer
+from api.http.models.freshness import ConnectionFreshness
 
 
 class UnknownNameAnswer(Answer):
@@ -44,17 +45,9 @@ class BackfillAnswer(Answer):
     of: int | None = Field(examples=[4800])
 
 
-class ConnectionAnswer(Answer):
+class ConnectionAnswer(ConnectionFreshness):
     """A connection of `floorcast.yaml`."""
 
-    connection: str = Field(examples=["feed"])
-    kind: str = Field(examples=["generic"])
-    last_delivery_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
-    last_event_at: InstantText | None = Field(
-        description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
-    )
-    reconciled_at: InstantText | None = Field(examples=[None])
-    missed: dict[str, dict[str, int]] | None = Field(examples=[None])
     missed_share: dict[str, float | None] | None = Field(examples=[None])
     unmapped: list[UnmappedWordAnswer] | None = Field(
         description="Words of its CRM that mean nothing here, most frequent first; at most 64 a connection and "
@@ -74,8 +67,5 @@ class ConnectionAnswer(Answer):
     backfill: BackfillAnswer | None = Field(examples=[None])
 
 
-class ConnectionsAnswer(Answer):
+class ConnectionsAnswer(ListAnswer[ConnectionAnswer]):
     """The connections, in the order of the file."""
-
-    rows: list[ConnectionAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, PageAnswer
 from schemas.goals.standing import State
 
 GoalNumber = int | float | str
@@ -74,9 +74,5 @@ class GoalRowAnswer(Answer):
     )
 
 
-class GoalsAnswer(Answer):
+class GoalsAnswer(PageAnswer[GoalRowAnswer]):
     """Goals by scope, goal and period."""
-
-    rows: list[GoalRowAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = Field(description="`cursor` of the next page.", examples=[None])

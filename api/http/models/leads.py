@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, ListAnswer
 
 
 class WaitingLeadAnswer(Answer):
@@ -24,11 +24,9 @@ class WaitingLeadAnswer(Answer):
     state: str = Field(description="waiting, warned, breached; answered, closed, merged.", examples=["waiting"])
 
 
-class WaitingLeadsAnswer(Answer):
+class WaitingLeadsAnswer(ListAnswer[WaitingLeadAnswer]):
     """Leads without an answer, longest first."""
 
-    rows: list[WaitingLeadAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     total: int = Field(description="Of all pages.", examples=[12])
     next: str | None = Field(
         default=None, description="`cursor` of the next page.", examples=["WzE3NzM4NDUyMDAwMDAwMDAsImwtNSJd"]

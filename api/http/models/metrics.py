@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, ListAnswer
 from api.http.models.goals import GoalAnswer
 
 
@@ -118,11 +118,9 @@ class RowAnswer(Answer):
     currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
 
 
-class RowsAnswer(Answer):
+class RowsAnswer(ListAnswer[RowAnswer]):
     """A list of rows."""
 
-    rows: list[RowAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     next: str | None = Field(
         default=None,
         description="Where `limit` was given: the `cursor` of the next page; null on the last one.",
@@ -166,11 +164,8 @@ class MetricAnswer(Answer):
     benchmark: Benchmark | None
 
 
-class MetricsAnswer(Answer):
+class MetricsAnswer(ListAnswer[MetricAnswer]):
     """The catalogue."""
-
-    rows: list[MetricAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class RepAnswer(Answer):
@@ -183,11 +178,8 @@ class RepAnswer(Answer):
     in_roster: bool = Field(description="False: only records name them.", examples=[True])
 
 
-class RepsAnswer(Answer):
+class RepsAnswer(ListAnswer[RepAnswer]):
     """The roster."""
-
-    rows: list[RepAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class TeamAnswer(Answer):
@@ -198,11 +190,8 @@ class TeamAnswer(Answer):
     reps: list[str] = Field(description="Who is in it today.", examples=[["r-17"]])
 
 
-class TeamsAnswer(Answer):
+class TeamsAnswer(ListAnswer[TeamAnswer]):
     """All teams."""
-
-    rows: list[TeamAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class EntryAnswer(Answer):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, PageAnswer
 
 
 class OpenDealAnswer(Answer):
@@ -25,12 +25,8 @@ class OpenDealAnswer(Answer):
     )
 
 
-class OpenDealsAnswer(Answer):
+class OpenDealsAnswer(PageAnswer[OpenDealAnswer]):
     """The largest first; those without an amount last."""
-
-    rows: list[OpenDealAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = Field(description="`cursor` of the next page.", examples=[None])
 
 
 class OpenLeadAnswer(Answer):
@@ -52,9 +48,5 @@ class OpenLeadAnswer(Answer):
     flags: list[str] = Field(description="no_next_step, quiet, late.", examples=[["no_next_step"]])
 
 
-class OpenLeadsAnswer(Answer):
+class OpenLeadsAnswer(PageAnswer[OpenLeadAnswer]):
     """Those that came first are first."""
-
-    rows: list[OpenLeadAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = Field(description="`cursor` of the next page.", examples=[None])

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, ListAnswer
 
 
 class _Asked(BaseModel):
@@ -70,13 +70,9 @@ class DeviceAnswer(Answer):
     name: str | None = Field(examples=["Lobby"])
 
 
-class ScreenRow(Answer):
+class ScreenRow(DeviceAnswer):
     """A device, and what it said of itself last."""
 
-    device: str = Field(examples=["3f2a91c0b7d4"])
-    screen: str = Field(examples=["floor"])
-    name: str | None = Field(examples=["Lobby"])
-    team: str | None = Field(examples=["north"])
     paired_at: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
     last_seen_at: InstantText | None = Field(examples=["2026-03-18T09:41:30.344Z"])
     online: bool = Field(description="Heard of in the last 30 s.", examples=[True])
@@ -85,11 +81,8 @@ class ScreenRow(Answer):
     size: str | None = Field(examples=["1920x1080"])
 
 
-class ScreensAnswer(Answer):
+class ScreensAnswer(ListAnswer[ScreenRow]):
     """Every device that was paired and not revoked."""
-
-    rows: list[ScreenRow]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class DeliveredAnswer(Answer):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText
+from api.http.models.common import Answer, InstantText, PageAnswer
 
 
 class WinAnswer(Answer):
@@ -35,9 +35,5 @@ class WinAnswer(Answer):
     )
 
 
-class WinsAnswer(Answer):
+class WinsAnswer(PageAnswer[WinAnswer]):
     """The newest first."""
-
-    rows: list[WinAnswer]
-    as_of: InstantText = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = Field(description="`cursor` of the next page.", examples=[None])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from api.http.people.asked import DEAL_FLAGS, LEAD_FLAGS, PageAsked
 from api.http.people.cells import CellWriter
 from api.read.open_deals import OpenDeals, OpenLeads
-from api.read.rows import waiting_clocks
+from api.read.rows import newest_alert_first, waiting_clocks
 from api.read.stage_labels import stage_label
 from api.read.view import View
 from api.read.won import wins_between
@@ -131,7 +131,7 @@ class PageLists:
             for alert in self._view.open_alerts.values()
             if alert.kind == METRIC_THRESHOLD and alert.crossing is not None and self._is_of_page(alert)
         ]
-        found.sort(key=lambda alert: (-alert.raised_at, alert.id))
+        found.sort(key=newest_alert_first)
         return [self._limit(alert) for alert in found[:MOST_LEADS]]
 
     def _is_of_page(self, alert: Alert) -> bool:

@@ -17,7 +17,7 @@ from api.http.etag import answer_rows
 from api.http.identity import Access
 from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, organisation_allowed, page, read_router
-from api.read.rows import alert_json, dead_letter_json
+from api.read.rows import alert_json, dead_letter_json, newest_alert_first
 from api.read.view import View
 from schemas.alerts import Alert, AlertAction, encode_action
 from schemas.dead_letters import DeadLetter
@@ -91,8 +91,8 @@ async def alerts(
     """`open`: raised and not resolved."""
     access, view = request.access, request.view
     held = (view.open_alerts if state == "open" else view.alerts).values()
-    rows = sorted((alert for alert in held if access.allows(alert.rep, alert.team)), key=_newest_alert_first)
-    found, following = page(rows, _newest_alert_first, limit, cursor)
+    rows = sorted((alert for alert in held if access.allows(alert.rep, alert.team)), key=newest_alert_first)
+    found, following = page(rows, newest_alert_first, limit, cursor)
     return answer_rows(request, [alert_json(view, alert) for alert in found], **following)
 
 
@@ -164,10 +164,6 @@ async def act_on(request: Request, action: AlertAction) -> None:
     """Tell everybody what somebody did about an alert. Raises StoreRefusedError."""
     log: ActionLog = request.app.state.alert_actions
     await log.append(encode_action(action))
-
-
-def _newest_alert_first(alert: Alert) -> tuple[int, str]:
-    return -alert.raised_at, alert.id
 
 
 def _newest_letter_first(letter: DeadLetter) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
@@ -12,8 +13,9 @@ from api.http.board_page import board_page, screen_settings, unknown_name, usual
 from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
-from api.http.identity import access_of, redirect_with_cookie
+from api.http.identity import access_of, cookie_of, redirect_without_token
 from api.http.parameters import shown_name
+from api.http.scopes import BOARD
 from api.http.served import config_of
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
@@ -72,7 +74,7 @@ async def board(
     config = config_of(request.scope)
     if screen not in config.screen_names:
         raise NotFoundError(detail=f"there is no screen {shown_name(screen)}", field="screen")
-    redirect = redirect_with_cookie(request, screen)
+    redirect = redirect_without_token(request, f"{BOARD}{quote(screen, safe='')}", cookie_of(screen), needs_key=True)
     if redirect is not None:
         return redirect
     configured = config.screens.get(screen)

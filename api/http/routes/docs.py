@@ -6,7 +6,7 @@ forbids. Here everything comes from this process.
 
 from importlib.resources import files
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 router = APIRouter(include_in_schema=False)
@@ -42,8 +42,7 @@ _START = """SwaggerUIBundle({
 });
 """
 
-_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-_CACHED = {"cache-control": "public, max-age=86400"}
+_ASSETS = {"start.js": "text/javascript", "swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 
 @router.get("/docs")
@@ -53,23 +52,10 @@ async def page() -> Response:
 
 
 @router.get("/docs/start.js")
-async def start() -> Response:
-    """What fills the page."""
-    return Response(_START, media_type="text/javascript", headers=_CACHED)
-
-
 @router.get("/docs/swagger-ui-bundle.js")
-def script() -> Response:
-    """Swagger UI itself."""
-    return _asset("swagger-ui-bundle.js")
-
-
 @router.get("/docs/swagger-ui.css")
-def style() -> Response:
-    """Its looks."""
-    return _asset("swagger-ui.css")
-
-
-def _asset(name: str) -> Response:
-    content = files("fastapi_swagger").joinpath("resources", name).read_bytes()
-    return Response(content, media_type=_ASSETS[name], headers=_CACHED)
+def asset(request: Request) -> Response:
+    """What the page loads: Swagger UI itself, its looks, and what starts it."""
+    name = request.url.path.rpartition("/")[2]
+    content = _START if name == "start.js" else files("fastapi_swagger").joinpath("resources", name).read_bytes()
+    return Response(content, media_type=_ASSETS[name], headers={"cache-control": "public, max-age=86400"})

@@ -13,7 +13,7 @@ from api.read.leaderboards import LeaderboardAsked
 from api.read.piecemeal import spread
 from api.read.read_side import ReadSide
 from api.read.response_cache import known
-from api.read.rows import has_money
+from api.read.rows import has_money, window_json
 from schemas.instants import format_instant
 
 router = read_router("metrics")
@@ -45,11 +45,10 @@ async def leaderboard(
     asked = LeaderboardAsked(metric, span, whose, by_goal=rank == "attainment", today=view.calendar.day_of(now))
 
     def make(most: int = limit) -> dict[str, Any]:
-        start, end = span.bounds(view.calendar)
         money = {"currency": view.config.organisation.currency} if has_money(view, [metric]) else {}
         return {
             "metric": metric,
-            "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
+            "window": window_json(view, span),
             "as_of": "",
             **money,
             "entries": boards.top(asked, most, now),

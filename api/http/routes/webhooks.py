@@ -42,7 +42,7 @@ from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
 from api.write.refusals import StoreRefusedError
 from schemas.config import Connection
-from schemas.connectors import KINDS
+from schemas.connectors import kind_of
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.connectors.kinds import ConnectorKind, Receipt
 from schemas.deliveries import REQUEST, Delivery
@@ -104,7 +104,7 @@ class WebhookEndpoint:
                 name=name,
                 connector=connector,
                 kept_headers=connector.kept_headers,
-                kind=KINDS[connections[name].kind],
+                kind=kind_of(connections[name].kind),
                 public_url=connections[name].public_url,
                 bucket=TokenBucket(per_second=settings.deliveries_per_second, burst=settings.deliveries_burst),
                 accepted=self._deliveries.labels(name, "accepted"),

@@ -203,7 +203,7 @@ class Wording:
             value = f"{float(value):.4g}"
         elif crossing.unit == "seconds":
             value = round(float(value))
-        return self._words.exactly(value, crossing.unit, crossing.currency)
+        return self._words.formats.exactly(value, crossing.unit, crossing.currency)
 
     def _moment(self, instant: int) -> str:
         return self._words.moment(instant, self._zone)

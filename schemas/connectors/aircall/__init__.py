@@ -14,7 +14,3 @@ https://developer.aircall.io/api-references/
 - The call is whose phone it was answered on: after a transfer `transferred_to`. Of a transfer to a team the vendor
   names the team's first user there.
 """
-
-from schemas.connectors.aircall.connector import AIRCALL, EVENTS, Aircall, AircallConnection
-
-__all__ = ["AIRCALL", "EVENTS", "Aircall", "AircallConnection"]

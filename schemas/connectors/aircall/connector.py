@@ -18,6 +18,7 @@ from schemas.connectors.events import (
     UNKNOWN_TYPE,
     LeftOutError,
     Statement,
+    gone,
     object_member,
     own_id,
     text_member,
@@ -156,7 +157,7 @@ class Aircall(CrmConnector):
         elif subject == "user" and action in _USER_EVENTS:
             yield self._said(USER, event, at, parsed)
         elif subject == "user" and action == "deleted":
-            yield Statement("rep", own_id(object_member(event, "data").get("id"), "data.id"), at, {"active": False})
+            yield gone("rep", own_id(object_member(event, "data").get("id"), "data.id"), at)
         else:
             raise LeftOutError(UNKNOWN_TYPE)
 

@@ -14,7 +14,3 @@ https://developer.close.com/api/resources/events/list-of-event-types.md
 - `value` is in cents. What is paid monthly or annually is no amount of a deal.
 - A meeting that is `completed` is over, whether anybody came: only `outcomes` of the connection say that it was held.
 """
-
-from schemas.connectors.close.connector import CLOSE, Close, CloseConnection
-
-__all__ = ["CLOSE", "Close", "CloseConnection"]

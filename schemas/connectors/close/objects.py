@@ -166,7 +166,7 @@ EMAIL = Table(
     (
         row("user_id", "rep"),
         row("lead_id", "lead"),
-        Rule("contact_id", ("contacts",), lambda value, _said: {"contacts": None if value is None else [value]}),
+        row("contact_id", "contacts", read=lambda value: None if value is None else [value]),
         row("thread_id", "thread"),
         Rule("status", ("direction", "sent_at"), _mail_status, "with `direction` and `date_sent`; only what was sent"),
         Rule("direction", ("automated",), _is_automated, "`sequence_id` or `bulk_email_action_id` is set"),

@@ -18,7 +18,3 @@
   plain id.
 - A pointer holds one id: of several associated contacts the one associated last counts.
 """
-
-from schemas.connectors.hubspot.connector import HUBSPOT, HubSpot, HubSpotConnection
-
-__all__ = ["HUBSPOT", "HubSpot", "HubSpotConnection"]

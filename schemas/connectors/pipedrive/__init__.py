@@ -15,7 +15,3 @@ https://pipedrive.readme.io/docs/webhooks-v2-migration-guide
   Which activities are calls, mails and meetings is said by their type, which may change: then the former record goes.
 - A merge is a deletion with `merged_to_id`: the deal that goes points to the one that stays.
 """
-
-from schemas.connectors.pipedrive.connector import PIPEDRIVE, Pipedrive, PipedriveConnection
-
-__all__ = ["PIPEDRIVE", "Pipedrive", "PipedriveConnection"]

@@ -16,7 +16,7 @@ from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.crm import CrmConnector, place_within
-from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, instant_member, own_id
+from schemas.connectors.events import UNKNOWN_TYPE, LeftOutError, ShapeError, Statement, gone, instant_member, own_id
 from schemas.connectors.kinds import ConnectorKind
 from schemas.connectors.pipedrive.answers import PASTS, past_of
 from schemas.connectors.pipedrive.api import ACTIVITIES, CONVERTED, DEALS, PipedriveSource, updated_at
@@ -236,12 +236,10 @@ def _converted(deal: Mapping[str, Any], at: int) -> Iterator[Statement]:
 
 
 def _gone(table: Table, event: ObjectEvent) -> Statement:
-    if table is USER:
-        return Statement("rep", event.id, event.at, {"active": False})
     merged = event.meta.get("merged_to_id")
     if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
         return Statement("deal", event.id, event.at, {MERGED: str(merged)}, deleted=True)
-    return Statement(table.record, event.id, event.at, deleted=True)
+    return gone(table.record, event.id, event.at)
 
 
 def _given(headers: Mapping[str, str]) -> bytes:

@@ -5,6 +5,7 @@ Owns Pipedrive's words and the times of activities. Does not know how events bri
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from schemas.connectors.tables import (
@@ -16,6 +17,7 @@ from schemas.connectors.tables import (
     id_row,
     instant_row,
     instant_text,
+    outcome_row,
     plain_text,
     row,
 )
@@ -98,11 +100,8 @@ def _lead_status(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"status": None}
 
 
-def _of_value(name: str, field: str) -> ReadMember:
-    def read(value: Any, _said: ReadObject) -> Mapping[str, Any]:
-        return {field: value.get(name) if isinstance(value, dict) else None}
-
-    return read
+def _in_value(name: str, value: Any) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 LEAD = Table(
@@ -113,8 +112,8 @@ LEAD = Table(
         row("source_name", "source"),
         instant_row("add_time", "received_at"),
         Rule("label_ids", ("status",), _lead_status, "by `statuses`: the id of a label, or `archived`"),
-        Rule("value", ("value",), _of_value("amount", "value")),
-        Rule("value", ("currency",), _of_value("currency", "currency")),
+        row("value", "value", read=partial(_in_value, "amount")),
+        row("value", "currency", read=partial(_in_value, "currency")),
         id_row("organization_id", "customer"),
     ),
 )  # fmt: skip
@@ -205,10 +204,7 @@ CALL = Table(
         _LEAD,
         row("deal_id", "deal"),
         Rule("done", ("direction", "dialed_at"), _touch("dialed_at"), _DUE),
-        Rule(
-            "outcome", ("outcome",),
-            lambda value, said: {"outcome": said.meaning(said.words.calls, "outcome", value)}, "by `outcomes`",
-        ),
+        outcome_row("outcome", "by `outcomes`"),
         instant_row("add_time", "logged_at"),
         id_row("creator_user_id", "logged_by"),
     ),
@@ -230,10 +226,7 @@ MEETING = Table(
         id_row("creator_user_id", "booked_by"),
         _LEAD,
         row("deal_id", "deal"),
-        Rule(
-            "type", ("kind",), lambda value, _said: {"kind": None if value == "meeting" else value},
-            "if it is another than `meeting`",
-        ),
+        row("type", "kind", "if it is another than `meeting`", lambda value: None if value == "meeting" else value),
         instant_row("add_time", "booked_at", "a reschedule books nothing anew"),
         Rule("duration", ("ends_at",), _meeting_end),
         Rule("done", ("outcome", "starts_at"), _meeting_outcome, f"held if it is, else scheduled; {_DUE}"),

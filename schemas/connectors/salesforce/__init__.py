@@ -19,7 +19,3 @@ https://developer.salesforce.com/docs/atlas.en-us.264.0.change_data_capture.meta
 - A deal closed when it last entered a closed stage (`LastStageChangeDate`), never at `CloseDate`.
 - `CallDisposition` is free text. What `outcomes` of the connection do not say is counted by word.
 """
-
-from schemas.connectors.salesforce.connector import SALESFORCE, Salesforce, SalesforceConnection
-
-__all__ = ["SALESFORCE", "Salesforce", "SalesforceConnection"]

@@ -38,6 +38,7 @@ from schemas.connectors.asking import (
 from schemas.connectors.lists import standing_still, walked
 from schemas.connectors.quotas import day_told
 from schemas.connectors.salesforce.days import ALL_DAY, in_days
+from schemas.connectors.salesforce.ids import id_in
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -48,7 +49,7 @@ from schemas.connectors.salesforce.objects import (
     TASK,
     VOICE_CALL,
 )
-from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of, salesforce_id
+from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.windows import Calendar
@@ -324,9 +325,10 @@ class SalesforceSource(CrmSource):
         if answer.status in _REFUSED:
             return Page([], None)
         told = [each for each in required_member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
-        return Page(
-            [{"id": salesforce_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None
-        )
+        gone = [
+            {"id": id_in(each.get("id"), "Id", BadAnswerError), GONE: instant_in(each, "deletedDate")} for each in told
+        ]
+        return Page(gone, None)
 
     def _deleted(self, object: str, condition: str) -> Steps[list[dict[str, Any]]]:
         """Records of the recycle bin. A lead that was merged into another one is in it, whole, and names it."""

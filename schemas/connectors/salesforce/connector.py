@@ -22,7 +22,7 @@ from schemas.connectors.kinds import ConnectorKind, Receipt
 from schemas.connectors.salesforce.answers import salesforce_statements
 from schemas.connectors.salesforce.api import SalesforceSource
 from schemas.connectors.salesforce.changes import read_change_event
-from schemas.connectors.salesforce.ids import whole_id
+from schemas.connectors.salesforce.ids import id_in, whole_id
 from schemas.connectors.salesforce.objects import DEAL_TYPES, DISPOSITIONS, LEAD, LEAD_STATUSES, OBJECTS
 from schemas.connectors.salesforce.reading import SalesforceReader
 from schemas.connectors.salesforce.soap import ACK, Notification, SoapError, read_message
@@ -168,7 +168,7 @@ class Salesforce(CrmConnector):
         self, notification: Notification, received_at: int, data: Mapping[str, Any], parsed: Parsed
     ) -> Iterator[Statement]:
         """A record as it was when it was sent."""
-        id = _record_id(data.get("Id"), "Id")
+        id = id_in(data.get("Id"), "Id", ShapeError)
         name = next((name for name in ("LastModifiedDate", "SystemModstamp") if data.get(name)), None)
         at = received_at if name is None else instant_member(instant_text(data[name]), name)
         if data.get("IsDeleted") in ("true", "1"):
@@ -204,16 +204,6 @@ class Salesforce(CrmConnector):
 
 
 _CHANGES = frozenset({"CREATE", "UPDATE", "DELETE", "UNDELETE", "OVERFLOW"})
-
-
-def _record_id(value: Any, name: str) -> str:
-    try:
-        found = whole_id(value)
-    except ValueError as error:
-        raise ShapeError(name, str(error)) from None
-    if found is None:
-        raise ShapeError(name, "is missing")
-    return found
 
 
 def secret_in(url: str) -> bytes:

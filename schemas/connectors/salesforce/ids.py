@@ -6,6 +6,8 @@ Owns the completion, and what kind of object an id is of.
 import re
 from typing import Any
 
+from schemas.connectors.base import PlacedError
+
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 NONE = "000000000000000AAA"
@@ -21,6 +23,17 @@ def whole_id(value: Any) -> str | None:
         raise ValueError("must be an id of 15 or 18 letters and digits")
     completed = text if len(text) == 18 else text + _suffix(text)
     return None if completed == NONE else completed
+
+
+def id_in(value: Any, name: str, error: type[PlacedError]) -> str:
+    """An id that must be there, in 18 characters. Raises the error, which names the member."""
+    try:
+        found = whole_id(value)
+    except ValueError as wrong:
+        raise error(name, str(wrong)) from None
+    if found is None:
+        raise error(name, "is missing")
+    return found
 
 
 def _suffix(text: str) -> str:

@@ -5,18 +5,19 @@ either brings the objects.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from schemas.connectors.fields import count_of, read_number
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.tables import (
-    ReadMember,
     ReadObject,
     Rule,
     Table,
-    choice,
     epoch_text,
     instant_text,
+    kind_row,
+    outcome_row,
     plain_text,
     row,
 )
@@ -93,20 +94,20 @@ def micros(value: Any) -> int | None:
 
 
 def _instant_row(source: str, name: str, note: str = "") -> Rule:
-    return Rule(source, (name,), lambda value, _said: {name: salesforce_instant(value)}, note)
+    return row(source, name, note, salesforce_instant)
 
 
-def _pointer(name: str, prefix: str) -> ReadMember:
-    return lambda value, _said: {name: id_of_kind(value, prefix)}
+def _pointer(source: str, name: str, prefix: str, note: str = "") -> Rule:
+    return row(source, name, note, partial(id_of_kind, prefix=prefix))
 
 
 def _owner(source: str, name: str) -> Rule:
-    return Rule(source, (name,), _pointer(name, USER), "a queue (00G…) is nobody")
+    return _pointer(source, name, USER, "a queue (00G…) is nobody")
 
 
 _LEAD_AND_DEAL = (
-    Rule("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
-    Rule("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)"),
+    _pointer("WhoId", "lead", LEAD_PREFIX, "a lead (00Q…)"),
+    _pointer("WhatId", "deal", DEAL_PREFIX, "an opportunity (006…)"),
 )
 
 
@@ -120,14 +121,6 @@ def _call_type(value: Any, said: ReadObject) -> Mapping[str, Any]:
     if word:
         said.parsed.ignore_unmapped("call", "direction", plain_text(value))
     return {"direction": None}
-
-
-def _disposition(value: Any, said: ReadObject) -> Mapping[str, Any]:
-    return {"outcome": said.meaning(said.words.calls, "outcome", value)}
-
-
-def _seconds(value: Any, _said: ReadObject) -> Mapping[str, Any]:
-    return {"talk_seconds": value}
 
 
 def _number(_value: Any, said: ReadObject) -> Mapping[str, Any]:
@@ -163,8 +156,8 @@ TASK = Table(
         _owner("OwnerId", "rep"),
         *_LEAD_AND_DEAL,
         Rule("CallType", ("direction", "internal"), _call_type),
-        Rule("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
-        Rule("CallDurationInSeconds", ("talk_seconds",), _seconds),
+        outcome_row("CallDisposition", "free text, by `outcomes`"),
+        row("CallDurationInSeconds", "talk_seconds"),
         _instant_row("CreatedDate", "logged_at"),
         _owner("CreatedById", "logged_by"),
     ),
@@ -176,12 +169,12 @@ VOICE_CALL = Table(
     (
         _owner("OwnerId", "rep"),
         Rule("CallType", ("direction", "internal"), _call_type),
-        Rule("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
+        outcome_row("CallDisposition", "free text, by `outcomes`"),
         Rule("ToPhoneNumber", ("number",), _number, "outbound; inbound: `FromPhoneNumber`", ("FromPhoneNumber",)),
         _instant_row("CallStartDateTime", "dialed_at"),
         _instant_row("CallConnectDateTime", "answered_at"),
         _instant_row("CallEndDateTime", "ended_at"),
-        Rule("CallDurationInSeconds", ("talk_seconds",), _seconds),
+        row("CallDurationInSeconds", "talk_seconds"),
     ),
 )  # fmt: skip
 
@@ -210,7 +203,7 @@ EMAIL = Table(
     "https://developer.salesforce.com/docs/atlas.en-us.212.0.object_reference.meta/object_reference/"
     "sforce_api_objects_emailmessage.htm",
     (
-        Rule("RelatedToId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
+        _pointer("RelatedToId", "lead", LEAD_PREFIX, "a lead (00Q…)"),
         Rule("Incoming", ("direction", "sent_at"), _mail, "with `MessageDate`; drafts (`Status` 5) do not count"),
         Rule("ThreadIdentifier", ("thread",), _thread, also=("ReplyToEmailMessageId",)),
         _instant_row("CreatedDate", "logged_at"),
@@ -279,8 +272,8 @@ LEAD = Table(
         _instant_row("CreatedDate", "received_at"),
         Rule("Status", ("status",), _lead_word, "by `statuses`"),
         Rule("IsConverted", ("status#1",), _converted, "`status`: converted"),
-        Rule("MasterRecordId", ("merged_into",), _pointer("merged_into", LEAD_PREFIX)),
-        Rule("ConvertedAccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
+        _pointer("MasterRecordId", "merged_into", LEAD_PREFIX),
+        row("ConvertedAccountId", "customer", read=whole_id),
     ),
 )  # fmt: skip
 
@@ -320,15 +313,13 @@ OPPORTUNITY = Table(
         _owner("OwnerId", "rep"),
         _owner("CreatedById", "creator"),
         row("Name", "name"),
-        Rule("RecordTypeId", ("pipeline",), lambda value, _said: {"pipeline": whole_id(value)}),
+        row("RecordTypeId", "pipeline", read=whole_id),
         Rule("StageName", ("stage", "entered_stage_at"), _stage, "entered at `LastStageChangeDate`"),
         _instant_row("CreatedDate", "created_at"),
         row("Amount", "amount"),
         row("CurrencyIsoCode", "currency"),
-        Rule("Type", ("kind",), lambda value, said: {
-            "kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))
-        }, "by `types`"),
-        Rule("AccountId", ("customer",), lambda value, _said: {"customer": whole_id(value)}),
+        kind_row("Type"),
+        row("AccountId", "customer", read=whole_id),
     ),
 )  # fmt: skip
 PERSON = Table(
@@ -336,7 +327,7 @@ PERSON = Table(
     (
         row("Name", "name"),
         row("Email", "email"),
-        Rule("IsActive", ("active",), lambda value, _said: {"active": flag(value)}),
+        row("IsActive", "active", read=flag),
     ),
 )  # fmt: skip
 OBJECTS: Mapping[str, Table] = {

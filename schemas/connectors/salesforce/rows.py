@@ -4,19 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.connectors.asking import BadAnswerError, CrmAnswer, objects_in
-from schemas.connectors.salesforce.ids import whole_id
+from schemas.connectors.salesforce.ids import id_in
 from schemas.connectors.salesforce.objects import micros
-
-
-def salesforce_id(value: Any) -> str:
-    """An id in 18 characters. Raises BadAnswerError."""
-    try:
-        found = whole_id(value)
-    except ValueError as error:
-        raise BadAnswerError("Id", str(error)) from None
-    if found is None:
-        raise BadAnswerError("Id", "is missing")
-    return found
 
 
 def instant_in(row: Mapping[str, Any], name: str) -> int:
@@ -34,7 +23,7 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """A record with its `id` as others have it, and nothing of its type."""
     record.pop("attributes", None)
     if "Id" in record:
-        record["id"] = salesforce_id(record["Id"])
+        record["id"] = id_in(record["Id"], "Id", BadAnswerError)
     return record
 
 

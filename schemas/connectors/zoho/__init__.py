@@ -12,7 +12,3 @@ https://www.zoho.com/crm/developer/docs/api/v8/notifications/enable.html
 - `insert` is said of field changes too, so neither `insert` nor `update` is more than "this has changed".
 - Stages are labels. An Event has no outcome.
 """
-
-from schemas.connectors.zoho.connector import ZOHO, Zoho, ZohoConnection
-
-__all__ = ["ZOHO", "Zoho", "ZohoConnection"]

@@ -20,6 +20,7 @@ from schemas.connectors.events import (
     LeftOutError,
     ShapeError,
     Statement,
+    gone,
     own_id,
     text_member,
     whole_number,
@@ -105,7 +106,7 @@ class Zoho(CrmConnector):
         ids = _ids(event.get("ids"))
         if operation == "delete":
             for id in ids:
-                yield _gone(table, id, at)
+                yield gone(table.record, id, at)
             return
         if operation == "restore":
             for id in ids:
@@ -224,12 +225,6 @@ def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [
         entry for entry, before in zip(entries, [None, *entries], strict=False) if not before or entry[0] != before[0]
     ]
-
-
-def _gone(table: Table, id: str, at: int) -> Statement:
-    if table is USERS:
-        return Statement("rep", id, at, {"active": False})
-    return Statement(table.record, id, at, deleted=True)
 
 
 def _ids(value: Any) -> list[str]:

@@ -12,11 +12,11 @@ from schemas.connectors.tables import (
     ReadObject,
     Rule,
     Table,
-    choice,
     id_of,
     id_row,
     instant_row,
     instant_text,
+    kind_row,
     plain_text,
     row,
 )
@@ -203,10 +203,6 @@ def _stage(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
 
 
-def _deal_type(value: Any, said: ReadObject) -> Mapping[str, Any]:
-    return {"kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))}
-
-
 DEALS = Table(
     "Deals", "deal", "https://www.zoho.com/crm/developer/docs/api/v8/get-records.html",
     (
@@ -219,7 +215,7 @@ DEALS = Table(
         instant_row("Created_Time", "created_at"),
         row("Amount", "amount"),
         row("Currency", "currency"),
-        Rule("Type", ("kind",), _deal_type, "by `types`"),
+        kind_row("Type"),
         row("Reason_For_Loss__s", "lost_reason"),
         id_row("Account_Name", "customer"),
     ),
@@ -245,7 +241,7 @@ USERS = Table(
     (
         row("full_name", "name"),
         row("email", "email"),
-        Rule("status", ("active",), lambda value, _said: {"active": value == "active"}),
+        row("status", "active", read=lambda value: value == "active"),
     ),
 )  # fmt: skip
 MODULES: Mapping[str, Table] = {table.name: table for table in (CALLS, EVENTS, LEADS, DEALS, USERS)} | {

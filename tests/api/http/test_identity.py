@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.http.identity import Access, access_of, redirect_with_cookie
+from api.http.identity import Access, access_of, cookie_of, redirect_without_token
 from schemas.instants import DAY
 from schemas.keys import ApiScope, create_key
 from tests.api.fakes import FakeIngest
@@ -42,7 +42,9 @@ def make_guarded_app(keys: Path, **settings: str) -> FastAPI:
 
     @router.get("/board/{screen}")
     async def wall(request: Request, screen: str) -> Response:
-        return redirect_with_cookie(request, screen) or PlainTextResponse(screen)
+        return redirect_without_token(
+            request, f"/board/{screen}", cookie_of(screen), needs_key=True
+        ) or PlainTextResponse(screen)
 
     app.router.routes[:0] = router.routes
     return app

@@ -32,7 +32,7 @@ from schemas.topics import ALERTS, PANES, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
 from schemas.windows import day_window, minute_window, span_of
 from tests.alert_builders import make_alert
-from tests.api.reading import ToldPipeline, floor_config, make_view
+from tests.api.reading import ToldPipeline, floor_config, make_view, subscribe
 from tests.builders import change, instant, make_config, make_verification
 from tests.strategies import NOW, logs
 
@@ -93,7 +93,7 @@ class Screen:
     build: str = ""
 
     def connect(self) -> "Screen":
-        self.subscription, first = self.desk.broadcaster.subscribe(self.wanted, self.last_id, self.desk.now)
+        self.subscription, first = subscribe(self.desk.broadcaster, self.wanted, self.desk.now, self.last_id)
         self.apply(first)
         return self
 

@@ -25,7 +25,7 @@ from schemas.panes import encode_pane, pane_key
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import DELIVERIES, FENCE, PANES, PROGRESS, VIEW_TOPICS
 from schemas.windows import WINDOWS, day_window, span_of
-from tests.api.reading import Floor, floor_config
+from tests.api.reading import Floor, floor_config, subscribe
 from tests.builders import change, instant
 from tests.panes import pane_of
 from tests.pipeline import Pipeline, served
@@ -392,7 +392,7 @@ async def test_broadcast_that_fails_once_tells_everything_the_next_time(
     monkeypatch.setattr("api.read.read_side._PAUSE_AFTER_FAILURE_SECONDS", 0.01)
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
-        read_side.broadcaster.subscribe(Filter(), None, NOW)  # a window that nobody looks at waits
+        subscribe(read_side.broadcaster, Filter(), NOW)  # a window that nobody looks at waits
         flush = read_side.broadcaster.flush
         failures: list[int] = []
 

@@ -15,7 +15,6 @@ from api.read.exposition import (
     ResponseHistogram,
     crossed_limits,
     exported_leads,
-    render,
 )
 from api.read.piecemeal import at_once
 from api.read.view import ScopeValues, rep_scope
@@ -27,7 +26,7 @@ from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY, WindowComparison
 from tests.alert_builders import make_crossing
-from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
+from tests.api.reading import Floor, ToldPipeline, floor_config, make_view, render
 from tests.builders import change, instant, make_config, make_verification
 from tests.deploy.observing import complaints
 
@@ -51,8 +50,8 @@ def value(text: bytes, name: str, **labels: str) -> float | None:
     return samples(text).get((name, frozenset(labels.items())))
 
 
-def exposed(floor: Floor) -> bytes:
-    return render(floor.read_side.picture(floor.now))
+async def exposed(floor: Floor) -> bytes:
+    return render(await floor.read_side.picture_in_pieces())
 
 
 @pytest.fixture
@@ -71,13 +70,13 @@ def lead(id: str, at: str, rep: str | None = "r1") -> Any:
 
 
 async def test_what_the_recount_found_is_exported_and_nothing_where_nobody_recounts(floor: Floor) -> None:
-    assert b"verif" not in exposed(floor)
+    assert b"verif" not in await exposed(floor)
 
     windows = (WindowComparison("today", floor.now, 2, 1), WindowComparison("year", floor.now, 1))
     floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(floor.config, floor.now, windows=windows))
     for is_loaded in (True, False):
         floor.read_side.consumer.is_loaded = is_loaded
-        text = exposed(floor)
+        text = await exposed(floor)
 
         assert value(text, "floorcast_verified_timestamp_seconds") == floor.now / SECOND
         assert value(text, "floorcast_verification_differences") == 3
@@ -95,7 +94,7 @@ async def test_every_value_equals_the_one_of_rest(floor: Floor) -> None:
     )  # fmt: skip
     floor.now += 7 * MINUTE  # nobody has flushed since
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     found = samples(text)
     expected = {}
@@ -111,8 +110,8 @@ async def test_every_value_equals_the_one_of_rest(floor: Floor) -> None:
     assert cycle == pytest.approx(17.625 * 86_400)
 
 
-def test_every_rep_of_the_roster_has_its_series_and_null_has_none(floor: Floor) -> None:
-    text = exposed(floor)
+async def test_every_rep_of_the_roster_has_its_series_and_null_has_none(floor: Floor) -> None:
+    text = await exposed(floor)
 
     for rep, team in (("r1", "north"), ("r2", "north"), ("r3", "south"), ("r4", "")):
         for window in ("today", "1h"):
@@ -121,22 +120,22 @@ def test_every_rep_of_the_roster_has_its_series_and_null_has_none(floor: Floor) 
             assert value(text, "floorcast_connect_rate", rep=rep, team=team, window=window) is None
 
 
-def test_rep_who_joins_or_leaves_gets_or_loses_their_series(floor: Floor) -> None:
+async def test_rep_who_joins_or_leaves_gets_or_loses_their_series(floor: Floor) -> None:
     floor.take(change("rep", "r7", "2026-03-01T00:00Z", team="west"))
-    joined = exposed(floor)
+    joined = await exposed(floor)
     floor.take(change("rep", "r7", floor.now, deleted=True))
-    left = exposed(floor)
+    left = await exposed(floor)
 
     labels = {"rep": "r7", "team": "west", "window": "today"}
     assert value(joined, "floorcast_calls_made", **labels) == 0
     assert value(left, "floorcast_calls_made", **labels) is None
 
 
-def test_labels_are_escaped_and_never_cut(floor: Floor) -> None:
+async def test_labels_are_escaped_and_never_cut(floor: Floor) -> None:
     twin = STRANGE[:-1] + "y"
     floor.take(call("c1", STRANGE), call("c2", twin), call("c3", twin))
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     assert value(text, "floorcast_calls_made", rep=STRANGE, team="", window="today") == 1
     assert value(text, "floorcast_calls_made", rep=twin, team="", window="today") == 2
@@ -159,22 +158,22 @@ def test_reps_beyond_the_limit_are_counted_instead_of_exported() -> None:
     assert value(text, "floorcast_reps_left_out") == 10
 
 
-def test_rep_beyond_the_limit_is_left_out_by_the_read_side(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rep_beyond_the_limit_is_left_out_by_the_read_side(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.read.exposition.MAX_REPS", 3)
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     assert value(text, "floorcast_reps_left_out") == 1
     assert {dict(labels)["rep"] for _, labels in samples(text) if "rep" in dict(labels)} == {"r1", "r2", "r3"}
 
 
-def test_waiting_leads_are_counted_by_team_and_state_and_every_pair_is_there(floor: Floor) -> None:
+async def test_waiting_leads_are_counted_by_team_and_state_and_every_pair_is_there(floor: Floor) -> None:
     floor.take(
         lead("l1", "2026-03-18T14:00Z"), lead("l2", "2026-03-18T14:35Z"), lead("l3", "2026-03-18T15:30Z", "r3"),
         lead("l4", "2026-03-18T15:00Z", None),
     )  # fmt: skip
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     counts = {
         (team, state): value(text, "floorcast_leads_waiting", team=team, state=state)
@@ -188,11 +187,11 @@ def test_waiting_leads_are_counted_by_team_and_state_and_every_pair_is_there(flo
     assert value(text, name, team="") == instant("2026-03-18T15:00Z") / SECOND
 
 
-def test_team_whose_leads_are_all_answered_has_no_oldest_one(floor: Floor) -> None:
+async def test_team_whose_leads_are_all_answered_has_no_oldest_one(floor: Floor) -> None:
     """`time() - 0` would be an alert of fifty years."""
     floor.take(lead("l1", "2026-03-18T15:00Z"), call("c1", lead="l1"))
 
-    assert b"floorcast_lead_oldest_waiting_timestamp_seconds{" not in exposed(floor)
+    assert b"floorcast_lead_oldest_waiting_timestamp_seconds{" not in await exposed(floor)
 
 
 def told(*changes: Any) -> tuple[ResponseHistogram, ToldPipeline]:
@@ -254,10 +253,10 @@ def test_buckets_hold_what_is_as_long_as_their_edge() -> None:
     assert value(text, "floorcast_lead_response_seconds_count", team="north") == 1
 
 
-def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
+async def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
     floor.take(lead("l1", "2026-03-18T15:00Z"), call("c1", lead="l1"))
     floor.read_side._on_change()
-    picture = floor.read_side.picture(floor.now)
+    picture = await floor.read_side.picture_in_pieces()
     before = render(picture)
     floor.view.apply(PROGRESS.name, progress_key("ledger", 0), encode_progress(Progress(5, 0, {"events": 9})))
     floor.take(
@@ -266,7 +265,7 @@ def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
     )  # fmt: skip
     floor.now += 2 * DAY
     floor.read_side._on_change()
-    floor.read_side.picture(floor.now)
+    await floor.read_side.picture_in_pieces()
 
     assert render(picture) == before
 
@@ -289,11 +288,11 @@ def test_pieces_of_two_scrapes_may_be_made_in_turn() -> None:
     assert b"".join(exposition.pieces(second)) == render(second)
 
 
-def test_no_sales_number_is_exported_while_the_view_loads(floor: Floor) -> None:
+async def test_no_sales_number_is_exported_while_the_view_loads(floor: Floor) -> None:
     floor.take(call("c1"), lead("l1", "2026-03-18T15:00Z"))
     floor.read_side.consumer.is_loaded = False
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     assert value(text, "floorcast_ready") == 0
     assert not {name for name, labels in samples(text) if dict(labels).keys() & {"rep", "team"}}
@@ -301,7 +300,7 @@ def test_no_sales_number_is_exported_while_the_view_loads(floor: Floor) -> None:
     assert value(text, "floorcast_events_total", stage="ledger") == 0
 
 
-def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> None:
+async def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> None:
     for stage, partition, counters in (
         ("normalise", 0, {"events": 3, "dead.feed.bad_field": 2, "ignored.unknown_kind": 1, "dead.a.b.not_json": 1}),
         ("normalise", 1, {"events": 4, "dead.feed.bad_field": 1}),
@@ -312,7 +311,7 @@ def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> No
         progress = Progress(1, 0, counters, {"feed": (instant("2026-03-18T15:00Z"), 0)} if stage == "normalise" else {})
         floor.view.apply(PROGRESS.name, progress_key(stage, partition), encode_progress(progress))
 
-    text = exposed(floor)
+    text = await exposed(floor)
 
     assert value(text, "floorcast_events_total", stage="normalise") == 7
     assert value(text, "floorcast_events_total", stage="ledger") == 6

@@ -137,12 +137,28 @@ async def test_an_api_that_loads_says_what_it_waits_for_where_workers_go_by_othe
         f"workers derive by definitions {others} and the files of this api say {log.ours}: give both the same "
         "floorcast.yaml and metrics.yaml"
     )
-    assert log.read_side.picture(log.floor.now).definitions_differ
+    assert (await log.read_side.picture_in_pieces()).definitions_differ
     log.fence(0, log.ours)
     for partition in range(PARTITIONS):
         log.say(partition, log.ours)
     await asyncio.wait_for(loading, 30)
-    assert not log.read_side.picture(log.floor.now).definitions_differ
+    assert not (await log.read_side.picture_in_pieces()).definitions_differ
+
+
+async def test_by_what_was_written_long_ago_is_no_news_to_an_api_that_loads(log: Log) -> None:
+    log.consumer.is_loaded = log.consumer._has_read = False
+    for by in (definitions_digest(OTHERS), log.ours):
+        for partition in range(PARTITIONS):
+            log.fence(partition, by)
+            log.say(partition, by)
+
+    with capture_logs() as told:
+        await asyncio.wait_for(log.consumer._catch_up(log), 30)
+        log.count(0, 5)
+
+    assert "view.ready" in [line["event"] for line in told]
+    assert [line for line in told if line["event"] == "definitions.differ"] == []
+    assert (log.calls(), log.turned_to) == (5, [])
 
 
 async def test_a_view_is_whole_once_each_stage_has_said_that_all_is_by_its_definitions(log: Log) -> None:

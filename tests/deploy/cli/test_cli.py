@@ -1,7 +1,6 @@
 """The command line: exit codes, one-line errors, settings from the environment, and how children are named."""
 
 import errno
-import json
 import os
 import socket
 import subprocess
@@ -403,17 +402,3 @@ def test_a_file_that_cannot_be_written_is_not_said_of_kafka(
 
     assert ended.value.exit_code == code
     assert capsys.readouterr().err.startswith(words)
-
-
-@pytest.mark.parametrize(
-    "command", [["lookups"], ["stream", "crm"], ["verify", "--url", "http://127.0.0.1:1", "--every", "1m"]]
-)
-def test_what_keeps_a_log_says_a_refusal_in_json_alone(command: list[str], tmp_path: Path) -> None:
-    with refused_port() as port:
-        words = [*command, "--broker", f"127.0.0.1:{port}", "--data", str(tmp_path)]
-        program = [sys.executable, "-c", "from deploy.cli import main; main()", *words]
-        done = subprocess.run(program, capture_output=True, text=True, check=False)
-
-    (said,) = [json.loads(line) for line in done.stderr.splitlines()]
-    assert (done.returncode, said["event"], said["code"]) == (3, "process.ended", 3)
-    assert said["why"].startswith("no Kafka answers at ")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.commands import COMMAND, without_settings
+from tests.forking import COMMAND
+from tests.integration.commands import without_settings
 
 CONFIG = "organisation: {name: x, timezone: UTC, currency: USD}\nconnections: {files: {kind: file}}\n"
 _SECONDS = 60

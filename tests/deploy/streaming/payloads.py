@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.connectors.salesforce import SalesforceConnection
-from schemas.connectors.salesforce.connector import Salesforce
+from schemas.connectors.salesforce.connector import Salesforce, SalesforceConnection
 
 ORGANIZATION = "00D5g000004XYZaEAO"
 CHANNEL = "/data/ChangeEvents"

@@ -22,10 +22,9 @@ from deploy.verification.rounds import (
     plan,
 )
 from deploy.verification.shapes import RecountedRows, Row, Rows
-from schemas.config import WINDOW_NAMES
 from schemas.instants import DAY, parse_instant
 from schemas.verifications import KEPT_FIRST, LEADS, Difference, WindowComparison
-from schemas.windows import Calendar, span_of
+from schemas.windows import WINDOWS, Calendar, span_of
 from tests.builders import make_config
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -45,7 +44,7 @@ def test_every_round_looks_at_what_is_recent_and_at_one_more() -> None:
     chosen = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, {})
 
     assert set(looked_at(chosen)) == EVERY_ROUND | {"30d"}
-    assert chosen.names == set(WINDOW_NAMES) | STANDS
+    assert chosen.names == set(WINDOWS) | STANDS
     assert chosen.left_out == ()
 
 
@@ -60,7 +59,7 @@ def test_everything_else_has_its_turn_the_past_too() -> None:
 
     assert set(found) == names
     assert names >= STANDS
-    spans = sorted(names - set(WINDOW_NAMES) - STANDS)
+    spans = sorted(names - set(WINDOWS) - STANDS)
     assert spans[-2:] == ["2026-01-15/2026-02-11", "2026-02-12/2026-03-11"]
     assert len(spans) == 400 // SPAN
 
@@ -83,7 +82,7 @@ def test_where_something_was_wrong_is_looked_at_every_round() -> None:
         (LARGEST // 400, EVERY_ROUND, set()),
         (LARGEST // 100, EVERY_ROUND, {"year"}),
         (LARGEST // 8, EVERY_ROUND - {"week", "7d"}, {"week", "7d", "30d", "month", "quarter", "year"}),
-        (LARGEST, set(), set(WINDOW_NAMES)),
+        (LARGEST, set(), set(WINDOWS)),
     ],
     ids=["small", "a busy year", "a busy week", "a busy day"],
 )
@@ -93,7 +92,7 @@ def test_what_is_too_large_is_left_out_and_named(a_day: int, every_round: set[st
     chosen = plan(NOW, records, EVERYTHING_KEPT, {})
 
     assert every_round <= set(looked_at(chosen))
-    assert {name for name in chosen.left_out if name in WINDOW_NAMES} == too_large
+    assert {name for name in chosen.left_out if name in WINDOWS} == too_large
     assert all(
         sum(count for day, count in records.items() if part.first <= day <= part.last) <= LARGEST
         for part in chosen.parts
@@ -108,7 +107,7 @@ def test_what_turned_out_to_be_too_large_makes_room_for_others() -> None:
 
 
 def test_what_stands_is_recounted_by_a_whole_log_only() -> None:
-    found = {name: WindowComparison(name, 1) for name in WINDOW_NAMES}
+    found = {name: WindowComparison(name, 1) for name in WINDOWS}
 
     assert set(looked_at(plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found))) == EVERY_ROUND | STANDS
     without = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found, is_whole=False)
@@ -164,7 +163,7 @@ def test_days_of_which_something_has_expired_are_not_compared(
 
 def test_rest_is_asked_for_named_windows_by_name_and_for_others_by_dates() -> None:
     records = {TODAY - 60: 1}
-    found = {name: WindowComparison(name, 1) for name in WINDOW_NAMES}
+    found = {name: WindowComparison(name, 1) for name in WINDOWS}
 
     subjects = [subject for part in plan(NOW, records, EVERYTHING_KEPT, found).parts for subject in part.subjects]
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -516,6 +516,26 @@ async def test_files_of_other_generations_are_let_go(floor: Floor) -> None:
     checkpoints.let_go("test.", 1)
     assert [each.name for each in floor.folder.iterdir()] == [FILE]
     checkpoints.let_go("test.", 2)
+    assert [*floor.folder.iterdir()] == []
+
+
+async def test_what_the_log_contradicts_is_not_met_again(floor: Floor) -> None:
+    """A log that was put back from a copy and has grown since: all that is kept lies in it, and less of the input."""
+
+    def end(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
+        raise RuntimeError(f"{why} ({code})")
+
+    source = PLACE.topic(RECORD_CHANGES)
+    floor.kafka.append(source, [(None, b"")] * 40)
+    doubt = Checkpoints(floor.folder, floor.kafka, lambda: floor.now, floor.code).let_go_of_all
+    floor.deployment = replace(PLACE, watch=LogWatch(floor.kafka, {}, doubt=doubt, die=end))
+    await kept_and_killed(floor)
+    assert [each.name for each in floor.folder.iterdir()] == [FILE]
+    del floor.kafka.log[source][5:]
+
+    with pytest.raises(RuntimeError, match=r"record-changes\[0\] was read up to offset 15 and ends at 5"):
+        await floor.shard().load()
+
     assert [*floor.folder.iterdir()] == []
 
 

@@ -55,8 +55,8 @@ class Cluster:
 class Bench:
     def __init__(self) -> None:
         self.cluster = Cluster()
-        self.watch = LogWatch(self.cluster, {NAME: 1}, die=end)
-        self.told = 0
+        self.told = self.doubted = 0
+        self.watch = LogWatch(self.cluster, {NAME: 1}, doubt=self._doubt, die=end)
         self.offset = 0
 
     def followed(self, *, can_be_made_anew: bool = False) -> WatchedPartition:
@@ -64,6 +64,9 @@ class Bench:
             self.told += 1
 
         return WatchedPartition((NAME, 0), lambda: self.offset, can_be_made_anew=can_be_made_anew, on_new_mark=tell)
+
+    def _doubt(self) -> None:
+        self.doubted += 1
 
     async def write(self, count: int) -> None:
         self.offset += count
@@ -80,7 +83,7 @@ async def test_marks_follow_what_is_written_and_are_told_once_a_look() -> None:
     await bench.watch.look()
 
     assert followed.mark == LogMark(b"one", 0, 10)
-    assert bench.told == 1
+    assert (bench.told, bench.doubted) == (1, 0)
 
 
 async def test_a_tail_that_is_lost_ends_the_worker_and_names_the_replay() -> None:
@@ -127,6 +130,7 @@ async def test_what_an_earlier_owner_left_is_compared_before_anything_is_believe
 
     with pytest.raises(EndedError, match="lost its tail from 34 on"):
         await bench.watch.begin([bench.followed()], {(NAME, 0): LogMark(b"one", 0, 100)})
+    assert bench.doubted == 1
 
 
 async def test_a_beginning_waits_for_kafka() -> None:

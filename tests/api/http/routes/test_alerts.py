@@ -21,7 +21,7 @@ from schemas.instants import HOUR, MINUTE, format_instant
 from schemas.topics import ACKNOWLEDGEMENTS, ALERTS, THRESHOLD_ALERTS
 from tests.alert_builders import make_alert, make_crossing
 from tests.api.read.test_broadcast import Desk, parsed
-from tests.api.reading import Floor
+from tests.api.reading import Floor, subscribe
 
 
 @dataclass
@@ -225,8 +225,8 @@ def test_a_screen_gets_open_alerts_first_and_then_each_change() -> None:
         desk.flush()
 
     publish(make_alert("before"))
-    mine, first = desk.broadcaster.subscribe(Filter(), None, desk.now)
-    others, other_first = desk.broadcaster.subscribe(Filter(teams=frozenset({"south"})), None, desk.now)
+    mine, first = subscribe(desk.broadcaster, Filter(), desk.now)
+    others, other_first = subscribe(desk.broadcaster, Filter(teams=frozenset({"south"})), desk.now)
     publish(alert)
     publish(alert.resolved(desk.now))
 

@@ -13,7 +13,7 @@ from processor.core.milestones import MilestoneBook
 from schemas.alerts import encode_alert
 from schemas.keys import ApiScope, create_key
 from schemas.topics import THRESHOLD_ALERTS
-from tests.api.reading import Floor, floor_config
+from tests.api.reading import Floor, floor_config, subscribe
 from tests.builders import change, instant
 
 NOW = "2026-03-18T12:00Z"
@@ -197,7 +197,7 @@ async def test_a_lead_of_their_own_does_not_say_who_else_had_it(floor: Floor, ke
 
 async def test_the_stream_tells_their_own(floor: Floor, key: dict[str, str]) -> None:
     wanted = Filter(reps=frozenset({"r-17"}))
-    subscription, first = floor.read_side.broadcaster.subscribe(wanted, None, floor.now)
+    subscription, first = subscribe(floor.read_side.broadcaster, wanted, floor.now)
     snapshot = json.loads(first.split(b"data: ")[1])
     floor.now = instant("2026-03-18T12:01Z")
     floor.take(

@@ -12,7 +12,7 @@ from api.read.subscriptions import Filter
 from schemas.devices import CODE_LASTS, CODE_LETTERS, AccessBook, Command, Heartbeat
 from schemas.instants import SECOND
 from tests.api.fakes import FakeAccessLog
-from tests.api.reading import Floor, floor_config
+from tests.api.reading import Floor, floor_config, subscribe
 
 SCENES = [{"name": "Today", "tiles": [{"kind": "leads"}]}, {"name": "Month", "tiles": [{"kind": "leads"}]}]
 BROWSER = {"accept": "text/html"}
@@ -209,7 +209,7 @@ async def test_a_screen_whose_stream_has_gone_is_told_nothing_though_it_was_hear
         return found
 
     assert not await delivered()
-    wall.floor.read_side.broadcaster.subscribe(Filter(device=device), None, wall.floor.now)
+    subscribe(wall.floor.read_side.broadcaster, Filter(device=device), wall.floor.now)
     assert await delivered()
 
 
@@ -224,8 +224,8 @@ async def test_a_screen_of_another_api_is_told_by_it(wall: Wall) -> None:
 
 def test_only_that_screen_hears_it_and_only_in_time(wall: Wall) -> None:
     broadcaster = wall.floor.read_side.broadcaster
-    own, _ = broadcaster.subscribe(Filter(device="d1"), None, wall.floor.now)
-    other, _ = broadcaster.subscribe(Filter(), None, wall.floor.now)
+    own, _ = subscribe(broadcaster, Filter(device="d1"), wall.floor.now)
+    other, _ = subscribe(broadcaster, Filter(), wall.floor.now)
 
     tell_device(wall.floor.read_side, wall.paired.book, Command("d1", wall.floor.now, scene="Month"), wall.floor.now)
     tell_device(wall.floor.read_side, wall.paired.book, Command("d1", 0, reload=True), wall.floor.now)

@@ -14,7 +14,7 @@ from schemas.deals import DealCard, encode_deal
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.naming import id_told
 from schemas.topics import DEALS, THRESHOLD_ALERTS
-from tests.api.reading import Floor, floor_config
+from tests.api.reading import Floor, floor_config, subscribe
 from tests.builders import change, instant
 
 NOW = instant("2026-03-18T12:00Z")
@@ -55,7 +55,7 @@ class Wall(Floor):
 
     def watch(self, wanted: Filter | None = None) -> Any:
         """Look at the stream; the snapshot."""
-        self.subscription, first = self.read_side.broadcaster.subscribe(wanted or Filter(), None, self.now)
+        self.subscription, first = subscribe(self.read_side.broadcaster, wanted or Filter(), self.now)
         return json.loads(first.split(b"data: ")[1])
 
     def told(self) -> list[Any]:

@@ -1,0 +1,48 @@
+"""What a command that lasts says is its log: JSON on stderr, also where it refuses to begin.
+
+Owns how such a command begins. One that is called wrongly shows its usage to a person alone.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+from deploy.cli.common import fail
+from schemas.exit_codes import ExitCode
+
+_KEEPS_LOG = "floorcast.keeps_log"
+
+
+class KeepsLog(TyperCommand):
+    """The log begins once the flags are understood, and with what is wrong where they are not."""
+
+    def keeps_log(self, words: Sequence[str]) -> bool:
+        """Tell whether it lasts, called with these words."""
+        return True
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        from typer._click.exceptions import UsageError  # noqa: PLC0415 - what is not called needs none of it
+
+        lasts = self.keeps_log(args)
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
+        except UsageError as error:
+            if not lasts or sys.stderr.isatty():
+                raise
+            _begin_log()
+            fail([error.format_message()], ExitCode.WRONG_USE)
+        context.meta[_KEEPS_LOG] = lasts
+        return context
+
+    def invoke(self, ctx: Any) -> Any:
+        if ctx.meta[_KEEPS_LOG]:
+            _begin_log()
+        return super().invoke(ctx)
+
+
+def _begin_log() -> None:
+    from processor.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging()
