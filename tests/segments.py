@@ -15,7 +15,7 @@ from deploy.verification.funnels import Funnel, Share
 from deploy.verification.measures import Counted, Exact
 from deploy.verification.rows import Tally
 from deploy.verification.shapes import RecountedWindow
-from deploy.verification.spans import Span, months_after
+from deploy.verification.spans import Span, day_months_later
 from deploy.verification.terms import Terms
 
 TEAM = "team"
@@ -90,7 +90,7 @@ class Dimension:
         if since is None:
             return "unknown"
         lengths = ((band, int(band.removesuffix("mo"))) for band in self._bands)
-        return next((band for band, months in lengths if day < months_after(since, months)), "older")
+        return next((band for band, months in lengths if day < day_months_later(since, months)), "older")
 
 
 def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:

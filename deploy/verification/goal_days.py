@@ -17,7 +17,7 @@ from deploy.verification.books import BoundDefinitions
 from deploy.verification.definitions import is_sum
 from deploy.verification.records import Record
 from deploy.verification.shapes import DAY
-from deploy.verification.spans import WEEKDAYS, months_after
+from deploy.verification.spans import WEEKDAYS, day_months_later
 
 if TYPE_CHECKING:
     from schemas.config.goals import Goal
@@ -188,7 +188,7 @@ class GoalDays:
     def _ramp(goal: Goal, since: date | None, day: date) -> Fraction:
         if since is None or not goal.ramp:
             return Fraction(1)
-        steps = [share for months, share in sorted(goal.ramp.items()) if months_after(since, months) <= day]
+        steps = [share for months, share in sorted(goal.ramp.items()) if day_months_later(since, months) <= day]
         return Fraction(str(steps[-1] if steps else goal.ramp[min(goal.ramp)]))
 
     def target(self, name: str, whose: Whose, days: Dates, now: int) -> tuple[Fraction, Fraction]:

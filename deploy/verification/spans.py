@@ -96,7 +96,7 @@ def start_of(day: date, zone: ZoneInfo) -> int:
     return (start - EPOCH) // timedelta(microseconds=1)
 
 
-def months_after(day: date, months: int) -> date:
+def day_months_later(day: date, months: int) -> date:
     """The same day of a later month, else its last."""
     month = day.month - 1 + months
     year, month = day.year + month // 12, month % 12 + 1
