@@ -12,7 +12,7 @@ import holidays
 from deploy.verification.shapes import DAY, EPOCH, HOUR, MINUTE
 
 if TYPE_CHECKING:
-    from schemas.config import BusinessHours
+    from schemas.config.floor import BusinessHours
 
 
 class Office:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.supervisor import STOP_SECONDS
 from processor.transport.ending import END_SECONDS
+from tests.forking import Forked
 
 PROGRAM = """
 import asyncio, signal, sys
@@ -46,7 +47,7 @@ except SystemExit as end:
 
 
 def run_program(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return Forked(
         [sys.executable, "-c", PROGRAM, *words],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
