@@ -40,7 +40,7 @@ from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
-from schemas.config import Config, Currency, DurationSetting, Name, TimeZone, parse_config
+from schemas.config import Config, parse_config
 from schemas.config.rules import rules_of
 from schemas.config.screens import Origin
 from schemas.connectors import KINDS, build_connector, kind_of, read_connection
@@ -51,6 +51,7 @@ from schemas.connectors.hubspot.objects import DEFAULT_STAGES, DISPOSITIONS, LEA
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.documents.by_kind import ByKind
+from schemas.documents.values import Currency, DurationSetting, Name, TimeZone
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.kafka_rights import RIGHTS
 from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType

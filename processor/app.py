@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -25,11 +26,12 @@ from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import LogEnds
-from processor.transport.fail_stop import FAILED, InUse, die
+from processor.transport.fail_stop import FAILED, InUse, die, or_die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.worker import StagedApp, run_worker
+from schemas import tasks
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.devices import AccessBook
@@ -128,21 +130,22 @@ def _work(
     hangup.lead_to(lambda: loop.call_soon_threadsafe(switch.reload))
     keys, book = KeyStore(settings.keys, loopback=True), AccessBook()
     keys.shared = book
+    following_ends = partial(vitals.follow_ends, LogEnds(settings.kafka))
+    following_keys = partial(follow_keys, settings.kafka, settings.prefix, book)
     # Not Faust's tasks: those begin only after the first load.
-    tasks = [
-        loop.create_task(switch.watch(), name="generations"),
-        loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
-        loop.create_task(vitals.follow_ends(LogEnds(settings.kafka)), name="ends"),
-        *([] if app.log_watch is None else [loop.create_task(app.log_watch.run(), name="log watch")]),
-        *(
-            []
-            if listener is None
-            else [loop.create_task(follow_keys(settings.kafka, settings.prefix, book), name="keys")]
-        ),
-    ]
+    beside: dict[str, Coroutine[Any, Any, object]] = {
+        "generations": tasks.without_end(switch.watch, "generations"),
+        "beat": vitals.beat(metrics.on_lag),
+        "ends": tasks.without_end(following_ends, "ends"),
+    }
+    if app.log_watch is not None:
+        beside["log watch"] = or_die(app.log_watch.run(), "the watch over the log", die)
+    if listener is not None:
+        beside["keys"] = tasks.without_end(following_keys, "keys")
+    running = [loop.create_task(work, name=name) for name, work in beside.items()]
 
     async def end_tasks(*_args: Any, **_rest: Any) -> None:
-        for task in tasks:
+        for task in running:
             task.cancel()
 
     app.on_before_shutdown.connect(end_tasks, weak=False)

@@ -220,14 +220,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def after(self, action: AlertAction) -> "Acknowledgement":
         """Fold an action in: the first acknowledgement counts, and the snooze that lasts longest."""
         if action.snoozed_until is not None:
-            until = max(action.snoozed_until, self.snoozed_until or 0)
-            return msgspec.structs.replace(self, snoozed_until=until)
-        if self.acknowledged_at is not None and (self.acknowledged_at, self.acknowledged_by or "") <= (
-            action.at,
-            action.by or "",
-        ):
-            return self
-        return msgspec.structs.replace(self, acknowledged_at=action.at, acknowledged_by=action.by)
+            return joined_acknowledgements((self, Acknowledgement(snoozed_until=action.snoozed_until)))
+        return joined_acknowledgements((self, Acknowledgement(action.at, action.by)))
 
 
 def crossing_fields(alert: Alert) -> dict[str, Any]:

@@ -68,11 +68,8 @@ def _months_before(first: date, months: int) -> date:
 def _is_whole(first: date, last: date, months: int) -> bool:
     """Whether two dates are the first and the last of so many months that begin a month, quarter or year."""
     begins = first.day == 1 and (first.month - 1) % months == 0
-    return begins and _months_before(last.replace(day=1), months - 1) == first and _is_end_of_month(last)
-
-
-def _is_end_of_month(day: date) -> bool:
-    return day.day == monthrange(day.year, day.month)[1]
+    ends = last.day == monthrange(last.year, last.month)[1]
+    return begins and ends and _months_before(last.replace(day=1), months - 1) == first
 
 
 def _a_year_before(day: date) -> date:

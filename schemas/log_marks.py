@@ -108,14 +108,11 @@ def shape_losses(facts: ClusterFacts, wanted: Mapping[str, int]) -> list[Loss]:
         if held is None:
             found.append(Loss(topic, "missing", f"topic {topic} is missing: floorcast topics creates it"))
         elif partitions and len(held.epochs) != partitions:
-            text = f"topic {topic} has {len(held.epochs)} partitions and not {partitions}: {_taken_in(topic, held)}"
+            there, is_log = len(held.epochs), topic.endswith("deliveries")
+            mends = f"floorcast replay --partitions {there} takes them in" if is_log else REPLAY
+            text = f"topic {topic} has {there} partitions and not {partitions}: {mends}"
             found.append(Loss(topic, "partitions", text))
     return found
-
-
-def _taken_in(topic: str, held: TopicFacts) -> str:
-    is_log = topic.endswith("deliveries")
-    return f"floorcast replay --partitions {len(held.epochs)} takes them in" if is_log else REPLAY
 
 
 def loss_at(place: Place, mark: LogMark, facts: ClusterFacts, ends: EpochEnds) -> Loss | None:

@@ -7,11 +7,11 @@ Owns the four ways of calling somebody. Who is left out altogether is decided wh
 import re
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 
 NameStyle = Literal["full", "first", "alias", "none"]
 
-STRICTNESS: tuple[NameStyle, ...] = ("full", "first", "alias", "none")
+STRICTNESS: tuple[NameStyle, ...] = get_args(NameStyle)
 """From the setting that says most to the one that says nothing."""
 
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d", "mba", "esq", "cpa"})

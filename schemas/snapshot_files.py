@@ -21,10 +21,6 @@ import msgspec
 from msgspec.msgpack import Decoder
 
 _START = struct.Struct("<8sQQQ")
-_CUT = "it is cut off"
-_OTHER = "it is of another form"
-_LENGTH = "it has another length than it says"
-_SUM = "its sum is wrong"
 _ALIGNED = 64
 _PIECE = 16 << 20
 _ROOM = 256 << 20
@@ -135,17 +131,17 @@ def read_file(path: Path, magic: bytes, head: Decoder[T]) -> tuple[memoryview, T
     with path.open("rb") as file:
         start = file.read(_START.size)
         if len(start) < _START.size:
-            raise BadSnapshotError(_CUT)
+            raise BadSnapshotError("it is cut off")
         found_magic, length, head_at, total = _START.unpack(start)
         if found_magic != magic:
-            raise BadSnapshotError(_OTHER)
+            raise BadSnapshotError("it is of another form")
         if length != os.fstat(file.fileno()).st_size or not _START.size <= head_at <= length:
-            raise BadSnapshotError(_LENGTH)
+            raise BadSnapshotError("it has another length than it says")
         found = 0
         while piece := file.read(_PIECE):
             found = crc32(piece, found)
         if found != total:
-            raise BadSnapshotError(_SUM)
+            raise BadSnapshotError("its sum is wrong")
         mapped = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
     return mapped, decoded(mapped[head_at:], head)
 

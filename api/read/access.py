@@ -48,7 +48,7 @@ class AccessReader:
 
     async def start(self) -> None:
         """Begin to read."""
-        self._task = asyncio.create_task(self._follow(), name="access")
+        self._task = asyncio.create_task(tasks.without_end(self._follow, "access", pause=_PAUSE_SECONDS), name="access")
 
     async def stop(self) -> None:
         """End it."""
@@ -59,12 +59,10 @@ class AccessReader:
         return [] if self._book.is_known else ["API keys and paired screens have not been read from Kafka yet"]
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                await self._read()
-            except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("access.interrupted", error=type(error).__name__)
-            await asyncio.sleep(_PAUSE_SECONDS)
+        try:
+            await self._read()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("access.interrupted", error=type(error).__name__)
 
     async def _read(self) -> None:
         async with following(self._settings.kafka, WHO_MAY.full_name(self._settings.prefix)) as found:

@@ -229,8 +229,8 @@ class ReadSide:
         await self.log_check.start()
         self._tasks = [
             asyncio.create_task(self._tell(), name="broadcast"),
-            asyncio.create_task(self._follow_generations(), name="generations"),
-            asyncio.create_task(self._keep_snapshots(), name="snapshots"),
+            asyncio.create_task(tasks.without_end(self._follow_generations, "generations"), name="generations"),
+            asyncio.create_task(tasks.without_end(self._keep_snapshots, "snapshots"), name="snapshots"),
         ]
 
     async def stop(self) -> None:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.config.screens import LANGUAGES, RIGHT_TO_LEFT
-from schemas.words import language_file
+from schemas.config.screens import LANGUAGES
+from schemas.words import RIGHT_TO_LEFT, language_file
 
 FOLDER = Path(__file__).parents[1] / "static" / "texts"
 

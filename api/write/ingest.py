@@ -112,7 +112,7 @@ class Ingest:
 
     async def start(self) -> None:
         """Begin to connect; does not wait for Kafka."""
-        self._connecting = asyncio.create_task(self._stay_connected(), name="ingest")
+        self._connecting = asyncio.create_task(tasks.without_end(self._stay_connected, "ingest"), name="ingest")
 
     async def stop(self) -> None:
         """Give what is under way a moment, then let go."""

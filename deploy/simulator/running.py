@@ -21,8 +21,9 @@ from deploy.local.supervisor import ChildProgram
 from deploy.local.up import floorcast_command
 from deploy.simulator.floor import CALM, Mix, SimulatedFloor
 from deploy.simulator.posting import DeliveryPoster, HttpSender, PostingError, Summary, posts
-from schemas.config import Config, Connection
+from schemas.config import Config
 from schemas.config.reading import METRICS
+from schemas.connectors import Connection
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import SECOND
 from schemas.machine_clock import machine_clock

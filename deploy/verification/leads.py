@@ -16,7 +16,7 @@ from deploy.verification.shapes import HOUR, Holder, Inquiry, LeadClock
 from deploy.verification.terms import Terms
 
 if TYPE_CHECKING:
-    from schemas.config import SlaRule
+    from schemas.config.leads import SlaRule
 
 _DEFAULT_SLA = HOUR
 _INQUIRIES_KEPT = 32

@@ -14,7 +14,7 @@ from deploy.verification.shapes import DAY, EPOCH, HOUR, MINUTE
 from deploy.verification.spans import local_time
 
 if TYPE_CHECKING:
-    from schemas.config import BusinessHours
+    from schemas.config.floor import BusinessHours
 
 
 class Office:

@@ -20,7 +20,7 @@ from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from schemas import tasks
 from schemas.alerts import Alert, WaitingTurn, decode_frame
-from schemas.config import QuietHours
+from schemas.config.alerts import QuietHours
 from schemas.instants import DAY, SECOND
 from schemas.machine_clock import machine_clock
 from schemas.requests import LatestByLead

@@ -24,7 +24,7 @@ from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, decode_quiet, encode_quiet, instants_of, quiet_key, read_quiet_key
-from schemas.config import Alerts
+from schemas.config.alerts import Alerts
 from schemas.frames import EngagementFrame, decode_engagements, engaged_records
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock

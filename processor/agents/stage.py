@@ -29,7 +29,7 @@ from processor.transport.owner import Owner
 from processor.transport.packing import KeyAndValue
 from processor.transport.shards import Capture
 from schemas.alerts import Alert, alert_frames, channel_partition
-from schemas.config import Alerts
+from schemas.config.alerts import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, QUIETLY, Engagement, by_partition

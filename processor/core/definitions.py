@@ -12,7 +12,8 @@ from processor.core.plan import Evaluator
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.rules import Rules
-from schemas.config import Config, LeadResponse
+from schemas.config import Config
+from schemas.config.leads import LeadResponse
 from schemas.config.rules import rules_of
 from schemas.windows import Calendar
 

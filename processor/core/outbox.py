@@ -28,7 +28,7 @@ from schemas.alerts import (
     encode_outgoing,
     encode_silence,
 )
-from schemas.config import QuietHours
+from schemas.config.alerts import QuietHours
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 SUMMARY_AFTER = 5 * SECOND

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas.alerts import Alert
-from schemas.config import Alerts, QuietHours
+from schemas.config.alerts import Alerts, QuietHours
 from schemas.instants import from_datetime, to_datetime
 
 

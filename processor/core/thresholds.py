@@ -22,7 +22,9 @@ from processor.core.crossings import CrossingBook, Watched, WatchedPane, over, w
 from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, SILENT, SUMMARY, Alert, Crossing
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
-from schemas.config import PERIODS, Config, Threshold
+from schemas.config import Config
+from schemas.config.alerts import Threshold
+from schemas.config.windows import PERIODS
 from schemas.floor import ORGANISATION, Floor, Scope, ScopeValues, rep_scope, team_scope
 from schemas.instants import MINUTE
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of

@@ -5,6 +5,7 @@ Owns how they are written. Whether a moment lies in them is for whoever shows so
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -49,18 +50,8 @@ def _checked(read: Callable[[str], object], value: Any) -> Any:
     return value
 
 
-def _span(value: Any) -> Any:
-    return _checked(read_hours, value)
-
-
 def _span_or_weekdays(value: Any) -> Any:
-    if isinstance(value, str) and ":" not in value:
-        return _weekdays(value)
-    return _span(value)
-
-
-def _weekdays(value: Any) -> Any:
-    return _checked(weekdays_of, value)
+    return _checked(weekdays_of if isinstance(value, str) and ":" not in value else read_hours, value)
 
 
 def _work_span(text: str) -> str:
@@ -70,9 +61,9 @@ def _work_span(text: str) -> str:
 
 WorkSpan = Annotated[str, AfterValidator(_work_span)]
 """`09:00-18:00`; to the end of the day is `18:00-24:00`."""
-DaySpan = Annotated[str, BeforeValidator(_span)]
+DaySpan = Annotated[str, BeforeValidator(partial(_checked, read_hours))]
 """`08:00-12:00`; one that goes over midnight is written `18:00-08:00`."""
-Weekdays = Annotated[str, BeforeValidator(_weekdays)]
+Weekdays = Annotated[str, BeforeValidator(partial(_checked, weekdays_of))]
 """`mon-fri`, `sat`, `mon,wed`."""
 DaySpanOrWeekdays = Annotated[str, BeforeValidator(_span_or_weekdays)]
 MonthDays = Annotated[str, BeforeValidator(lambda value: _checked(read_days, str(value)))]

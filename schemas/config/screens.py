@@ -7,7 +7,7 @@ the api does (api/read/discretion.py applies the privacy, api/static draws).
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -20,10 +20,8 @@ from schemas.instants import MINUTE, SECOND
 from schemas.media import is_media_name
 from schemas.naming import NameStyle
 
-LANGUAGES = ("en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de")
-RIGHT_TO_LEFT = frozenset({"fa"})
-
 Language = Literal["en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de"]
+LANGUAGES: tuple[str, ...] = get_args(Language)
 Cause = Literal["deal_won", "goal_reached", "milestone"]
 LONGEST_ROUND = 2 * MINUTE
 """What is shown less often than this nobody waits for."""

@@ -163,15 +163,11 @@ def _text(value: Any) -> str | None:
     if len(text) > MAX_TEXT:
         msg = f"is longer than {MAX_TEXT} characters"
         raise ValueError(msg)
-    _refuse_surrogates(text)
-    return text or None
-
-
-def _refuse_surrogates(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("is not valid Unicode") from None
+    return text or None
 
 
 def _flag(value: Any) -> bool:

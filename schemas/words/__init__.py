@@ -19,7 +19,7 @@ from schemas.formats import Formats, own_digits
 from schemas.instants import SECOND, to_datetime
 
 _FOLDER = Path(__file__).parent
-_RIGHT_TO_LEFT = frozenset({"fa"})
+RIGHT_TO_LEFT = frozenset({"fa"})
 
 SpokenNumber = int | float | Decimal
 
@@ -29,7 +29,7 @@ class Words:
 
     def __init__(self, language: str, said: Mapping[str, Any]) -> None:
         self.language = language
-        self.direction = "rtl" if language in _RIGHT_TO_LEFT else "ltr"
+        self.direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
         self.texts: Mapping[str, str | Mapping[str, str]] = said["board"] | said["messages"]
         self.metrics: Mapping[str, str] = {name: entry["label"] for name, entry in said["metrics"].items()}
         """What shipped metrics are called; those that are missing, and those of your own, by their label."""

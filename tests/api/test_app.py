@@ -24,6 +24,7 @@ from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import FakeIngest
 from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import CONFIG, make_app, make_config, make_settings, serving
+from tests.forking import Forked
 from tests.ports import held_port
 
 _PATIENCE_SECONDS = 30.0
@@ -171,9 +172,9 @@ def start(tmp_path: Path, program: str = _MAIN, **settings: Any) -> subprocess.P
     # Port 1 of this machine: nothing listens there, so Kafka is away.
     given = {"config": file, "data": tmp_path / "data", "broker": "127.0.0.1:1", **settings}
     environment = {f"FLOORCAST_{name.upper()}": str(value) for name, value in given.items()}
-    return subprocess.Popen(
+    return Forked(
         [sys.executable, "-c", program],
-        env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, **environment},
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -135,6 +135,20 @@ def test_what_comes_in_and_goes_out_is_named(workload: str) -> None:
         assert {rule["port"] for part in policy.get("ingress", []) for rule in part["ports"]} <= named
 
 
+@pytest.mark.parametrize("workload", sorted(PODS.keys() - {"floorcast-kafka"}))
+def test_who_speaks_to_kafka_reaches_it_and_who_names_it_and_whoever_gives_out_its_tokens(workload: str) -> None:
+    labels = PODS[workload]["metadata"]["labels"]
+    found = [policy["spec"] for policy in of_kind("NetworkPolicy") if selects(policy["spec"]["podSelector"], labels)]
+    to_anybody = [part for policy in found for part in policy.get("egress", []) if "to" not in part]
+    reached = {
+        port
+        for rule in (rule for part in to_anybody for rule in part["ports"])
+        for port in range(rule["port"], rule.get("endPort", rule["port"]) + 1)
+    }
+    assert {443, 4318, *range(9092, 9099)} <= reached
+    assert any("to" in part and {53} == {rule["port"] for rule in part["ports"]} for part in found[0]["egress"])
+
+
 @pytest.mark.parametrize("kind", ["Service", "PodDisruptionBudget"])
 def test_every_selector_means_exactly_one_workload(kind: str) -> None:
     for found in of_kind(kind):

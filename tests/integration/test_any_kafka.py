@@ -23,7 +23,7 @@ from processor.transport.alteration import SettingDifference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
-from tests.forking import COMMAND
+from tests.forking import COMMAND, Forked
 from tests.integration.commands import run_command, without_settings
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
@@ -201,7 +201,7 @@ async def test_an_api_stays_without_a_right_and_says_which(
 ) -> None:
     prefix, port = made, held_port()
     await give(kafka, "User:ana", prefix, [right for right in RIGHTS if f"{right.resource} {right.operation}" != taken])
-    with subprocess.Popen(
+    with Forked[bytes](
         [COMMAND, "api", "--port", str(port)], env=environment_of(kafka, tmp_path, "SCRAM", prefix), cwd=tmp_path,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as api:  # fmt: skip

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue.rules import EVER
-from schemas.config import Config, ConfigError, SlaRule, load_config, parse_config
+from schemas.config import Config, ConfigError, load_config, parse_config
+from schemas.config.leads import SlaRule
 from schemas.config.rules import rules_of
 from schemas.instants import HOUR, MINUTE
 from tests.builders import instant, make_config

@@ -41,8 +41,7 @@ from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
 from api.write.refusals import StoreRefusedError
-from schemas.config import Connection
-from schemas.connectors import kind_of
+from schemas.connectors import Connection, kind_of
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.connectors.kinds import ConnectorKind, Receipt
 from schemas.deliveries import REQUEST, Delivery

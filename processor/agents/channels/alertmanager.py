@@ -14,7 +14,7 @@ from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import AlertPoster
 from processor.agents.channels.wording import Wording, one_line
 from schemas.alerts import CONNECTION, DIGEST, GOAL, LEVELS, Alert
-from schemas.config import AlertmanagerSettings
+from schemas.config.alerts import AlertmanagerSettings
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.notices import Notice, notice_lines
 

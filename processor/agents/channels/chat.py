@@ -9,7 +9,7 @@ from processor.agents.channels.announcing import joined_message
 from processor.agents.channels.http import AlertPoster
 from processor.agents.channels.wording import AlertMessage, Wording, for_people
 from schemas.alerts import Alert
-from schemas.config import SlackSettings, TeamsSettings
+from schemas.config.alerts import SlackSettings, TeamsSettings
 from schemas.notices import Notice
 
 

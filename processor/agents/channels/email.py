@@ -21,7 +21,7 @@ from processor.agents.channels.base import ChannelUnavailableError, RefusedError
 from processor.agents.channels.guard import guarded_connection
 from processor.agents.channels.wording import AlertMessage, Wording, for_people
 from schemas.alerts import Alert
-from schemas.config import EmailSettings
+from schemas.config.alerts import EmailSettings
 from schemas.instants import to_datetime
 from schemas.notices import Notice, notice_lines
 

@@ -14,7 +14,7 @@ from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import AlertPoster
 from processor.agents.channels.wording import LISTED
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert, crossing_fields
-from schemas.config import WebhookSettings
+from schemas.config.alerts import WebhookSettings
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.instants import SECOND, format_instant
 from schemas.notices import Notice, notice_lines

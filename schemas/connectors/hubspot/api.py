@@ -216,7 +216,7 @@ class HubSpotSource(CrmSource):
             },
             pace=_SEARCH,
         )
-        found = [(str(required_member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
+        found = _found(answer, object)
         total, further = answer.data.get("total"), _next(answer)
         total = total if isinstance(total, int) else None
         if found:  # a page may have less than it was asked for, and others behind it
@@ -236,11 +236,7 @@ class HubSpotSource(CrmSource):
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there."""
         answer = yield self._list(object, cursor, archived=False)
-        name = _modified(object)
-        return Changed(
-            [(required_member(record, "id", str), _modified_at(record, name)) for record in _results(answer)],
-            _next(answer),
-        )
+        return Changed(_found(answer, object), _next(answer))
 
     def _list(self, object: str, cursor: str | None, *, archived: bool) -> Ask:
         query = {"limit": str(_LISTED), "properties": _modified(object), "archived": "true" if archived else "false"}
@@ -299,13 +295,13 @@ def modified_at(object: str, record: Mapping[str, Any]) -> int | None:
     return _instant(_told(record, _modified(object))) or _instant(record.get("updatedAt"))
 
 
-def _modified_at(record: Mapping[str, Any], name: str) -> int:
-    return _instant(_told(record, name)) or _instant(record.get("updatedAt")) or 0
-
-
 def _told(record: Mapping[str, Any], name: str) -> Any:
     properties = record.get("properties")
     return properties.get(name) if isinstance(properties, dict) else None
+
+
+def _found(answer: CrmAnswer, object: str) -> list[tuple[str, int]]:
+    return [(required_member(record, "id", str), modified_at(object, record) or 0) for record in _results(answer)]
 
 
 def _archived_at(record: Mapping[str, Any]) -> int:

@@ -62,14 +62,6 @@ _QUERY, _TOKEN = "coql", "token"
 _HOSTS: Mapping[str, str] = {"ca": "zohocloud.ca"}
 
 
-def _domain(region: str) -> str:
-    return f"https://www.zohoapis.{region}"
-
-
-def _accounts(region: str) -> str:
-    return f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
-
-
 class ZohoSource(CrmSource):
     """Zoho's API, for one connection."""
 
@@ -91,9 +83,9 @@ class ZohoSource(CrmSource):
         outcomes_field: str | None = None,
     ) -> None:
         """`client`: `client_id`, `client_secret`, `refresh_token`."""
-        self.address = address or _domain(region)
+        self.address = address or f"https://www.zohoapis.{region}"
         self._is_own_address = address is not None
-        self._accounts = accounts or _accounts(region)
+        self._accounts = accounts or f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
         self._client = dict(client)
         self._further = {**_FURTHER, **({"Events": ("$se_module", outcomes_field)} if outcomes_field else {})}
         self.objects: Mapping[str, ApiObject] = {
@@ -195,7 +187,10 @@ class ZohoSource(CrmSource):
     def _mails(self, since: int, cursor: str | None) -> Steps[Changed]:
         """Of some leads, beyond `cursor`, all their mails: ten a request, for nothing tells of those of several."""
         # https://www.zoho.com/crm/developer/docs/api/v8/get-email-rel-list.html
-        leads, following = yield from self._leads_of_mails(cursor)
+        # Of a few leads: whoever is stopped begins again with the first of them.
+        answer = yield self._coql("id", "Leads", f"id > {cursor or '0'}", most=_LEADS)
+        rows = list(_rows(answer, "data"))
+        leads, following = [row["id"] for row in rows], _beyond(answer, rows)
         records: list[dict[str, Any]] = []
         for lead in leads:
             rows = yield from self._mails_of(lead)
@@ -211,13 +206,6 @@ class ZohoSource(CrmSource):
             lambda answer: _rows(answer, EMAILS.name),
             lambda page: _told(page.answer, "next_index"),
         )
-
-    def _leads_of_mails(self, cursor: str | None) -> Steps[tuple[list[str], str | None]]:
-        """The ids of a few leads: whoever is stopped begins again with the first of them."""
-        last = cursor or "0"
-        answer = yield self._coql("id", "Leads", f"id > {last}", most=_LEADS)
-        rows = list(_rows(answer, "data"))
-        return [row["id"] for row in rows], _beyond(answer, rows)
 
     def _converted(self, since: int, token: str) -> Steps[Changed]:
         answer = yield self._list_of(

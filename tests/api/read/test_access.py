@@ -111,3 +111,27 @@ def test_a_key_that_is_made_where_a_kafka_is_named_lies_there_alone(kafka: str, 
     assert asyncio.run(refused())
     assert not (tmp_path / "keys.json").exists()
     assert not any(token in each.stderr for each in (made, listed, revoked, unknown))
+
+
+async def test_a_fault_of_ours_makes_no_api_deaf_to_keys_that_are_revoked(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    await ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=DAY)
+    file = tmp_path / "one" / "keys.json"
+    token = create_key(file, ApiScope.READ, now=NOW)
+    told = 0
+
+    def fail_once() -> None:
+        nonlocal told
+        told += 1
+        if told == 1:
+            msg = "nobody thought of this"
+            raise LookupError(msg)
+
+    other = api_on(tmp_path / "two", kafka, prefix, fail_once)
+    async with api_on(tmp_path / "one", kafka, prefix), other as two:
+        await until(True, two, token)
+        (key,) = list_keys(file)
+        revoke_key(file, key.id)
+        await until(False, two, token)
+    assert told > 1

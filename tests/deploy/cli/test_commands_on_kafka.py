@@ -25,6 +25,8 @@ from deploy.local.ports import UpError
 from deploy.local.up import Surroundings, UpPlan
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.topics import DELIVERIES
+from tests.forking import Forked
+from tests.integration.commands import run_command
 from tests.ports import held_port
 
 pytestmark = pytest.mark.kafka
@@ -38,7 +40,6 @@ DIALER = '  dialer: {kind: generic, secrets: ["whsec_C2FVsBQIhrscChlQIMV+b5sSYsp
 BROKEN = b'{"record": "call", "id": "c-2", \x1b[31m'
 _PATIENCE_SECONDS = 60.0
 _STOP_SECONDS = 20.0
-_ROOT = Path(__file__).parents[3]
 
 
 def call(number: int) -> bytes:
@@ -84,10 +85,10 @@ class Floor:
     def running(self, command: str, ready: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         flags = ["--config", str(self.config), "--broker", self.broker, "--data", str(self.data), *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
-        environment |= {"FLOORCAST_PREFIX": self.prefix, "PYTHONPATH": str(_ROOT)}
+        environment |= {"FLOORCAST_PREFIX": self.prefix}
         log = self.folder / f"{command}.log"
         with log.open("ab") as output:
-            process = subprocess.Popen(
+            process = Forked[bytes](
                 [sys.executable, "-c", "from deploy.cli import main; main()", command, *flags],
                 cwd=self.folder,
                 env=environment,
@@ -311,14 +312,9 @@ def test_up_alters_topics_on_a_kafka_of_its_own_only(floor: Floor, tmp_path: Pat
 def test_a_worker_whose_port_is_taken_refuses_to_start(floor: Floor) -> None:
     with socket.create_server(("127.0.0.1", floor.worker_port)):
         flags = ["--config", str(floor.config), "--broker", floor.broker, "--port", str(floor.worker_port)]
-        done = subprocess.run(
-            [sys.executable, "-c", "from deploy.cli import main; main()", "worker", *flags],
-            env=os.environ | {"FLOORCAST_PREFIX": floor.prefix, "PYTHONPATH": str(_ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE_SECONDS,
+        code, said = run_command(
+            "worker", *flags, folder=floor.folder, environment=os.environ | {"FLOORCAST_PREFIX": floor.prefix}
         )
 
-    assert done.returncode == 2
-    assert f"port {floor.worker_port} on 127.0.0.1 cannot be opened" in done.stderr
+    assert code == 2
+    assert f"port {floor.worker_port} on 127.0.0.1 cannot be opened" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forking import COMMAND
+from tests.forking import COMMAND, Forked
 from tests.integration.commands import without_settings
 
 CONFIG = "organisation: {name: x, timezone: UTC, currency: USD}\nconnections: {files: {kind: file}}\n"
@@ -22,7 +22,7 @@ def test_who_still_waits_for_kafka_ends_with_0(command: list[str], number: signa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(_SECONDS)
         broker = f"127.0.0.1:{silent.getsockname()[1]}"
-        with subprocess.Popen(
+        with Forked[bytes](
             [COMMAND, *command, "--broker", broker, "--data", tmp_path / "data"],
             cwd=tmp_path, env=without_settings(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip

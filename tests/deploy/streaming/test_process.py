@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -24,10 +23,10 @@ from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES
 from tests.deploy.streaming.payloads import CHANNEL, CONNECTOR, ORGANIZATION, settings, won
 from tests.fakes.salesforce_events import FakeEvents, FakeTokens
+from tests.forking import COMMAND, Forked
 
 pytestmark = pytest.mark.kafka
 CLIENT = ("client", "secret-of-the-client")
-_COMMAND = Path(sys.executable).with_name("floorcast")
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ class World:
             str(self._folder),
         ]
         with (self._folder / f"stream-{len(self._started)}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, str(_COMMAND), "stream", name, *flags], stdout=log, stderr=log)
+            process = Forked[bytes]([COMMAND, "stream", name, *flags], stdout=log, stderr=log)
         self._started.append(process)
         return process
 

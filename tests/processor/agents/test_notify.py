@@ -17,7 +17,7 @@ from processor.core.outbox import SUMMARY_AFTER
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import KeyAndValue
 from schemas.alerts import Alert, AlertFrame, encode_frame
-from schemas.config import QuietHours
+from schemas.config.alerts import QuietHours
 from schemas.dead_letters import decode_dead_letter
 from schemas.instants import DAY, HOUR, SECOND
 from schemas.topics import OUTBOX

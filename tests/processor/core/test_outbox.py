@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from processor.core.outbox import SUMMARY_AFTER, SUMMARY_AT_MOST_AFTER, Outbox
 from processor.core.panes import Message
 from schemas.alerts import DIGEST, WIN, Alert, AlertFrame, Silence
-from schemas.config import QuietHours
+from schemas.config.alerts import QuietHours
 from schemas.instants import DAY, MINUTE
 from schemas.notices import Notice
 from tests.alert_builders import HOUR, START, make_alert, make_crossing

@@ -1,5 +1,5 @@
 from processor.core.routing import quiet_until, routed
-from schemas.config import Alerts, QuietHours
+from schemas.config.alerts import Alerts, QuietHours
 from tests.alert_builders import make_alert
 from tests.builders import instant
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from processor.core.thresholds import ThresholdBook, is_beyond, is_told
 from schemas.alerts import Alert
-from schemas.config import Config, Threshold
+from schemas.config import Config
+from schemas.config.alerts import Threshold
 from schemas.floor import Floor, ScopeValues
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
 from schemas.panes import encode_pane, pane_key

@@ -22,6 +22,7 @@ from processor.transport.fetched import Stored
 from processor.transport.packing import KeyAndValue
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
+from tests.forking import Forked
 from tests.processor.transport.counting import recount
 from tests.processor.transport.counting_worker import Orders
 
@@ -113,7 +114,7 @@ class Worker:
     def __init__(self, orders: Orders, log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
-            self.process = subprocess.Popen(
+            self.process = Forked[bytes](
                 [
                     sys.executable,
                     "-m",

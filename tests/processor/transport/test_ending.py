@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.supervisor import STOP_SECONDS
 from processor.transport.ending import END_SECONDS
+from tests.forking import Forked
 
 PROGRAM = """
 import asyncio, signal, sys
@@ -46,7 +47,7 @@ except SystemExit as end:
 
 
 def run_program(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return Forked(
         [sys.executable, "-c", PROGRAM, *words],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
@@ -104,4 +105,4 @@ def test_who_was_told_and_waits_for_what_does_not_come_ends_all_the_same(itself:
 def test_it_ends_before_whoever_supervises_it_loses_patience() -> None:
     assert END_SECONDS < STOP_SECONDS
     pages = Path("docs/generate.py").read_text(encoding="utf-8")
-    assert f"Kafka is away waits {END_SECONDS:g} seconds" in pages
+    assert f"waits {END_SECONDS:g} seconds for it and then ends with 0 without committing" in pages
