@@ -12,7 +12,7 @@ from schemas.log_rate import LogRate
 from schemas.refusals import tell_person
 
 
-def configure_logging(level: int = logging.INFO) -> None:
+def configure_logging() -> None:
     """Send everything to stderr as JSON lines."""
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
@@ -36,10 +36,10 @@ def configure_logging(level: int = logging.INFO) -> None:
         )
     )
     handler.addFilter(LogRate())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # A line per fetch, reconnect or request: none tells an operator anything, and an address may name a person.
     for noisy in ("aiokafka", "kafka", "faust", "mode", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def refuse(command: str, code: int, *lines: str) -> int:

@@ -6,7 +6,8 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove
 
-from processor.native.plan cimport COUNT, ID, CompiledPlan, half_of, key_of, value_of
+from processor.native.plan cimport COUNT, ID, CompiledPlan, key_of, value_of
+from processor.native.varints cimport put_big, read_big
 from processor.native.wire cimport (
     read_array,
     read_integer,
@@ -14,6 +15,7 @@ from processor.native.wire cimport (
     write_head,
     write_integer,
     write_number,
+    write_wide,
 )
 
 cdef extern from *:
@@ -110,15 +112,13 @@ cdef inline bint read_unit(const uint8_t **at, const uint8_t *end, int64_t *unit
 
 cdef inline bint read_bytes(const uint8_t **at, const uint8_t *end, const uint8_t **data, uint32_t *size) noexcept:
     cdef const uint8_t *here = at[0]
-    cdef int width, place
+    cdef int width
     if here >= end or not 0xC4 <= here[0] <= 0xC6:
         return False
     width = 1 << (here[0] - 0xC4)
     if end - here < width + 1:
         return False
-    size[0] = 0
-    for place in range(width):
-        size[0] = size[0] << 8 | here[1 + place]
+    size[0] = <uint32_t>read_big(here + 1, width)
     here += 1 + width
     if end - here < <Py_ssize_t>size[0]:
         return False
@@ -137,7 +137,7 @@ cdef inline bint read_ids(Opened *pane, int cell, const uint8_t **at, const uint
     for place in range(size // 16):
         if is_list and not read_integer(at, end, &amount):
             return False
-        add_to(pane, cell, half_of(ids + 16 * place), half_of(ids + 16 * place + 8), amount)
+        add_to(pane, cell, read_big(ids + 16 * place, 8), read_big(ids + 16 * place + 8, 8), amount)
     return True
 
 cdef inline bint read_instants(
@@ -193,17 +193,13 @@ cdef inline int read_pane(Opened *pane, CompiledPlan plan, bytes value) except -
     cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
     cdef const uint8_t *names
     cdef uint32_t entries, size, place, parts
-    cdef uint64_t name
     cdef int64_t amount
-    cdef int cell = -1, byte
+    cdef int cell = -1
     cdef bint is_read
     if not read_array(&at, end, &entries) or not read_bytes(&at, end, &names, &size) or size != NAME * (entries - 1):
         raise ValueError(value)
     for place in range(entries - 1):
-        name = 0
-        for byte in range(NAME):
-            name = name << 8 | names[NAME * place + byte]
-        cell = plan.find(name, cell + 1)
+        cell = plan.find(read_big(names + NAME * place, NAME), cell + 1)
         if cell < 0:
             raise ValueError(value)
         if plan.forms[cell] == COUNT:
@@ -223,27 +219,23 @@ cdef inline int read_pane(Opened *pane, CompiledPlan plan, bytes value) except -
 
 cdef inline Py_ssize_t write_bytes_head(uint8_t *to, uint32_t size) noexcept:
     if size < 0x100:
-        to[0], to[1] = 0xC4, <uint8_t>size
-        return 2
+        return write_wide(to, 0xC4, size, 1)
     if size < 0x10000:
-        to[0], to[1], to[2] = 0xC5, <uint8_t>(size >> 8), <uint8_t>size
-        return 3
-    to[0], to[1], to[2], to[3], to[4] = 0xC6, <uint8_t>(size >> 24), <uint8_t>(size >> 16), <uint8_t>(size >> 8), <uint8_t>size
-    return 5
+        return write_wide(to, 0xC5, size, 2)
+    return write_wide(to, 0xC6, size, 4)
 
 cdef inline Py_ssize_t write_ids(uint8_t *to, const Cell *cells, int count) noexcept:
     cdef uint8_t *at = to
     cdef bint are_single = True
-    cdef int place, byte
+    cdef int place
     for place in range(count):
         are_single = are_single and cells[place].amount == 1
     if not are_single:
         at += write_head(at, 0x90, 16, 0xDC, count + 1)
     at += write_bytes_head(at, 16 * count)
     for place in range(count):
-        for byte in range(8):
-            at[byte] = <uint8_t>(cells[place].key >> (56 - 8 * byte))
-            at[8 + byte] = <uint8_t>(cells[place].low >> (56 - 8 * byte))
+        put_big(at, cells[place].key, 8)
+        put_big(at + 8, cells[place].low, 8)
         at += 16
     if not are_single:
         for place in range(count):
@@ -330,9 +322,8 @@ cdef inline bytes write_pane(const Opened *pane, CompiledPlan plan):
     cdef uint8_t small[SMALL]
     cdef uint8_t *out = small
     cdef uint8_t *to
-    cdef int place, last, byte, cells = 0
+    cdef int place, last, cells = 0
     cdef uint32_t cell
-    cdef uint64_t name
     if not pane.count:
         return None
     for place in range(pane.count):
@@ -346,9 +337,7 @@ cdef inline bytes write_pane(const Opened *pane, CompiledPlan plan):
     for place in range(pane.count):
         cell = pane.cells[place].cell
         if place == 0 or cell != pane.cells[place - 1].cell:
-            name = plan.names[cell]
-            for byte in range(NAME):
-                to[byte] = <uint8_t>(name >> 8 * (NAME - 1 - byte))
+            put_big(to, plan.names[cell], NAME)
             to += NAME
     place = 0
     while place < pane.count:

@@ -13,7 +13,8 @@ from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset
 
 from processor.native.opened cimport INLINE, Opened, add_to, empty, read_pane, write_pane
-from processor.native.plan cimport COUNT, ID, CompiledPlan, Entries, Entry, half_of, key_of
+from processor.native.plan cimport COUNT, ID, CompiledPlan, Entries, Entry, key_of
+from processor.native.varints cimport read_big
 
 from schemas.instants import MINUTE as _MINUTE
 from schemas.windows import QUARTER as _QUARTER
@@ -232,7 +233,7 @@ cdef class PaneTable:
                     if len(part) != 16:
                         raise ValueError(part)
                     id = <const uint8_t *>PyBytes_AS_STRING(part)
-                    key, low = half_of(id), half_of(id + 8)
+                    key, low = read_big(id, 8), read_big(id + 8, 8)
                 elif isinstance(part, tuple):
                     if len(part) != self.plan.instants[cell]:
                         raise ValueError(part)

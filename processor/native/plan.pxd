@@ -33,7 +33,7 @@ cdef struct Entry:
     const uint8_t *rep     # UTF-8, in the row or an alias; NULL: nobody
     int64_t at
     uint64_t key
-    uint64_t low           # of an id, the second half
+    uint64_t low           # of an id, the second half; big-endian both
     int64_t amount
 
 cdef struct Entries:
@@ -105,11 +105,3 @@ cdef inline uint64_t key_of(int64_t value) noexcept:
 
 cdef inline int64_t value_of(uint64_t key) noexcept:
     return <int64_t>(key ^ <uint64_t>1 << 63)
-
-cdef inline uint64_t half_of(const uint8_t *at) noexcept:
-    """Eight bytes, the first of most weight."""
-    cdef uint64_t value = 0
-    cdef int place
-    for place in range(8):
-        value = value << 8 | at[place]
-    return value

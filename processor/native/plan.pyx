@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from processor.native.rows cimport NOT_PLAIN, Kind, Row, drop, kind_of, read_row
+from processor.native.varints cimport read_big
 from processor.native.wire cimport read_array, read_integer, read_text
 
 from hashlib import blake2b
@@ -296,8 +297,8 @@ cdef class CompiledPlan:
                 self._digests.clear()
             found = self._digests[id] = blake2b(id, digest_size=16).digest()
         digest = <const uint8_t *>PyBytes_AS_STRING(<bytes>found)
-        entry.key = half_of(digest)
-        entry.low = half_of(digest + 8)
+        entry.key = read_big(digest, 8)
+        entry.low = read_big(digest + 8, 8)
         return 0
 
     cdef int find(self, uint64_t name, int first) noexcept:

@@ -1,4 +1,4 @@
-# The integers of Kafka's record batches: big-endian in the header, zigzag varints in the records.
+# Integers in bytes: big-endian in headers of Kafka's record batches, in msgpack and in panes, else zigzag varints.
 #
 # A header: it is compiled into whoever uses it. Whoever writes has made room before.
 

@@ -5,16 +5,10 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from processor.native.varints cimport put_big, read_big
+
 cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
-
-
-cdef inline uint64_t _big(const uint8_t *at, int size) noexcept:
-    cdef uint64_t value = 0
-    cdef int place
-    for place in range(size):
-        value = value << 8 | at[place]
-    return value
 
 
 cdef inline bint read_number(const uint8_t **at, const uint8_t *end, uint64_t *value, bint *is_negative) noexcept:
@@ -40,7 +34,7 @@ cdef inline bint read_number(const uint8_t **at, const uint8_t *end, uint64_t *v
     size = 1 << (head & 3)
     if end - here < size + 1:
         return False
-    value[0] = _big(here + 1, size)
+    value[0] = read_big(here + 1, size)
     if head >= 0xD0:
         if size == 1:
             value[0] = <uint64_t><int64_t>(<signed char>value[0])
@@ -76,13 +70,13 @@ cdef inline bint _read_head(const uint8_t **at, const uint8_t *end, uint8_t fix,
     if here[0] == wide:
         if end - here < 3:
             return False
-        size[0] = <uint32_t>_big(here + 1, 2)
+        size[0] = <uint32_t>read_big(here + 1, 2)
         at[0] = here + 3
         return True
     if here[0] == wide + 1:
         if end - here < 5:
             return False
-        size[0] = <uint32_t>_big(here + 1, 4)
+        size[0] = <uint32_t>read_big(here + 1, 4)
         at[0] = here + 5
         return True
     return False
@@ -164,7 +158,7 @@ cdef inline bint skip_any(const uint8_t **at, const uint8_t *end) noexcept:
             width = 1 << ((head - 0xC4) % 3 if head < 0xCA else head - 0xD9 if head < 0xDC else (head & 1) + 1)
             if end - here < width:
                 return False
-            size = _big(here, width)
+            size = read_big(here, width)
             here += width
             if head >= 0xDC:
                 left += size if head < 0xDE else 2 * size
@@ -214,12 +208,12 @@ cdef inline Py_ssize_t write_integer(uint8_t *to, int64_t value) noexcept:
         to[0] = <uint8_t>value
         return 1
     if value >= -128:
-        return _write_wide(to, 0xD0, <uint64_t>value, 1)
+        return write_wide(to, 0xD0, <uint64_t>value, 1)
     if value >= -32768:
-        return _write_wide(to, 0xD1, <uint64_t>value, 2)
+        return write_wide(to, 0xD1, <uint64_t>value, 2)
     if value >= -2147483648:
-        return _write_wide(to, 0xD2, <uint64_t>value, 4)
-    return _write_wide(to, 0xD3, <uint64_t>value, 8)
+        return write_wide(to, 0xD2, <uint64_t>value, 4)
+    return write_wide(to, 0xD3, <uint64_t>value, 8)
 
 
 cdef inline Py_ssize_t write_number(uint8_t *to, uint64_t value) noexcept:
@@ -227,19 +221,17 @@ cdef inline Py_ssize_t write_number(uint8_t *to, uint64_t value) noexcept:
         to[0] = <uint8_t>value
         return 1
     if value < 0x100:
-        return _write_wide(to, 0xCC, value, 1)
+        return write_wide(to, 0xCC, value, 1)
     if value < 0x10000:
-        return _write_wide(to, 0xCD, value, 2)
+        return write_wide(to, 0xCD, value, 2)
     if value < 0x100000000:
-        return _write_wide(to, 0xCE, value, 4)
-    return _write_wide(to, 0xCF, value, 8)
+        return write_wide(to, 0xCE, value, 4)
+    return write_wide(to, 0xCF, value, 8)
 
 
-cdef inline Py_ssize_t _write_wide(uint8_t *to, uint8_t head, uint64_t value, int size) noexcept:
-    cdef int place
+cdef inline Py_ssize_t write_wide(uint8_t *to, uint8_t head, uint64_t value, int size) noexcept:
     to[0] = head
-    for place in range(size):
-        to[size - place] = <uint8_t>(value >> 8 * place)
+    put_big(to + 1, value, size)
     return size + 1
 
 
@@ -248,14 +240,14 @@ cdef inline Py_ssize_t write_head(uint8_t *to, uint8_t fix, uint32_t room, uint8
         to[0] = fix | <uint8_t>size
         return 1
     if size < 0x10000:
-        return _write_wide(to, wide, size, 2)
-    return _write_wide(to, wide + 1, size, 4)
+        return write_wide(to, wide, size, 2)
+    return write_wide(to, wide + 1, size, 4)
 
 
 cdef inline Py_ssize_t write_text(uint8_t *to, const uint8_t *text, uint32_t size) noexcept:
     cdef Py_ssize_t head
     if 32 <= size < 0x100:
-        head = _write_wide(to, 0xD9, size, 1)
+        head = write_wide(to, 0xD9, size, 1)
     else:
         head = write_head(to, 0xA0, 32, 0xDA, size)
     memcpy(to + head, text, size)

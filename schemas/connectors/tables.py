@@ -119,6 +119,15 @@ def kind_row(source: str) -> Rule:
     return Rule(source, ("kind",), read, "by `types`")
 
 
+def direction_in(outbound: str, inbound: str, value: Any, said: ReadObject) -> Mapping[str, Any]:
+    """The direction of a call or mail, by the CRM's two words for it; another word is counted."""
+    words = {outbound: "outbound", inbound: "inbound"}
+    found = words.get(value) if isinstance(value, str) else None
+    if found is None and value is not None:
+        said.parsed.ignore_unmapped(said.record, "direction", value)
+    return {"direction": found}
+
+
 def id_of(value: Any) -> Any:
     """An id, or that of an object: several CRMs write both."""
     if isinstance(value, dict):

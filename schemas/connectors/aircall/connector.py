@@ -4,6 +4,7 @@ Owns what Aircall's events, and the answers of its API, say of our records.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
@@ -25,7 +26,7 @@ from schemas.connectors.events import (
     whole_number,
 )
 from schemas.connectors.kinds import ConnectorKind
-from schemas.connectors.tables import ReadObject, Rule, Table, epoch_text, id_of, row
+from schemas.connectors.tables import ReadObject, Rule, Table, direction_in, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, connection_words
 
@@ -76,14 +77,6 @@ def _rep(value: Any, said: ReadObject) -> Mapping[str, Any]:
     return {"rep": id_of(value)}
 
 
-def _direction(value: Any, said: ReadObject) -> Mapping[str, Any]:
-    if value in ("outbound", "inbound"):
-        return {"direction": value}
-    if value is not None:
-        said.parsed.ignore_unmapped("call", "direction", value)
-    return {"direction": None}
-
-
 def _outcome(value: Any, said: ReadObject) -> Mapping[str, Any]:
     """By a tag that is one of `outcomes`, else by whether somebody answered; unknown while the call goes on."""
     tagged = _tagged(said)
@@ -116,7 +109,7 @@ CALL = Table(
     "call", "call", "https://developer.aircall.io/api-references/#call",
     (
         Rule("user", ("rep",), _rep, "`transferred_to` if the call was answered and transferred"),
-        Rule("direction", ("direction",), _direction),
+        Rule("direction", ("direction",), partial(direction_in, "outbound", "inbound")),
         Rule("started_at", ("dialed_at",), _instant("dialed_at")),
         Rule("answered_at", ("answered_at",), _instant("answered_at")),
         Rule("ended_at", ("ended_at",), _instant("ended_at")),

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from schemas.connectors.fields import read_number
-from schemas.connectors.tables import ReadObject, Rule, Table, instant_row, instant_text, row
+from schemas.connectors.tables import ReadObject, Rule, Table, direction_in, instant_row, instant_text, row
 from schemas.connectors.words import Meanings
 from schemas.instants import format_instant
 
@@ -69,21 +69,13 @@ def was_changed(said: ReadObject, *names: str) -> bool:
     return said.before is not None and any(name in said.before for name in names)
 
 
-def _direction(outbound: str, inbound: str, value: Any, said: ReadObject) -> Mapping[str, Any]:
-    words = {outbound: "outbound", inbound: "inbound"}
-    found = words.get(value) if isinstance(value, str) else None
-    if found is None and value is not None:
-        said.parsed.ignore_unmapped(said.record, "direction", value)
-    return {"direction": found}
-
-
 def _mail_status(_value: Any, said: ReadObject) -> Mapping[str, Any]:
     """A mail counts once it is sent, or came in: drafts, and what is scheduled or could not be sent, do not."""
     data = said.data
     if data.get("direction") == "outgoing" and data.get("status") != "sent":
         return {"direction": None, "sent_at": None}
     return {
-        **_direction("outgoing", "incoming", data.get("direction"), said),
+        **direction_in("outgoing", "incoming", data.get("direction"), said),
         "sent_at": instant_text(data.get("date_sent")) or instant_text(data.get("date_created")),
     }
 
@@ -147,7 +139,7 @@ CALL = Table(
     (
         row("user_id", "rep"),
         row("lead_id", "lead"),
-        Rule("direction", ("direction",), partial(_direction, "outbound", "inbound")),
+        Rule("direction", ("direction",), partial(direction_in, "outbound", "inbound")),
         Rule("activity_at", ("dialed_at",), lambda value, said: {
             "dialed_at": instant_text(value) or instant_text(said.data.get("date_created"))
         }),
