@@ -51,7 +51,7 @@ class CompileError(Exception):
 
 
 def jars(name: str) -> list[Path]:
-    """The jars of `ecj`, `kafka-streams` or `flink`; what the cache lacks is downloaded. Raises JarError."""
+    """The jars of `ecj`, `kafka-streams` or `flink`; what the cache lacks is downloaded. Raises UpError."""
     listed = kafka_jars.read_list(SOURCES / f"{name}.sha256")
     return kafka_jars.ensure(listed, kafka_jars.cache_folder(), _download, Event(), what=name)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from api.write.access_log import KafkaAccessLog
+from deploy.cli.common import kafka_of
 from deploy.local.target import Instance
 from processor.known_keys import take_keys
 from processor.transport.following import MissingTopicError, read_through
@@ -31,6 +32,12 @@ def run_with_book(target: Instance, work: Callable[[AccessBook, PutEntry], Await
     Raises MissingTopicError, UnacknowledgedError, KafkaError, TimeoutError.
     """
     return asyncio.run(_work(target, work))
+
+
+def with_book(target: Instance, work: Callable[[AccessBook, PutEntry], Awaitable[None]]) -> None:
+    """The same for a command, which ends with what was in the way."""
+    with kafka_of(target):
+        run_with_book(target, work)
 
 
 def has_shared_keys(target: Instance) -> bool:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from deploy.cli.common import announce, columns, fail, say
+from deploy.cli.common import announce, announce_json, columns, fail, say
 from deploy.local.target import Instance
 from processor.transport.appending import Appender, LogPlace
 from processor.transport.fetched import Fetched
@@ -138,7 +138,7 @@ def run_list(target: Instance, choice: Choice, *, limit: int, json: bool) -> Non
     asyncio.run(read())
     shown = newest(found, limit)
     if json:
-        announce(msgspec.json.format(msgspec.json.encode([as_json(letter) for letter in shown]), indent=2).decode())
+        announce_json([as_json(letter) for letter in shown])
         return
     for line in letters_table(shown) if shown else ["no dead letters"]:
         announce(line)

@@ -7,7 +7,7 @@ filled from. The api's and the worker's own settings are theirs.
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
@@ -20,14 +20,6 @@ SECRETS = Path("/run/secrets")
 PREFIX = "FLOORCAST_"
 _LARGEST_SECRET_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class SettingsError(Exception):
-    """A setting cannot be used. One line per problem; the message names the setting, never its value."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 def verification_interval(text: str) -> int | None:
@@ -75,20 +67,14 @@ class Settings(KafkaSettings):
     )
 
 
-def load_settings(**flags: Any) -> Settings:
-    """The settings; a flag that is None was not given. Raises SettingsError."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        raise SettingsError(describe_problems(error, given)) from None
-
-
 _FLAGS = {"worker_host": "--host", "worker_port": "--port"}
 
 
 def describe_problems(error: ValidationError, given: Collection[str] = ()) -> list[str]:
-    """One line per setting that cannot be used, by its flag where it was `given` as one, else by its variable."""
+    """One line per setting that cannot be used, by its flag where it was `given` as one, else by its variable.
+
+    Never its value.
+    """
     told = []
     for problem in error.errors(include_input=False):
         reason = str(problem["msg"]).removeprefix("Value error, ")

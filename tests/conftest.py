@@ -25,7 +25,7 @@ from hypothesis import settings
 
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_archive import make_archive
-from deploy.local.kafka_folder import BrokerError
+from deploy.local.ports import UpError
 
 # Where the environment forbids bytecode, every process that a test starts would compile floorcast anew, and every run
 # the tests.
@@ -128,7 +128,7 @@ class _BrokerDesk(socketserver.TCPServer):
             if not self._broker.alive:
                 make_archive()  # Every Kafka of the run starts by it.
                 self._broker.start()
-        except BrokerError as error:
+        except UpError as error:
             return f"failed {error}"
         return f"ready {self._broker.bootstrap}"
 

@@ -25,6 +25,7 @@ from tests.builders import make_config
 from tests.hard_metrics import SECTIONS
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
+from tests.segments import segments
 from tests.strategies import NOW, long_log
 from tests.test_laws import batches, shuffled
 from tests.test_retention_laws import KEPT, by_day, complete, run
@@ -97,7 +98,7 @@ def check_segments(metric: Metric, view: View, books: Books, chance: random.Rand
         scope, whose = chance.choice(SCOPES)
         row = MetricRows(view, span_of(window, NOW, view.calendar), NOW, [name], by=by).row(scope)
         found = {one["by"][by]: one["metrics"][name] for one in row["segments"]}
-        counted = books.segments(name, by, now=NOW, window=window, **whose)
+        counted = segments(books, name, by, now=NOW, window=window, **whose)
         expected = {label: shown(value, metric.entry.unit, READING) for label, value in counted.items()}
         if by in persons:  # those who have something
             found, expected = (

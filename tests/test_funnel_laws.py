@@ -19,6 +19,7 @@ from schemas.records import RecordChange
 from schemas.windows import span_of
 from tests.builders import change, make_config
 from tests.pipeline import Pipeline
+from tests.segments import funnel
 from tests.strategies import NOW
 
 MODES, ENTRIES, COHORTS = ("strict", "visited", "inferred"), ("first", "each"), ("entered", "created")
@@ -148,7 +149,7 @@ def test_each_step_of_each_mode_is_what_the_recount_reads(log: Log, seed: int) -
 
     for metric, of, by in asked():
         for scope, whose in SCOPES:
-            expected = books.funnel(metric, now=NOW, window=WINDOW, pipeline=of, by=by, **whose)["steps"]
+            expected = funnel(books, metric, now=NOW, window=WINDOW, pipeline=of, by=by, **whose)["steps"]
             assert served(view, metric, scope, of, by) == expected, (metric, scope, of, by)
             if of is None and by is None:
                 value = view.values(scope, span_of(WINDOW, NOW, view.calendar), NOW, [metric]).metrics[metric]
@@ -192,7 +193,7 @@ def test_a_first_touch_to_come_enters_its_step_by_the_readers_clock(log: Log, se
             ]  # fmt: skip
             for scope, whose in SCOPES:
                 for by in bys:
-                    expected = books.funnel(metric, now=now, window=WINDOW, by=by, **whose)["steps"]
+                    expected = funnel(books, metric, now=now, window=WINDOW, by=by, **whose)["steps"]
                     assert served(view, metric, scope, None, by, now) == expected, (metric, scope, by, hours)
                 value = view.values(scope, span_of(WINDOW, now, view.calendar), now, [metric]).metrics[metric]
                 exact = books.value(metric, now=now, window=WINDOW, **whose)

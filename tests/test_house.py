@@ -42,7 +42,7 @@ FIGURES: dict[str, int] = {
 """File -> measured figures that may stand in its docstrings and comments."""
 
 TWINS = frozenset({
-    "Conversion", "Definitions", "Dimension", "Duration", "Entered", "Entry", "Exact", "Formula", "Funnel", "Inquiry",
+    "Conversion", "Definitions", "Duration", "Entered", "Entry", "Exact", "Formula", "Funnel", "Inquiry",
     "LeadClock", "LeadFacts", "Level", "Measure", "Record", "RepDays", "Response", "Simple", "Span", "Timing", "Touch",
     "answers", "closed_at", "is_connected", "share_of", "shipped", "shown", "smallest", "span_of", "stays", "writers",
 })  # fmt: skip

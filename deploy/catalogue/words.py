@@ -32,7 +32,7 @@ from schemas.catalogue.conditions import (
 from schemas.catalogue.facts import CLOCK_NAMES, RECORD_FACTS
 from schemas.catalogue.funnel import FunnelReader
 from schemas.catalogue.paths import LEAD_STEPS, Path
-from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
+from schemas.catalogue.plan import Credit, Form, Ids, Line, Site, Waiting, plan_of
 from schemas.catalogue.versions import Versioned
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
 
@@ -101,7 +101,7 @@ def plan_words(metric: Metric) -> Iterator[str]:
         yield f"from {_named(fact)}, counted by {stage_of(fact)}"
         for site in program.sites:
             yield from (f"  {line}" for line in _site(site))
-        yield f"  reads {', '.join(sorted(fields_read(program)))}"
+        yield f"  reads {', '.join(sorted(program.reads))}"
     yield from _apart(metric)
 
 
@@ -109,11 +109,6 @@ def _apart(metric: Metric) -> Iterator[str]:
     """The dimensions by which it is counted, with their labels."""
     for dimension, parts in metric.segments.items():
         yield f"told apart by {dimension}: {', '.join(parts)}"
-
-
-def fields_read(program: Program) -> frozenset[str]:
-    """The fields of the fact that decide."""
-    return program.reads
 
 
 def stage_of(fact: str) -> str:

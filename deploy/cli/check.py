@@ -119,7 +119,7 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     The old numbers are served until the new ones are whole. What `connections` and `cors` say takes effect when up is
     started again. Where api and workers run by themselves, send each of them SIGHUP.
     """
-    settings = settings_of(config=config, data=data)
+    settings = settings_of(Settings, config=config, data=data)
     running = find_running(settings.data)
     if running is None:
         fail([f"no floorcast up runs on {settings.data}: name its folder with --data"], ExitCode.WRONG_USE)

@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag, PrefixFlag
-from deploy.settings import Settings, SettingsError, describe_problems, load_settings
+from deploy.settings import Settings, describe_problems
 from schemas.exit_codes import ExitCode
 from schemas.refusals import tell_person
 
@@ -39,12 +39,13 @@ def group(help: str | None = None) -> typer.Typer:
     )
 
 
-def settings_of(**flags: Any) -> Settings:
-    """The settings of this command; a flag that is None was not given. Ends the command where one cannot be used."""
+def settings_of(kind: Callable[..., _T], **flags: Any) -> _T:
+    """The settings of a command or process; a flag that is None was not given. Ends it where one cannot be used."""
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return load_settings(**flags)
-    except SettingsError as error:
-        fail(error.problems, ExitCode.WRONG_USE)
+        return kind(**given)
+    except ValidationError as error:
+        fail(describe_problems(error, given), ExitCode.WRONG_USE)
 
 
 def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -57,7 +58,7 @@ def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., 
     def with_flags(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def run(**said: Any) -> None:
-            command(settings_of(**{name: said.pop(name) for name in names}), **said)
+            command(settings_of(Settings, **{name: said.pop(name) for name in names}), **said)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         own = list(inspect.signature(command).parameters.values())[1:]
@@ -67,19 +68,6 @@ def with_settings(*flags: str) -> Callable[[Callable[..., None]], Callable[..., 
         return run
 
     return with_flags
-
-
-def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
-    """The settings of a process with these flags. Ends it where one cannot be used."""
-    try:
-        return settings(**flags)
-    except ValidationError as error:
-        fail(describe_problems(error, flags), ExitCode.WRONG_USE)
-
-
-def given(**flags: Any) -> dict[str, Any]:
-    """The flags that were given."""
-    return {name: value for name, value in flags.items() if value is not None}
 
 
 def fail(problems: Sequence[str], code: int) -> NoReturn:
@@ -157,6 +145,13 @@ def kafka_of(target: "Instance") -> Iterator[None]:
         if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
             fail([f"{error.filename or 'the disk'}: {error.strerror}"], ExitCode.WRONG_USE)
         fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
+
+
+def announce_json(said: object) -> None:
+    """Write what the command was asked for as JSON that people can read too."""
+    import msgspec  # noqa: PLC0415 - few commands need it
+
+    announce(msgspec.json.format(msgspec.json.encode(said), indent=2).decode())
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

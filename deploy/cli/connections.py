@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated
 
-import msgspec
 import typer
 
 from api.read.connection_rows import connection_row
-from deploy.cli.common import announce, checked_config, fail, group, kafka_of, target_of, with_settings
+from deploy.cli.common import announce, announce_json, checked_config, fail, group, kafka_of, target_of, with_settings
 from deploy.connections import list_lines, read_progress, show_lines
 from deploy.local.target import Instance
 from deploy.lookups.owner import read_states
@@ -36,7 +35,7 @@ def connections_list(
     target = target_of(settings)
     found, states = _told(target, checked_config(target.config).connections)
     if json:
-        _announce_json([connection_row(each, states.get(each.connection)) for each in found])
+        announce_json([connection_row(each, states.get(each.connection)) for each in found])
     else:
         announce("\n".join(list_lines(found)))
 
@@ -58,7 +57,7 @@ def connections_show(
     found, states = _told(target, connections)
     stats, state = next(each for each in found if each.connection == name), states.get(name)
     if json:
-        _announce_json(connection_row(stats, state))
+        announce_json(connection_row(stats, state))
     else:
         announce("\n".join(show_lines(stats, state)))
 
@@ -69,7 +68,3 @@ def _told(
     with kafka_of(target):
         progress, states = asyncio.run(read_progress(target)), asyncio.run(read_states(target))
     return connection_stats(connections, progress), states
-
-
-def _announce_json(rows: object) -> None:
-    announce(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())

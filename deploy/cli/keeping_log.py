@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from deploy.cli.common import fail
@@ -16,7 +17,7 @@ _KEEPS_LOG = "floorcast.keeps_log"
 
 
 class KeepsLog(TyperCommand):
-    """The log begins once the flags are understood, and with what is wrong where they are not."""
+    """The log begins once the flags are understood, or with what is wrong with them, and its last line says the end."""
 
     def keeps_log(self, words: Sequence[str]) -> bool:
         """Tell whether it lasts, called with these words."""
@@ -37,9 +38,17 @@ class KeepsLog(TyperCommand):
         return context
 
     def invoke(self, ctx: Any) -> Any:
-        if ctx.meta[_KEEPS_LOG]:
-            _begin_log()
-        return super().invoke(ctx)
+        if not ctx.meta[_KEEPS_LOG]:
+            return super().invoke(ctx)
+        _begin_log()
+        try:
+            return super().invoke(ctx)
+        except typer.Exit as ended:
+            if not ended.exit_code:  # with any other the log says already why
+                import structlog  # noqa: PLC0415 - what only shows help does not wait for it
+
+                structlog.get_logger().info("process.ended", code=0, why="it was told to end")
+            raise
 
 
 def _begin_log() -> None:

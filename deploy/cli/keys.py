@@ -7,15 +7,15 @@ prints it again.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from deploy.access import PutEntry, run_with_book
-from deploy.cli.common import announce, columns, fail, group, kafka_of, say, target_of, with_settings
+from deploy.access import PutEntry, with_book
+from deploy.cli.common import announce, columns, fail, group, say, target_of, with_settings
 from deploy.local.target import Instance, find_running
 from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
@@ -82,11 +82,6 @@ def _file_of_keys() -> Iterator[None]:
         fail([str(error)], ExitCode.WRONG_USE)
 
 
-def _with_book(target: Instance, work: Callable[[AccessBook, PutEntry], Awaitable[None]]) -> None:
-    with kafka_of(target):
-        run_with_book(target, work)
-
-
 def _file(settings: Settings) -> Path:
     return settings.data / "keys.json"
 
@@ -138,7 +133,7 @@ def keys_create(
         async def add(_book: AccessBook, put: PutEntry) -> None:
             await put(HashedKey(key.id, key), True)
 
-        _with_book(target, add)
+        with_book(target, add)
     announce(token)
     key_id = token.removeprefix("fc_").partition(".")[0]
     until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
@@ -174,7 +169,7 @@ def keys_list(settings: Settings) -> None:
                 else:
                     keys[id] = shared.key
 
-        _with_book(target, add)
+        with_book(target, add)
     if not keys:
         say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
         return
@@ -208,7 +203,7 @@ def keys_revoke(
             await put(HashedKey(key_id), True)
             left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
 
-        _with_book(target, take_away)
+        with_book(target, take_away)
     if unknown is not None:
         fail([unknown], ExitCode.WRONG_USE)
     say(f"key {key_id} is revoked: every api refuses it in a moment")

@@ -11,6 +11,7 @@ from deploy.catalogue.words import entry_text, plan_words
 from deploy.cli.common import announce, checked_config, columns, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag
 from deploy.grafana.generate import dashboard_files
+from deploy.settings import Settings
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
@@ -104,7 +105,7 @@ def metrics_schema() -> None:
 
 def _found_config(named: Path | None) -> Config:
     """The configuration; where nobody names one and there is none, what holds without one, with metrics.yaml."""
-    path = settings_of(config=named).config
+    path = settings_of(Settings, config=named).config
     if named is not None or path.exists() or path != Path("floorcast.yaml"):
         return checked_config(path)
     try:

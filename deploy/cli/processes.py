@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.cli.common import built, checked_config, given, group, target_of, with_settings
+from deploy.cli.common import checked_config, group, settings_of, target_of, with_settings
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.cli.keeping_log import KeepsLog
 from deploy.cli.left_out import left_out
@@ -35,8 +35,8 @@ def api(
         from api.app import main as run_api  # noqa: PLC0415
     from api.settings import Settings as ApiSettings  # noqa: PLC0415
 
-    flags = given(role=role, config=config, host=host, port=port, broker=broker, data=data)
-    raise typer.Exit(run_api(built(ApiSettings, flags)))
+    flags = {"role": role, "config": config, "host": host, "port": port, "broker": broker, "data": data}
+    raise typer.Exit(run_api(settings_of(ApiSettings, **flags)))
 
 
 @app.command(cls=KeepsLog)
@@ -66,10 +66,11 @@ def worker(
         from processor.app import main as run_worker  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
-    flags = given(
-        config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host, worker_port=port
-    )
-    raise typer.Exit(run_worker(built(WorkerSettings, flags)))
+    settings = settings_of(
+        WorkerSettings, config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host,
+        worker_port=port,
+    )  # fmt: skip
+    raise typer.Exit(run_worker(settings))
 
 
 @app.command()
@@ -98,8 +99,7 @@ def lookups(settings: Settings) -> None:
     from deploy.lookups.owner import main  # noqa: PLC0415
 
     target = target_of(settings)
-    checked_config(target.config)
-    raise typer.Exit(main(target, settings.data / "lookups"))
+    raise typer.Exit(main(target, checked_config(target.config), settings.data / "lookups"))
 
 
 @app.command(cls=KeepsLog)
@@ -116,5 +116,4 @@ def stream(
     from deploy.streaming.stream import main  # noqa: PLC0415
 
     target = target_of(settings)
-    checked_config(target.config)
-    raise typer.Exit(main(target, name, settings.data / f"stream-{name}"))
+    raise typer.Exit(main(target, checked_config(target.config), name, settings.data / f"stream-{name}"))

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from deploy.access import PutEntry, run_with_book
+from deploy.access import PutEntry, with_book
 from deploy.cli.common import (
     announce,
     checked_config,
     columns,
     fail,
     group,
-    kafka_of,
     say,
     target_of,
     with_settings,
@@ -56,8 +55,7 @@ def screens_pair(
         await put(paired, True)
         announce(f"screen {device.id} shows {screen}{f' for team {team}' if team else ''} in a moment")
 
-    with kafka_of(target):
-        run_with_book(target, pair)
+    with_book(target, pair)
 
 
 @app.command("list")
@@ -73,8 +71,7 @@ def screens_list(settings: Settings) -> None:
         for line in _table(book, machine_clock()):
             announce(line)
 
-    with kafka_of(target):
-        run_with_book(target, show)
+    with_book(target, show)
 
 
 @app.command("revoke")
@@ -95,8 +92,7 @@ def screens_revoke(
                 await put(entry, False)
         announce(f"screen {device} is revoked: it shows nothing any more")
 
-    with kafka_of(target):
-        run_with_book(target, revoke)
+    with_book(target, revoke)
 
 
 def _table(book: AccessBook, now: int) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag, DataFlag, UrlFlag
 from deploy.local.target import find_running
+from deploy.settings import Settings
 from deploy.simulator.floor import Mix
 from deploy.simulator.running import Simulation, config_for
 from deploy.simulator.running import simulate as run_simulation
@@ -47,7 +48,7 @@ def simulate(
     data: DataFlag = None,
 ) -> None:
     """Be a sales floor that posts signed webhooks, with duplicates, edits, late and out-of-order events."""
-    settings = settings_of(config=config, data=data)
+    settings = settings_of(Settings, config=config, data=data)
     running = find_running(settings.data)
     if url is None and running is None:
         fail([f"no floorcast up runs on {settings.data}: name an address with --url"], ExitCode.WRONG_USE)

@@ -48,7 +48,7 @@ def demo(
 
     A metrics.yaml in this folder is used: to try metrics of your own.
     """
-    settings = settings_of(host="127.0.0.1", port=port, data=data)
+    settings = settings_of(Settings, host="127.0.0.1", port=port, data=data)
     # A demo runs on a Kafka of its own and begins anew each time.
     settings = settings.model_copy(update={"broker": None, "data": settings.data / DEMO})
     raise typer.Exit(_up(settings, demo=(rate, seed)))
@@ -70,6 +70,9 @@ def _up(settings: Settings, demo: tuple[float, int] | None = None) -> int:
 
 
 def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, int] | None) -> Any:
+    from deploy.subscribing.keeping import is_kept  # noqa: PLC0415
+    from schemas.connectors import build_source  # noqa: PLC0415
+
     data, config = settings.data.absolute(), settings.config.absolute()
     extra: dict[str, Any] = {}
     if demo is not None:
@@ -79,13 +82,13 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         demo_runs.empty_folder(data)
         zone = demo_runs.working_timezone(machine_clock(), demo_runs.local_timezone())
         config = demo_runs.write_config(data, zone, config.with_name(METRICS))
-        checked_config(config)
 
         def children(running: Running) -> list[Any]:
             announce(f"wallboard {address(settings.host, port)}/board/{demo_runs.SCREEN}")
             return [demo_runs.floor_program(running.url, data, config, rate=rate, seed=seed)]
 
         extra["extra_children"] = children
+    connections = checked_config(config).connections
     return UpPlan(
         config=config,
         data=data,
@@ -97,32 +100,11 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         open_access=open_access,
         worker_port=settings.worker_port,
         verify_every=verification_interval(settings.verify_every),
-        asked=asked_connections(config),
-        streams=streaming_connections(config),
-        keeps=keeps_subscriptions(config),
+        asked=[name for name, each in connections.items() if build_source(each) is not None],
+        streams=[name for name, each in connections.items() if getattr(each, "stream", None) is not None],
+        keeps=any(map(is_kept, connections.values())),
         **extra,
     )
-
-
-def asked_connections(config: Path) -> list[str]:
-    """The names of the connections whose API is asked."""
-    from schemas.connectors import build_source  # noqa: PLC0415
-
-    connections = checked_config(config).connections
-    return [name for name, connection in connections.items() if build_source(connection) is not None]
-
-
-def keeps_subscriptions(config: Path) -> bool:
-    """Whether there is a connection whose subscriptions an API makes and keeps alive."""
-    from deploy.subscribing.keeping import is_kept  # noqa: PLC0415
-
-    return any(map(is_kept, checked_config(config).connections.values()))
-
-
-def streaming_connections(config: Path) -> list[str]:
-    """The names of the connections whose events are read as they happen."""
-    connections = checked_config(config).connections
-    return [name for name, connection in connections.items() if getattr(connection, "stream", None) is not None]
 
 
 def _has_keys(data: Path, settings: Settings) -> bool:

@@ -45,10 +45,10 @@ def verify(
     """
     interval = None if every is None else _interval(every)
     target = target_of(settings, url)
-    checked_config(target.config)
+    config = checked_config(target.config)
     if interval is not None:
         raise typer.Exit(run_verifier(target, key or None, every=interval, folder=settings.data / "verify"))
-    raise typer.Exit(run_verify(target, key or None))
+    raise typer.Exit(run_verify(target, config, key or None))
 
 
 def _interval(text: str) -> int:

@@ -5,10 +5,10 @@ calendar, or a time that the clocks, do not have. Pure.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from itertools import combinations
+from itertools import chain, combinations
 from zoneinfo import ZoneInfo
 
 from deploy.files.problems import CellError, UseError
@@ -20,7 +20,8 @@ Moment = date | datetime
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NUMBERED = frozenset({"epoch", "epoch-ms", "excel"})
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?([Zz]|[+-]\d\d(?::?\d\d)?))?)?\Z",
+    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[Tt ](?P<hour>\d\d):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?(?: ?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?))?)?\Z",
     re.ASCII,
 )
 _TOKENS = {
@@ -83,25 +84,10 @@ def read_moment(text: str, form: DateFormat | None, decimal: str | None = None) 
         if found is not None:
             return found
     if form is None or form.takes_iso:
-        found = _iso(text)
+        found = _formatted(text, _ISO)
         if found is not None:
             return found
     raise CellError(_UNTOLD if form is None else f"is not written {form.text}", repair="date", text=text)
-
-
-def _iso(text: str) -> Moment | None:
-    match = _ISO.match(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
-    if hour is None:
-        return _made(lambda: date(int(year), int(month), int(day)))
-    micros = int((fraction or "0")[:6].ljust(6, "0"))
-    return _made(
-        lambda: datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, _offset(offset)
-        )
-    )
 
 
 def _formatted(text: str, pattern: re.Pattern[str]) -> Moment | None:
@@ -123,7 +109,7 @@ def _formatted(text: str, pattern: re.Pattern[str]) -> Moment | None:
         raise CellError(_NO_TIME)
     is_late = (said.get("noon") or "a")[0] in "pP"
     hours = int(hour) if hour is not None else int(half or 0) % 12 + 12 * is_late
-    micros = int((said.get("fraction") or "0").ljust(6, "0"))
+    micros = int((said.get("fraction") or "0")[:6].ljust(6, "0"))
     return _made(
         lambda: datetime(
             year, month, day, hours, int(said.get("minute") or 0), int(said.get("second") or 0), micros,
@@ -201,17 +187,12 @@ def settle_instants(reads: Sequence[ReadInstant], *, prefer: int) -> tuple[dict[
     """
     twice = [read.field for read in reads if len(read.instants) > 1]
     chosen = {read.field: read.instants[prefer if len(read.instants) > 1 else 0] for read in reads}
-    for others in _choices(twice):
+    for others in chain.from_iterable(combinations(twice, number) for number in range(len(twice) + 1)):
         tried = chosen | {read.field: read.instants[1 - prefer] for read in reads if read.field in others}
         instants = [tried[read.field] for read in reads if not read.is_day]
         if instants == sorted(instants):
             return tried, twice
     return chosen, twice
-
-
-def _choices(fields: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for number in range(len(fields) + 1):
-        yield from combinations(fields, number)
 
 
 def in_years(instant: int) -> int:

@@ -4,7 +4,7 @@ Owns the join of both (an option wins), what is wrong with it, and how it is wri
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -80,15 +80,6 @@ class FileReading:
         return self.formats.get(name, self.formats.get(ANY))
 
 
-@dataclass(slots=True)
-class _Problems:
-    found: list[str] = field(default_factory=list)
-
-    def raise_any(self) -> None:
-        if self.found:
-            raise UseError(self.found)
-
-
 def types_of(record: str) -> dict[str, FieldType]:
     """What can be said of such a record, by name. Raises UseError."""
     if record not in FIELDS:
@@ -102,7 +93,7 @@ def join_mapping(options: Options, connection: Connection, learned: FileStages) 
     """What holds for a file. Raises UseError with everything that is wrong. `learned`: as the CRM's API says."""
     types = types_of(options.record)
     saved = connection if isinstance(connection, FileMapping) else FileMapping()
-    problems = _Problems()
+    problems: list[str] = []
     columns = _columns(options, saved, types, problems)
     constants = _constants(options, types, problems)
     formats, decimal, duration, nulls = _formats(options, saved, types, problems)
@@ -110,12 +101,12 @@ def join_mapping(options: Options, connection: Connection, learned: FileStages) 
     for text in options.only:
         column, value = _pair(text, "--only", problems)
         only.setdefault(column, set()).add(value.strip().casefold())
-    for name in columns.keys() & constants.keys():
-        if any(_split(text)[0] == name for text in options.map):
-            problems.found.append(f"--set {name}: --map says it too")
+    mapped = {_split(text)[0] for text in options.map}
+    problems += [f"--set {name}: --map says it too" for name in columns.keys() & constants.keys() & mapped]
     words = _words(options, saved, types, problems)
     zone = options.timezone or saved.timezone
-    problems.raise_any()
+    if problems:
+        raise UseError(problems)
     crm = connection if isinstance(connection, CrmConnection) else None
     return FileReading(
         options=options,
@@ -137,7 +128,7 @@ def join_mapping(options: Options, connection: Connection, learned: FileStages) 
 
 
 def _columns(
-    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: _Problems
+    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: list[str]
 ) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     for name, said in saved.columns.get(options.record, {}).items():
@@ -151,19 +142,19 @@ def _columns(
     return found | mapped
 
 
-def _constants(options: Options, types: Mapping[str, FieldType], problems: _Problems) -> dict[str, str]:
+def _constants(options: Options, types: Mapping[str, FieldType], problems: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in options.set:
         name, value = _pair(text, "--set", problems)
         if name == ID:
-            problems.found.append("--set id: every line would be the same record")
+            problems.append("--set id: every line would be the same record")
         elif _is_known(name, types, "--set", problems):
             found[name] = value
     return found
 
 
 def _formats(
-    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: _Problems
+    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: list[str]
 ) -> tuple[dict[str, DateFormat], str | None, str | None, frozenset[str]]:
     said = dict(saved.formats)
     nulls = said.pop("nulls", [])
@@ -176,16 +167,16 @@ def _formats(
     found: dict[str, DateFormat] = {}
     for name, text in texts.items():
         if name != ANY and name in types and types[name] not in DATES:
-            problems.found.append(f"--date-format {name}: is no date nor instant")
+            problems.append(f"--date-format {name}: is no date nor instant")
             continue
         try:
             found[name] = date_format(text)
         except UseError as error:
-            problems.found += error.problems
+            problems += error.problems
     if decimal not in {None, ".", ","}:
-        problems.found.append("--decimal: must be . or ,")
+        problems.append("--decimal: must be . or ,")
     if duration not in {None, "mm:ss", "hh:mm", "min", "ms"}:
-        problems.found.append("--duration-format: must be mm:ss, hh:mm, min or ms")
+        problems.append("--duration-format: must be mm:ss, hh:mm, min or ms")
     return found, _text(decimal), _text(duration), frozenset({*nulls, *options.null})
 
 
@@ -194,7 +185,7 @@ def _text(said: Any) -> str | None:
 
 
 def _words(
-    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: _Problems
+    options: Options, saved: FileMapping, types: Mapping[str, FieldType], problems: list[str]
 ) -> dict[str, dict[str, str]]:
     told: list[tuple[str, str, str, str]] = [
         (name, word, text, "values")
@@ -207,7 +198,7 @@ def _words(
         target, said = _pair(text, "--value", problems)
         name, point, word = target.partition(".")
         if not point or not word:
-            problems.found.append(f"--value {target}: must be FIELD.WORD=TEXT, such as status.won=Closed")
+            problems.append(f"--value {target}: must be FIELD.WORD=TEXT, such as status.won=Closed")
         elif _is_known(name, types, "--value", problems):
             told.append((name, word, said, "--value"))
     found: dict[str, dict[str, str]] = {}
@@ -215,11 +206,11 @@ def _words(
     for name, word, text, where in told:
         known = _own_words(options.record, name, types[name])
         if known is not None and word not in known:
-            problems.found.append(f"{where} {name}.{word}: must be one of {', '.join(sorted(known))}")
+            problems.append(f"{where} {name}.{word}: must be one of {', '.join(sorted(known))}")
             continue
         folded = text.strip().casefold()
         if where == "--value" and by_options.setdefault((name, folded), word) != word:
-            problems.found.append(f"{where} {name}: {text!r} cannot mean both {by_options[name, folded]} and {word}")
+            problems.append(f"{where} {name}: {text!r} cannot mean both {by_options[name, folded]} and {word}")
         found.setdefault(name, {})[folded] = word
     return found
 
@@ -249,10 +240,10 @@ def _stages(connection: CrmConnection, learned: FileStages) -> FileStages:
     return FileStages(names, learned.labels, {**learned.statuses, **said})
 
 
-def _is_known(name: str, types: Mapping[str, FieldType], where: str, problems: _Problems) -> bool:
+def _is_known(name: str, types: Mapping[str, FieldType], where: str, problems: list[str]) -> bool:
     if name in types:
         return True
-    problems.found.append(f"{where}: there is no field {name!r} of such a record{suggestion(name, types)}")
+    problems.append(f"{where}: there is no field {name!r} of such a record{suggestion(name, types)}")
     return False
 
 
@@ -261,11 +252,11 @@ def _split(text: str) -> tuple[str, str | None]:
     return name.strip(), rest if sign else None
 
 
-def _pair(text: str, option: str, problems: _Problems) -> tuple[str, str]:
+def _pair(text: str, option: str, problems: list[str]) -> tuple[str, str]:
     # A column's name may hold the sign; that of a field cannot.
     name, sign, rest = text.rpartition("=") if option == "--only" else text.partition("=")
     if not sign or not name.strip():
-        problems.found.append(f"{option} {text}: must be written with = between its two parts")
+        problems.append(f"{option} {text}: must be written with = between its two parts")
     return name.strip(), rest
 
 

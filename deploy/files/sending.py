@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from deploy.batches import batches
 from schemas.connectors.content import JSON
 from schemas.connectors.file_events import DIGEST, LINE, NAME
 from schemas.deliveries import BROUGHT_BY, FILE, Delivery, encode_delivery
@@ -89,18 +90,9 @@ async def _known(mark: Path, key: str, log: Log) -> ImportMark:
 
 def _bodies(events: Iterable[Numbered]) -> Iterator[tuple[int, int, bytes]]:
     """(number of the first line, how many events, body)."""
-    first, parts, size = 0, list[bytes](), 0
-    for number, event in events:
-        part = msgspec.json.encode(event)
-        if parts and (len(parts) >= MOST_EVENTS or size + len(part) > MOST_BYTES):
-            yield first, len(parts), b"[" + b",".join(parts) + b"]"
-            parts, size = [], 0
-        if not parts:
-            first = number
-        parts.append(part)
-        size += len(part)
-    if parts:
-        yield first, len(parts), b"[" + b",".join(parts) + b"]"
+    encoded = ((number, msgspec.json.encode(event)) for number, event in events)
+    for some in batches(encoded, lambda event: len(event[1]), MOST_BYTES, count=MOST_EVENTS):
+        yield some[0][0], len(some), b"[" + b",".join(part for _, part in some) + b"]"
 
 
 async def _sent(

@@ -30,7 +30,6 @@ from filelock import FileLock, Timeout
 from deploy.local import kafka_jars, kafka_probe
 from deploy.local.kafka_folder import (
     HOST,
-    BrokerError,
     Door,
     cluster_id_of,
     folder_in_use,
@@ -40,7 +39,7 @@ from deploy.local.kafka_folder import (
 )
 from deploy.local.kafka_jvm import launch
 from deploy.local.login import make_login
-from deploy.local.ports import free_port
+from deploy.local.ports import UpError, free_port
 from deploy.local.private import make_private
 from processor.machine import outlive_hangup
 from schemas.exit_codes import ExitCode
@@ -58,12 +57,7 @@ _REASON_LENGTH = 300
 def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
     """Return Kafka's jars, each with the sum of the committed list; what the cache lacks is downloaded."""
     jars, cache = kafka_jars.read_list(), kafka_jars.cache_folder()
-    try:
-        return kafka_jars.ensure(jars, cache, kafka_jars.download_with_jgo, cancelled or threading.Event())
-    except kafka_jars.CacheFolderError as error:
-        raise BrokerError(ExitCode.WRONG_USE, str(error)) from None
-    except kafka_jars.JarError as error:
-        raise BrokerError(ExitCode.UNREACHABLE, str(error)) from None
+    return kafka_jars.ensure(jars, cache, kafka_jars.download_with_jgo, cancelled or threading.Event())
 
 
 @dataclass
@@ -102,7 +96,7 @@ class LocalBroker:
     def start(self, timeout: float = START_SECONDS) -> str:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
-            raise BrokerError(ExitCode.WRONG_USE, f"the broker on {self.data} runs already")
+            raise UpError([f"the broker on {self.data} runs already"], ExitCode.WRONG_USE)
         self._release()
         self._stop_asked.clear()
         self.data = self.data.absolute()
@@ -119,9 +113,9 @@ class LocalBroker:
             self._launch_and_await(classpath, cluster_id, timeout)
         except OSError as error:
             self.kill()
-            raise BrokerError(
+            raise UpError(
+                [f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}"],
                 ExitCode.WRONG_USE,
-                f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}",
             ) from None
         except BaseException:
             self.kill()
@@ -152,7 +146,7 @@ class LocalBroker:
     def wait(self) -> int:
         """Block until the JVM has ended, and return its return code (negative: the signal)."""
         if self._process is None:
-            raise BrokerError(ExitCode.WRONG_USE, f"the broker on {self.data} was not started")
+            raise UpError([f"the broker on {self.data} was not started"], ExitCode.WRONG_USE)
         return self._process.wait()
 
     def __enter__(self) -> Self:
@@ -209,8 +203,8 @@ class LocalBroker:
             if cluster is not None and cluster.id == cluster_id and (HOST, port) in cluster.brokers:
                 return True
             if time.monotonic() > deadline:
-                raise BrokerError(
-                    ExitCode.UNREACHABLE, f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"
+                raise UpError(
+                    [f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"], ExitCode.UNREACHABLE
                 )
             time.sleep(_BETWEEN_PROBES_SECONDS)
         if self._stop_asked.is_set():
@@ -218,7 +212,7 @@ class LocalBroker:
         return False
 
     def _fail_stopped(self) -> NoReturn:
-        raise BrokerError(ExitCode.UNREACHABLE, f"the broker on {self.data} was stopped while it started")
+        raise UpError([f"the broker on {self.data} was stopped while it started"], ExitCode.UNREACHABLE)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -246,7 +240,7 @@ def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
         print(f"kafka ready {broker.start()}", flush=True)  # noqa: T201 - the command's output
         code = broker.wait()
         raise _died_later(broker.data, code)
-    except BrokerError as error:
+    except UpError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's output
         return error.exit_code
     except _StopAskedError:
@@ -257,15 +251,15 @@ def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
         signal.signal(signal.SIGINT, before[1])
 
 
-def _port_in_use(port: int) -> BrokerError:
-    return BrokerError(
-        ExitCode.WRONG_USE, f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
+def _port_in_use(port: int) -> UpError:
+    return UpError(
+        [f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"], ExitCode.WRONG_USE
     )
 
 
 def _check_port(port: int) -> None:
     if not 0 <= port <= 65535:
-        raise BrokerError(ExitCode.WRONG_USE, f"port {port} is out of range")
+        raise UpError([f"port {port} is out of range"], ExitCode.WRONG_USE)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         # As Java does: a port whose connections of a moment ago still linger is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -280,19 +274,19 @@ def _rotate(log: Path) -> None:
         log.replace(log.with_name("kafka.log.1"))
 
 
-def _died(data: Path, port: int, port_was_taken: bool) -> BrokerError:
+def _died(data: Path, port: int, port_was_taken: bool) -> UpError:
     if port_was_taken:
         return _port_in_use(port)
     text = _tail(data / "kafka.log")
     if "Failed to acquire lock" in text:
         return folder_in_use(data)
-    return BrokerError(ExitCode.UNREACHABLE, f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}")
+    return UpError([f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}"], ExitCode.UNREACHABLE)
 
 
-def _died_later(data: Path, code: int) -> BrokerError:
-    return BrokerError(
+def _died_later(data: Path, code: int) -> UpError:
+    return UpError(
+        [f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}"],
         ExitCode.UNREACHABLE,
-        f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}",
     )
 
 

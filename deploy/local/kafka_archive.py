@@ -9,9 +9,9 @@ from shutil import rmtree
 from filelock import FileLock, Timeout
 
 from deploy.local.broker import LocalBroker
-from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jars import cache_folder
 from deploy.local.kafka_jvm import RECORDED, archive_path
+from deploy.local.ports import UpError
 from processor.machine import give_way
 
 _ASSEMBLED_SECONDS = 300.0
@@ -34,7 +34,7 @@ def make_archive() -> None:
             rmtree(folder, ignore_errors=True)
     except Timeout:  # another process makes it
         return
-    except (BrokerError, OSError):
+    except (UpError, OSError):
         archive.touch()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from deploy.local.kafka_jvm import TEMPLATES
+from deploy.local.ports import UpError
 from deploy.local.private import FOLDER, write_private
 from schemas.exit_codes import ExitCode
 from schemas.kafka import Security
@@ -18,14 +19,6 @@ _NODE_ID = "1"
 _STORAGE_VERSION = "1"
 _META = "meta.properties"
 _FEATURES = "bootstrap.checkpoint"
-
-
-class BrokerError(Exception):
-    """The local Kafka cannot run; the message is one line. Exit code 2: wrong use or folder, 3: did not come up."""
-
-    def __init__(self, exit_code: int, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +68,16 @@ def cluster_id_of(folder: Path) -> str | None:
     return cluster_id
 
 
-def _unusable(folder: Path, why: str) -> BrokerError:
-    return BrokerError(
-        ExitCode.WRONG_USE, f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
+def _unusable(folder: Path, why: str) -> UpError:
+    return UpError(
+        [f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"], ExitCode.WRONG_USE
     )
 
 
-def folder_in_use(data: Path) -> BrokerError:
+def folder_in_use(data: Path) -> UpError:
     """Somebody else runs there."""
-    return BrokerError(
-        ExitCode.WRONG_USE, f"another broker runs on the data folder {data}; stop it or name another with --data"
+    return UpError(
+        [f"another broker runs on the data folder {data}; stop it or name another with --data"], ExitCode.WRONG_USE
     )
 
 

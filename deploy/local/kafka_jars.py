@@ -21,6 +21,9 @@ from threading import Event
 import platformdirs
 from filelock import FileLock, Timeout
 
+from deploy.local.ports import UpError
+from schemas.exit_codes import ExitCode
+
 KAFKA_VERSION = "4.3.0"
 JAR_LIST = Path(__file__).parents[1] / "kafka" / "jars.sha256"
 
@@ -34,14 +37,6 @@ _TRIES = 3
 _REQUEST_SECONDS = 8  # Of silence. A stop in the middle waits that long at worst.
 _OTHER_DOWNLOAD_SECONDS = 600.0
 _LARGEST_JAR_BYTES = 64 * 1024 * 1024
-
-
-class JarError(Exception):
-    """A jar is wrong or cannot be had. The message is one line."""
-
-
-class CacheFolderError(JarError):
-    """The cache folder cannot be written or read: a matter of configuration, not of the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +79,12 @@ def ensure(
 ) -> list[Path]:
     """Return where the jars lie, each with the right sum; what is missing is downloaded first.
 
-    A jar of the cache with a wrong sum is removed and named in a `JarError`, so that the next call fetches it again.
+    A jar of the cache with a wrong sum is removed and named in a `UpError`, so that the next call fetches it again.
     """
     repository = cache / "jars"
     if os.pathsep in str(repository):
         msg = f"the cache folder {cache} holds a {os.pathsep!r}, which separates the jars in Java's class path"
-        raise CacheFolderError(msg)
+        raise UpError([msg], ExitCode.WRONG_USE)
     try:
         if _check(jars, repository):
             repository.mkdir(parents=True, exist_ok=True)
@@ -98,7 +93,7 @@ def ensure(
                 _fetch(_check(jars, repository), repository, download, cancelled, what)
     except OSError as error:
         msg = f"the cache folder {cache} cannot be used: {error.strerror or error}"
-        raise CacheFolderError(msg) from None
+        raise UpError([msg], ExitCode.WRONG_USE) from None
     return [repository / jar.path for jar in jars]
 
 
@@ -135,7 +130,7 @@ def _check(jars: tuple[Jar, ...], repository: Path) -> tuple[Jar, ...]:
         elif _sha256(path) != jar.sha256:
             path.unlink(missing_ok=True)
             msg = f"{path.name} in the cache does not have its committed SHA-256 sum; removed, start again to fetch it"
-            raise JarError(msg)
+            raise UpError([msg], ExitCode.UNREACHABLE)
     return tuple(missing)
 
 
@@ -146,7 +141,7 @@ def _only_download(cache: Path, cancelled: Event) -> Iterator[None]:
     while not lock.is_locked:
         if cancelled.is_set() or time.monotonic() > deadline:
             msg = f"another process is still downloading Kafka's jars into {cache}"
-            raise JarError(msg)
+            raise UpError([msg], ExitCode.UNREACHABLE)
         with suppress(Timeout):
             lock.acquire(timeout=1.0)
     try:
@@ -185,10 +180,10 @@ def _fetch_one(jar: Jar, staging: Path, repository: Path, download: Download, ca
             (staging / jar.path).unlink(missing_ok=True)  # What came of it would be taken for the whole.
             if cancelled.is_set() or not tries_left:
                 msg = f"cannot download Kafka's {jar.path.name} ({_reason(error)}); the first start needs a network"
-                raise JarError(msg) from None
+                raise UpError([msg], ExitCode.UNREACHABLE) from None
     if _sha256(path) != jar.sha256:
         msg = f"{jar.path.name} as downloaded does not have its committed SHA-256 sum; it was not kept"
-        raise JarError(msg)
+        raise UpError([msg], ExitCode.UNREACHABLE)
     target = repository / jar.path
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)

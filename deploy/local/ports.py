@@ -1,6 +1,7 @@
 """The address that an `up` listens on, and why it cannot be had.
 
-Owns the error of an `up` that cannot go on, as it may be the first thing that stands in the way.
+Owns the error of an `up`, of its Kafka or of another of its children that cannot go on, as it may be the first thing
+that stands in the way.
 """
 
 import socket
@@ -12,7 +13,7 @@ _BETWEEN_PROBES_SECONDS = 0.1
 
 
 class UpError(Exception):
-    """`up` cannot go on. One line per problem. Exit code 2: wrong use or configuration, 3: a service is not there."""
+    """It cannot go on. One line per problem. Exit code 2: wrong use or configuration, 3: a service is not there."""
 
     def __init__(self, problems: Sequence[str], exit_code: int) -> None:
         self.problems = list(problems)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from deploy.local.ports import UpError
 from deploy.local.private import FOLDER, UMASK, private_opener
 from processor.machine import bound_to_this_process
 from schemas import tasks
@@ -36,14 +37,6 @@ _LAST_BYTES = 16 * 1024
 _LINE_LENGTH = 500
 
 
-class ChildError(Exception):
-    """A child could not be started. The message is one line."""
-
-    def __init__(self, exit_code: int, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 class Child(Protocol):
     """Something that runs beside us, dies and can be started again."""
 
@@ -55,7 +48,7 @@ class Child(Protocol):
         """How long it may take to end, at least."""
 
     async def start(self) -> None:
-        """Start it (again). Raises ChildError."""
+        """Start it (again). Raises UpError."""
 
     async def wait(self) -> int:
         """Its exit code once it has ended; negative: the signal that killed it."""
@@ -124,11 +117,11 @@ class ChildProgram:
                     umask=UMASK,
                 )
         except OSError as error:
-            raise ChildError(2, f"{self.name} cannot be started: {error.strerror or error}") from None
+            raise UpError([f"{self.name} cannot be started: {error.strerror or error}"], 2) from None
 
     async def wait(self) -> int:
         if self._process is None:
-            raise ChildError(2, f"{self.name} was not started")
+            raise UpError([f"{self.name} was not started"], 2)
         ended = asyncio.ensure_future(self._process.wait())
         try:
             while True:
@@ -169,7 +162,7 @@ class ChildProgram:
                 text = log.read(_LAST_BYTES).decode(errors="replace")
         except OSError:
             return []
-        lines = [_readable(line) for line in text.splitlines() if line.strip() and not _is_routine(line)]
+        lines = [told for line in text.splitlines() if (told := _told(line)).strip()]
         # Who refuses to run says so twice, for people and for programs.
         lines = [line for number, line in enumerate(lines) if not any(line in other for other in lines[:number])]
         return [line[:_LINE_LENGTH] for line in lines][-_LAST_LINES:]
@@ -186,24 +179,17 @@ class ChildProgram:
                 self._log_start = 0
 
 
-def _readable(line: str) -> str:
-    """A line of a structured log that says why something is so, as that sentence; any other as it is."""
+def _told(line: str) -> str:
+    """A line as it is; of a structured log the sentence why something is so, or nothing where it tells no trouble."""
     try:
         entry = json.loads(line) if line.startswith("{") else None
     except ValueError:
         return line
-    return str(entry["why"]) if isinstance(entry, dict) and entry.get("why") and not entry.get("traceback") else line
-
-
-def _is_routine(line: str) -> bool:
-    """A line of a structured log that reports no trouble."""
-    if not line.startswith("{"):
-        return False
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(entry, dict) and entry.get("level") in ("debug", "info")
+    if not isinstance(entry, dict):
+        return line
+    if entry.get("level") in ("debug", "info"):
+        return ""
+    return str(entry["why"]) if entry.get("why") and not entry.get("traceback") else line
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
@@ -235,7 +221,7 @@ class Supervisor:
         """The exit code of a child that refused to start."""
 
     async def launch(self, child: Child) -> None:
-        """Start a child and keep it alive from now on. Raises ChildError if its first start fails."""
+        """Start a child and keep it alive from now on. Raises UpError if its first start fails."""
         self._children.append(child)  # before it runs: a stop in between must reach it
         began = self._clock()
         await child.start()
@@ -285,7 +271,7 @@ class Supervisor:
             began = self._clock()
             try:
                 await child.start()
-            except ChildError as error:
+            except UpError as error:
                 delay = backoff.delay(0)
                 self._say(f"{child.name} did not start ({error}), trying again in {delay:g} s")
                 await self._sleep(delay)

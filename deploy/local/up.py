@@ -29,11 +29,10 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.local.broker import LocalBroker
-from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jvm import archive_path
 from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
-from deploy.local.supervisor import Child, ChildError, ChildProgram, Supervisor
+from deploy.local.supervisor import Child, ChildProgram, Supervisor
 from deploy.local.target import Instance, Running, reach_broker
 from processor.machine import bound_to_this_process
 from schemas.addresses import is_loopback
@@ -139,7 +138,7 @@ class Surroundings:
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
-        return await answers_ready(url)
+        return await asyncio.to_thread(answers_ready, url)
 
     def programs(self, plan: UpPlan, broker: Address, worker_id: str) -> list[Child]:
         """Worker and api, in the order of their launch."""
@@ -205,10 +204,7 @@ class LocalKafka:
         return self._broker.kafka
 
     async def start(self) -> None:
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.start)
-        except BrokerError as error:
-            raise ChildError(error.exit_code, str(error)) from None
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.start)
 
     async def wait(self) -> int:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.wait)
@@ -277,12 +273,8 @@ async def make_topics(
         raise UpError([await what_failed(broker, error)], 3) from None
 
 
-async def answers_ready(url: str) -> bool:
+def answers_ready(url: str) -> bool:
     """Whether `/readyz` answers 200 there."""
-    return await asyncio.to_thread(_answers_ready, url)
-
-
-def _answers_ready(url: str) -> bool:
     # Plain HTTP on this machine, which the environment's proxies are not meant for. Any other client is long to import.
     connection = HTTPConnection(urlsplit(url).netloc, timeout=_READY_PROBE_SECONDS)
     try:
@@ -337,8 +329,6 @@ async def run_all(
                 if supervisor.refused.done():
                     return supervisor.refused.result()
                 story.result()  # raises what went wrong
-        except ChildError as error:
-            raise UpError([str(error)], error.exit_code) from None
         finally:
             story.cancel()
             stop.cancel()
@@ -379,6 +369,12 @@ async def _start_all(
     announce: Callable[[str], None],
     say: Callable[[str], None],
 ) -> None:
+    async def launch(child: Child) -> None:
+        """One that reads the files again when it is told to."""
+        if isinstance(child, ChildProgram):
+            reload.children.append(child)
+        await supervisor.launch(child)
+
     broker: Address
     if plan.broker is None:
         kafka = world.local_kafka(plan.data)
@@ -389,9 +385,7 @@ async def _start_all(
         await world.reach(broker)
     await world.make_topics(broker, plan, say)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
-        if isinstance(child, ChildProgram):
-            reload.children.append(child)
-        await supervisor.launch(child)
+        await launch(child)
     running = Running(
         address(plan.host, plan.port), str(broker), os.getpid(), plan.prefix, str(plan.config), plan.broker is None
     )
@@ -404,15 +398,9 @@ async def _start_all(
     for child in plan.extra_children(running):
         await supervisor.launch(child)
     for name in plan.streams:
-        reading = world.stream(plan, broker, name)
-        if isinstance(reading, ChildProgram):
-            reload.children.append(reading)
-        await supervisor.launch(reading)
+        await launch(world.stream(plan, broker, name))
     if plan.asked or plan.keeps:
-        asking = world.lookups(plan, broker)
-        if isinstance(asking, ChildProgram):
-            reload.children.append(asking)
-        await supervisor.launch(asking)
+        await launch(world.lookups(plan, broker))
         for name in await _without_records(plan, world, broker, say):
             announce(
                 f"nothing is known of {name} yet; to take what was there before: floorcast backfill {name} --since 30d"

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from deploy.batches import batches
 from schemas.connectors.asking import Envelope
 from schemas.instants import SECOND
 from schemas.pasts import HISTORY_LIMIT
@@ -30,7 +31,6 @@ def instants_of_news(
     changes: Iterable[RecordChange], known: RecordOf, asked_at: int, *, is_exact: bool = True
 ) -> list[int]:
     """The instants of what these say that is not known; none: all of it is. `is_exact`: as `CrmSource` has it."""
-    tells = _tells if is_exact else _tells_otherwise
     by_record: dict[tuple[str, str], list[RecordChange]] = {}
     for change in changes:
         by_record.setdefault((change.kind, change.id), []).append(change)
@@ -40,7 +40,16 @@ def instants_of_news(
         if record is None:
             found += [change.changed_at for change in said if _says_anything(change)]
             continue
-        news = [change.changed_at for change in said if tells(change, record, asked_at)]
+        entered = ENTERED.get(kind, _NO_NAMES).values()
+        news = [
+            change.changed_at
+            for change in said
+            if any(
+                _is_news(change, name, record, asked_at, is_exact=is_exact)
+                for name in change.fields
+                if "#" not in name and name not in entered
+            )
+        ]
         if not news and _together(record, is_exact=is_exact) != _together(record, said, is_exact=is_exact):
             news = [max(change.changed_at for change in said)]
         found += news
@@ -56,68 +65,32 @@ def _says_anything(change: RecordChange) -> bool:
     return any(value is not None and (name, value) != (DELETED, True) for name, value in change.fields.items())
 
 
-def _tells(change: RecordChange, record: Record, asked_at: int) -> bool:
-    """Whether a change says something new of a field that no other property speaks of."""
-    entered = ENTERED.get(record.kind, _NO_NAMES)
-    histories = HISTORIES.get(record.kind, _NONE)
-    for name, value in change.fields.items():
-        if "#" in name or name in entered.values():
-            continue
-        held = record.fields.get(name)
-        if change.changed_at == asked_at:
-            news = (None if held is None else held[2]) != value
-        elif name in entered:
-            at = change.fields.get(entered[name], change.changed_at)
-            entries = record.entries(name)
-            news = not any(entry[0] == at and entry[3] == value for entry in entries) and not (
-                len(entries) == HISTORY_LIMIT and isinstance(at, int) and at < entries[0][0]
-            )
-        elif name in histories:
-            past = record.histories.get(name, [])
-            news = not any(entry[0] == change.changed_at and entry[2] == value for entry in past) and not (
-                len(past) == HISTORY_LIMIT and change.changed_at < past[0][0]
-            )
-        else:
-            news = (
-                value is not None
-                if held is None
-                else change.changed_at > held[0] or (change.changed_at == held[0] and value != held[2])
-            )
-        if news:
-            return True
-    return False
+def _is_news(change: RecordChange, name: str, record: Record, asked_at: int, *, is_exact: bool) -> bool:
+    """Whether a change says something new of a field that no other property speaks of.
 
-
-def _tells_otherwise(change: RecordChange, record: Record, _asked_at: int) -> bool:
-    """Whether a change says of a field that no other property speaks of something else than is known of its instant."""
-    entered = ENTERED.get(record.kind, _NO_NAMES)
-    histories = HISTORIES.get(record.kind, _NONE)
-    for name, value in change.fields.items():
-        if "#" in name or name in entered.values():
-            continue
-        if name in entered:
-            at = change.fields.get(entered[name], change.changed_at)
-            entries = record.entries(name)
-            is_full = len(entries) == HISTORY_LIMIT and isinstance(at, int) and at < entries[0][0]
-            news = not is_full and not any(
-                isinstance(at, int) and abs(entry[0] - at) <= SAME and entry[3] == value for entry in entries
-            )
-        elif name in histories:
-            past = record.histories.get(name, [])
-            before = [entry[2] for entry in past if entry[0] <= change.changed_at + SAME]
-            is_full = len(past) == HISTORY_LIMIT and change.changed_at < past[0][0]
-            # What has been said of that very instant becomes no other thing by being said again.
-            is_said = any(entry[0] == change.changed_at and entry[2] == value for entry in past)
-            news = not is_full and not is_said and (before[-1] if before else None) != value
-        else:
-            held = record.fields.get(name)
-            if held is None:
-                news = value is not None and (name, value) != (DELETED, False)
-            else:
-                news = change.changed_at >= held[0] and value != held[2]
-        if news:
-            return True
-    return False
+    Unless `is_exact`: something else than is known of its instant.
+    """
+    value, at, held = change.fields[name], change.changed_at, record.fields.get(name)
+    entered_at = ENTERED.get(record.kind, _NO_NAMES).get(name)
+    if is_exact and at == asked_at:
+        return (None if held is None else held[2]) != value
+    if entered_at is not None:
+        since = change.fields.get(entered_at, at)
+        entries, apart = record.entries(name), 0 if is_exact else SAME
+        is_full = len(entries) == HISTORY_LIMIT and isinstance(since, int) and since < entries[0][0]
+        return not is_full and not any(
+            isinstance(since, int) and abs(entry[0] - since) <= apart and entry[3] == value for entry in entries
+        )
+    if name in HISTORIES.get(record.kind, _NONE):
+        past = record.histories.get(name, [])
+        is_full = len(past) == HISTORY_LIMIT and at < past[0][0]
+        # What has been said of that very instant becomes no other thing by being said again.
+        is_said = any(entry[0] == at and entry[2] == value for entry in past)
+        before = [entry[2] for entry in past if entry[0] <= at + SAME]
+        return not is_full and not is_said and (is_exact or (before[-1] if before else None) != value)
+    if held is None:
+        return value is not None and (is_exact or (name, value) != (DELETED, False))
+    return (is_exact and at > held[0]) or (value != held[2] and at >= held[0])
 
 
 def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bool) -> tuple[Any, ...]:
@@ -141,19 +114,9 @@ def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bo
 
 def parts(envelope: Envelope, size_of: Callable[[dict[str, Any]], int], most: int) -> list[Envelope]:
     """The same in several, so that each is below `most` bytes unless one record alone is larger."""
-    found: list[Envelope] = []
-    records: list[dict[str, Any]] = []
-    size = 0
-    for record in envelope.records:
-        more = size_of(record)
-        if records and size + more > most:
-            found.append(_part(envelope, records))
-            records, size = [], 0
-        records.append(record)
-        size += more
-    last = _part(envelope, records)
-    last.missing, last.gone = envelope.missing, envelope.gone
-    return [*found, last]
+    found = [_part(envelope, records) for records in batches(envelope.records, size_of, most)] or [_part(envelope, [])]
+    found[-1].missing, found[-1].gone = envelope.missing, envelope.gone
+    return found
 
 
 def _part(envelope: Envelope, records: Sequence[dict[str, Any]]) -> Envelope:

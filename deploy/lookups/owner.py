@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from deploy.local.target import Instance
 from deploy.lookups.backfill import running
@@ -35,7 +36,7 @@ from processor.machine import end_when_told
 from processor.transport.following import Follower, MissingTopicError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config
 from schemas.connection_states import ConnectionState, SubscriptionState, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
@@ -57,15 +58,11 @@ _LOOK_SECONDS = 5.0
 _MONTH = 30 * DAY
 
 
-def main(target: Instance, folder: Path) -> int:
+def main(target: Instance, config: Config, folder: Path) -> int:
     """Ask until SIGTERM or SIGINT ends the process. `folder`: for what is known and the limits, shared with back-fills.
 
-    0: it was ended; 2: the configuration cannot be used; 3: Kafka is not there.
+    0: it was ended; 3: Kafka is not there.
     """
-    try:
-        config = load_config(target.config, os.environ)
-    except ConfigError as error:
-        return refuse("lookups", ExitCode.WRONG_USE, *error.problems)
     folder.mkdir(parents=True, exist_ok=True)
     end_when_told()  # whatever is under way is asked anew
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
@@ -183,11 +180,9 @@ class LookupProcess:
                     catch_up=catch_up,
                     clock=self._clock,
                 )
-                last = states[name].reconciled_at if name in states else None
-                turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, last)
-                turn.keeper = keepers.get(name)
-                if name in states:
-                    turn.labels, turn.statuses = states[name].labels, states[name].statuses
+                said = states.get(name, ConnectionState(at=0))
+                turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, said.reconciled_at)
+                turn.keeper, turn.labels, turn.statuses = keepers.get(name), said.labels, said.statuses
                 turns.append(turn)
             await catch_up()
             async with asyncio.TaskGroup() as group:
@@ -237,11 +232,7 @@ class LookupProcess:
         while True:
             for keeper in keepers:
                 state = ConnectionState(at=self._clock(), subscription=keeper.subscription, is_asked=False)
-                held = told.get(keeper.name)
-                if held is None or held.subscription != state.subscription or state.at - held.at >= _TOLD_EVERY:
-                    told[keeper.name] = state
-                    topic = CONNECTION_STATES.full_name(self._target.prefix)
-                    await writer.write(topic, [encode_state(state)], keeper.name.encode())
+                told[keeper.name] = await self._publish(keeper.name, state, told.get(keeper.name), writer)
             await asyncio.sleep(1.0)
 
     async def _follow_streams(self) -> None:
@@ -276,10 +267,16 @@ class LookupProcess:
             labels=turn.labels,
             statuses=turn.statuses,
         )
-        told = turn.told
-        if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:
-            turn.told = state
-            await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+        turn.told = await self._publish(name, state, turn.told, writer)
+
+    async def _publish(
+        self, name: str, state: ConnectionState, told: ConnectionState | None, writer: Writer
+    ) -> ConnectionState:
+        """Write what is new, or was told long ago; gives what was told last."""
+        if told is not None and state.at - told.at < _TOLD_EVERY and replace(told, at=state.at) == state:
+            return told
+        await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+        return state
 
     def _subscription(self, turn: _Turn, now: int) -> SubscriptionState | None:
         kept = None if turn.keeper is None else turn.keeper.subscription

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.simulator import further
 from deploy.simulator.crm import OUTCOMES, STAGES, Crm
-from deploy.simulator.known import CrmEvent, KnownRecord, as_event
+from deploy.simulator.known import CrmEvent, KnownRecord, Memory, as_event
 from schemas.instants import HOUR, MINUTE, SECOND
 
 TimedEvents = list[tuple[int, CrmEvent]]
@@ -110,18 +110,18 @@ class Activities:
         dialed = at - (self._crm.between(20 * SECOND, 15 * MINUTE) if self._random.random() < 0.5 else 0)
         lead = self._crm.lead(dialed) if self._random.random() < 0.8 else None
         rep = lead.fields["rep"] if lead is not None and self._random.random() < 0.7 else None
-        return self._dial(dialed, rep or self._crm.rep(), lead.id if lead is not None else None, "outbound")
+        return self._dial(dialed, rep or self._crm.rep(), _id(lead), "outbound")
 
     def _inbound_call(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
-        return self._dial(at, self._crm.rep(), lead.id if lead is not None else None, "inbound")
+        return self._dial(at, self._crm.rep(), _id(lead), "inbound")
 
     def _internal_call(self, at: int) -> TimedEvents:
         return self._dial(at, self._crm.rep(), None, "outbound", internal=True)
 
     def _automated_call(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
-        return self._dial(at, self._crm.rep(), lead.id if lead is not None else None, "outbound", automated=True)
+        return self._dial(at, self._crm.rep(), _id(lead), "outbound", automated=True)
 
     def _dial(
         self,
@@ -143,7 +143,7 @@ class Activities:
             fields["automated"] = True
         if self._random.random() < 0.1:
             deal = self._crm.open_deal()
-            fields |= {"number": further.phone_number(self._random), "deal": None if deal is None else deal.id}
+            fields |= {"number": further.phone_number(self._random), "deal": _id(deal)}
         picked_up, ended = at + rings, at + rings + talk
         if self._random.random() < 0.45:  # a dialer that reports a call once, when it is over
             fields["outcome"] = outcome
@@ -154,8 +154,7 @@ class Activities:
             reported = ended + self._crm.between(0, 2 * SECOND)
             if self._random.random() < 0.3:
                 fields |= further.logged(self._random, rep, reported)
-            call = self._crm.record("call", reported, fields, None)
-            return [(reported, as_event("call", call.id, reported, fields))]
+            return self._told("call", reported, fields)
         call = self._crm.record("call", at, fields, None)
         changes = [(at, as_event("call", call.id, at, fields))]
         if talk:
@@ -169,7 +168,7 @@ class Activities:
     def _mail(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         rep = lead.fields["rep"] if lead is not None else None
-        return self._send(at, rep or self._crm.rep(), lead.id if lead is not None else None)
+        return self._send(at, rep or self._crm.rep(), _id(lead))
 
     def _send(self, at: int, rep: str, lead: str | None) -> TimedEvents:
         thread = f"t-{self._crm.number('thread')}" if self._random.random() < 0.9 else None
@@ -200,17 +199,15 @@ class Activities:
         }  # fmt: skip
         if self._random.random() < 0.1:  # out of office
             fields["automated"] = True
-        answer = self._crm.record("email", at, fields, None)
-        return [(at, as_event("email", answer.id, at, fields))]
+        return self._told("email", at, fields)
 
     def _automated_mail(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
         fields = {
-            "rep": self._crm.rep(), "lead": lead.id if lead is not None else None, "direction": "outbound",
+            "rep": self._crm.rep(), "lead": _id(lead), "direction": "outbound",
             "sent_at": at, "thread": f"t-{self._crm.number('thread')}", "automated": True,
         }  # fmt: skip
-        mail = self._crm.record("email", at, fields, self._crm.mails)
-        return [(at, as_event("email", mail.id, at, fields))]
+        return self._told("email", at, fields, self._crm.mails)
 
     # --- meetings ----------------------------------------------------------------------------------------------------
 
@@ -220,7 +217,7 @@ class Activities:
         starts = at - at % (15 * MINUTE) + 15 * MINUTE * self._random.randint(1, 40)
         fields: dict[str, Any] = {
             "rep": rep, "booked_by": rep if self._random.random() < 0.5 else self._crm.rep(),
-            "lead": lead.id if lead is not None else None, "kind": "demo" if self._random.random() < 0.6 else "review",
+            "lead": _id(lead), "kind": "demo" if self._random.random() < 0.6 else "review",
             "booked_at": at, "starts_at": starts, "ends_at": starts + 30 * MINUTE, "outcome": "scheduled",
         }  # fmt: skip
         if self._random.random() < 0.1:
@@ -246,12 +243,11 @@ class Activities:
         starts = at - self._crm.between(31 * MINUTE, 45 * MINUTE)
         lead = self._crm.lead(starts)
         fields = {
-            "rep": self._crm.rep(), "lead": lead.id if lead is not None else None, "kind": "demo",
+            "rep": self._crm.rep(), "lead": _id(lead), "kind": "demo",
             "booked_at": starts - self._crm.between(MINUTE, 3 * HOUR), "starts_at": starts,
             "ends_at": starts + 30 * MINUTE, "outcome": self._crm.weighted((("held", 85), ("no_show", 15))),
         }  # fmt: skip
-        meeting = self._crm.record("meeting", at, fields, None)
-        return [(at, as_event("meeting", meeting.id, at, fields))]
+        return self._told("meeting", at, fields)
 
     # --- deals -------------------------------------------------------------------------------------------------------
 
@@ -260,7 +256,7 @@ class Activities:
         created = at - self._crm.between(0, 45 * 24 * HOUR) if self._random.random() < 0.6 else at
         fields: dict[str, Any] = {
             "rep": rep, "creator": rep if self._random.random() < 0.7 else self._crm.rep(),
-            "lead": lead.id if lead is not None else None, "pipeline": "sales", "stage": STAGES[0],
+            "lead": _id(lead), "pipeline": "sales", "stage": STAGES[0],
             "entered_stage_at": at, "status": "open", "created_at": created, "amount": self._crm.amount(),
             "currency": self._crm.currency(), "product": self._random.choice(further.PRODUCTS),
             "kind": self._crm.weighted((("new", 7), ("expansion", 2), ("cross_sell", 1), ("renewal", 1))),
@@ -269,8 +265,7 @@ class Activities:
             fields |= further.deal_details(self._random, fields["amount"], at)
         if self._random.random() < 0.3:
             del fields["entered_stage_at"]
-        deal = self._crm.record("deal", at, fields, self._crm.deals)
-        return [(at, as_event("deal", deal.id, at, deal.fields))]
+        return self._told("deal", at, fields, self._crm.deals)
 
     def _move_deal(self, at: int) -> TimedEvents:
         deal = self._crm.open_deal()
@@ -305,17 +300,14 @@ class Activities:
 
     def _activity(self, at: int) -> TimedEvents:
         lead = self._crm.lead(at)
-        lead_id = lead.id if lead is not None else None
-        return self._told("activity", at, further.activity(self._random, self._crm.rep(), lead_id, at))
+        return self._told("activity", at, further.activity(self._random, self._crm.rep(), _id(lead), at))
 
     def _subscribe(self, at: int) -> TimedEvents:
         return self._told("subscription", at, further.subscription(self._random, self._crm.rep(), at))
 
     def _give_back(self, at: int) -> TimedEvents:
         deal = self._crm.deals.draw(self._random)
-        return self._told(
-            "credit", at, further.credit(self._random, self._crm.rep(), None if deal is None else deal.id, at)
-        )
+        return self._told("credit", at, further.credit(self._random, self._crm.rep(), _id(deal), at))
 
     def _be_away(self, at: int) -> TimedEvents:
         return self._told("absence", at, further.absence(self._random, self._crm.rep(), at))
@@ -323,6 +315,11 @@ class Activities:
     def _set_goal(self, at: int) -> TimedEvents:
         return self._told("goal", at, further.goal(self._random, self._crm.rep(), at))
 
-    def _told(self, kind: str, at: int, fields: dict[str, Any]) -> TimedEvents:
-        record = self._crm.record(kind, at, fields, None)
+    def _told(self, kind: str, at: int, fields: dict[str, Any], memory: Memory | None = None) -> TimedEvents:
+        """A new record, of which all is told at once."""
+        record = self._crm.record(kind, at, fields, memory)
         return [(at, as_event(kind, record.id, at, fields))]
+
+
+def _id(record: KnownRecord | None) -> str | None:
+    return None if record is None else record.id

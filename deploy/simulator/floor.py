@@ -83,19 +83,19 @@ class SimulatedFloor:
         if len(self._crm.people) < self.reps:
             return self._hire(self._crm.rep_ids[len(self._crm.people)], at)
         mix, lot = self.mix, self._random.random()
-        lot -= mix.duplicates
-        if lot < 0:
-            return self._random.choice(self._recent)
-        lot -= mix.late
-        if lot < 0:
-            return self._late_event(at)
-        lot -= mix.edits
-        if lot < 0:
-            return self._edit(at)
-        lot -= mix.deletions
-        if lot < 0:
-            return self._delete(at)
+        for share, tell in (
+            (mix.duplicates, self._again),
+            (mix.late, self._late_event),
+            (mix.edits, self._edit),
+            (mix.deletions, self._delete),
+        ):
+            lot -= share
+            if lot < 0:
+                return tell(at)
         return self._live_event(at)
+
+    def _again(self, _at: int) -> CrmEvent:
+        return self._random.choice(self._recent)
 
     def _live_event(self, at: int) -> CrmEvent:
         while True:

@@ -14,6 +14,7 @@ from typing import Any
 import fastavro
 import orjson
 
+from deploy.batches import batches
 from schemas.connectors.salesforce.changes import HEADER
 from schemas.connectors.salesforce.objects import OBJECTS
 from schemas.deliveries import Delivery
@@ -83,19 +84,12 @@ def event_deliveries(
     events: Iterable[Received], schemas: Schemas, *, connection: str, channel: str, received_at: int
 ) -> list[Delivery]:
     """Events as deliveries, none of them too large; each names the mark of its last event."""
-    found: list[Delivery] = []
-    texts: list[bytes] = []
-    size, last = 0, b""
-    for event in events:
-        text = _text_of(event, schemas, channel)
-        if texts and size + len(text) > MOST_BYTES:
-            found.append(_delivery(texts, last, connection=connection, channel=channel, received_at=received_at))
-            texts, size = [], 0
-        texts.append(text)
-        size, last = size + len(text) + 1, event.replay_id
-    if texts:
-        found.append(_delivery(texts, last, connection=connection, channel=channel, received_at=received_at))
-    return found
+    texts = ((_text_of(event, schemas, channel), event.replay_id) for event in events)
+    of = {"connection": connection, "channel": channel}
+    return [
+        _delivery([text for text, _ in some], some[-1][1], **of, received_at=received_at)
+        for some in batches(texts, lambda text: len(text[0]) + 1, MOST_BYTES + 1)  # a comma behind each but the last
+    ]
 
 
 def lost_since(instant: int, *, connection: str, channel: str, received_at: int) -> Delivery:

@@ -38,7 +38,7 @@ from processor.transport.following import Follower, MissingTopicError
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config
 from schemas.connectors.asking import BadAnswerError, CrmAnswer
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
@@ -59,16 +59,12 @@ _TOKEN_SECONDS = 30.0
 _LEAVE_SECONDS = 1.5
 
 
-def main(target: Instance, name: str, folder: Path) -> int:
+def main(target: Instance, config: Config, name: str, folder: Path) -> int:
     """Read until SIGTERM or SIGINT ends the process. `folder`: of its pulse.
 
-    0: it was ended; 2: the configuration cannot be used, or names no such stream; 3: Kafka is not there; 75: another
-    stream of this connection runs.
+    0: it was ended; 2: the configuration names no such stream; 3: Kafka is not there; 75: another stream of this
+    connection runs.
     """
-    try:
-        config = load_config(target.config, os.environ)
-    except ConfigError as error:
-        return refuse("stream", ExitCode.WRONG_USE, *error.problems)
     if name not in streams(config):
         known = ", ".join(streams(config)) or "none"
         return refuse("stream", ExitCode.WRONG_USE, f"connections.{name}: has no stream; those that have one: {known}")

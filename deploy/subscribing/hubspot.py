@@ -4,10 +4,12 @@ Owns these requests. HubSpot has no API that tells a private app's token of its 
 https://developers.hubspot.com/docs/api-reference/latest/account/account-information
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from deploy.subscribing.asking import Asker, Finding, OnlineError, members
+from schemas.connectors.connection import Connection
 from schemas.connectors.hubspot.api import ADDRESS, VERSION
 from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.quotas import limits_told
@@ -95,9 +97,12 @@ class HubSpotSetup:
         return None if told is None else f"{told.of - told.used} of {told.of} requests left"
 
 
-def open_hubspot(connection: HubSpotConnection, opens: Any) -> HubSpotSetup | None:
-    """None: it has no API to ask."""
-    if connection.api is None:
-        return None
+@contextmanager
+def hubspot_of(connection: Connection, opens: Callable[..., Asker]) -> Iterator[HubSpotSetup | None]:
+    """What can be asked of a portal, while it is open; None: it is none of HubSpot, or has no API to ask."""
+    if not isinstance(connection, HubSpotConnection) or connection.api is None:
+        yield None
+        return
     headers = {"authorization": f"Bearer {connection.api.token.get_secret_value().strip()}"}
-    return HubSpotSetup(connection, opens(connection.api.url or ADDRESS, headers=headers))
+    with opens(connection.api.url or ADDRESS, headers=headers) as api:
+        yield HubSpotSetup(connection, api)

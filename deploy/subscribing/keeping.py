@@ -6,13 +6,12 @@ secret is not made here: nobody would read it, and `floorcast connect KIND` prin
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import structlog
 
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import hook_url
-from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, WebhookState, vendor_of
+from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, WebhookState, has_api, vendor_of
 from schemas.connection_states import SubscriptionState
 from schemas.connectors.aircall.connector import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
@@ -29,16 +28,13 @@ log = structlog.get_logger("lookups")
 
 def is_kept(connection: Connection) -> bool:
     """Whether there is anything to keep: an API to ask, and an address to be subscribed."""
-    if connection.public_url is None or getattr(connection, "api", None) is None:
-        return False
-    return vendor_of(connection, _closed) is not None
+    return connection.public_url is not None and has_api(connection)
 
 
 def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> SubscriptionState | None:
     """Look, make or mend what is to be, and say how it is then; None: it is made by hand. Raises OnlineError."""
     url = hook_url(name, connection)
-    with ExitStack() as stack:
-        vendor = vendor_of(connection, lambda *given, **named: stack.enter_context(opens(*given, **named)))
+    with vendor_of(connection, opens) as vendor:
         if vendor is None:
             return None
         states = vendor.look(url)
@@ -89,8 +85,3 @@ class Keeper:
             self.subscription = SubscriptionState(UNREACHABLE, None if held is None else held.expires_at)
             return False
         return True
-
-
-def _closed(*_given: object, **_named: object) -> Asker:
-    """Nobody asks anything of it."""
-    return Asker("http://localhost")

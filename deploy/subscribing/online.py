@@ -4,16 +4,14 @@ Owns the order of the questions and what counts as wrong.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 from deploy.subscribing.asking import Asker, Finding, OnlineError
-from deploy.subscribing.hubspot import open_hubspot
+from deploy.subscribing.hubspot import hubspot_of
 from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
 from deploy.subscribing.vendors import ACTIVE, Opens, SubscribeResult, Vendor, vendor_of
 from schemas.connection_states import SubscriptionState
 from schemas.connectors import Connection, kind_of
-from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.connectors.salesforce.connector import SalesforceConnection
 from schemas.instants import format_instant
 
@@ -36,11 +34,8 @@ def look_online(
 
     `stream`: how its stream is, as far as a Kafka says so. `rights`: asks for each object that is read of it.
     """
-    with ExitStack() as stack:
-        try:
-            opened: Opens = lambda *given, **named: stack.enter_context(opens(*given, **named))  # noqa: E731
-            hubspot = open_hubspot(connection, opened) if isinstance(connection, HubSpotConnection) else None
-            vendor = vendor_of(connection, opened)
+    try:
+        with hubspot_of(connection, opens) as hubspot, vendor_of(connection, opens) as vendor:
             if hubspot is not None:
                 yield Finding(f"the token is good: {hubspot.greet()}")
                 yield from hubspot.rights()
@@ -52,8 +47,8 @@ def look_online(
                 yield Finding(f"has no API to ask: {what}")
             else:
                 yield from _of_vendor(vendor, hook_url(name, connection), connection, rights)
-        except OnlineError as error:
-            yield Finding(str(error), is_wrong=True, is_away=error.is_away)
+    except OnlineError as error:
+        yield Finding(str(error), is_wrong=True, is_away=error.is_away)
     if isinstance(connection, SalesforceConnection) and connection.stream is not None:
         state = "not known, as no Kafka tells" if stream is None else stream.state
         yield Finding(f"stream: {state}", is_wrong=stream is not None and stream.state != ACTIVE)
@@ -99,8 +94,7 @@ def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker
     if connection.public_url is None:
         return None
     url = hook_url(name, connection)
-    with ExitStack() as stack:
-        vendor = vendor_of(connection, lambda *given, **named: stack.enter_context(opens(*given, **named)))
+    with vendor_of(connection, opens) as vendor:
         if vendor is None:
             return None
         vendor.greet()

@@ -4,7 +4,8 @@ Owns the requests of each vendor, as /docs/connectors name their pages. A CRM wh
 none to make. What a vendor shows only once (a key, a token) is handed on to whoever has typed the command.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -340,12 +341,17 @@ class SalesforceMessages:
         return f"{said.get('Remaining')} of {said.get('Max')} requests left in 24 h"
 
 
-def vendor_of(connection: Connection, opens: Opens = Asker) -> Vendor | None:
-    """What can be asked of a connection's CRM; None: it has no API, or the connection does not name it."""
-    if getattr(connection, "api", None) is None:
-        return None
-    make = _VENDORS.get(type(connection))
-    return None if make is None else make(connection, opens)
+@contextmanager
+def vendor_of(connection: Connection, opens: Opens = Asker) -> Iterator[Vendor | None]:
+    """What can be asked of a connection's CRM, while it is open; None: it has no API, or the connection names none."""
+    with ExitStack() as stack:
+        opened: Opens = lambda *given, **named: stack.enter_context(opens(*given, **named))  # noqa: E731
+        yield _VENDORS[type(connection)](connection, opened) if has_api(connection) else None
+
+
+def has_api(connection: Connection) -> bool:
+    """Whether anything can be asked of its CRM."""
+    return type(connection) in _VENDORS and getattr(connection, "api", None) is not None
 
 
 _VENDORS: Mapping[type[Connection], Callable[[Any, Opens], Vendor]] = {
@@ -413,7 +419,7 @@ def _epoch(text: Any) -> int | None:
 
 
 def _zoho_accounts(region: str) -> str:
-    return "accounts.zohocloud.ca" if region == "ca" else f"accounts.zoho.{'sa' if region == 'sa' else region}"
+    return "accounts.zohocloud.ca" if region == "ca" else f"accounts.zoho.{region}"
 
 
 def _left(headers: Mapping[str, str], names: Mapping[str, str]) -> str | None:

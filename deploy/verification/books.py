@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from deploy.verification.definitions import Definitions, shipped
 from deploy.verification.facts import SINGLE, facts_of
 from deploy.verification.families import families
 from deploy.verification.formulas import Formulas
-from deploy.verification.funnels import Funnel, Share
 from deploy.verification.lead_facts import LeadFacts
 from deploy.verification.leads import Clock, LeadRules
 from deploy.verification.measures import REP_DAYS, Counted, Exact, Measure
@@ -21,7 +20,6 @@ from deploy.verification.people import People
 from deploy.verification.records import Record, RecordsByKind, countable
 from deploy.verification.rep_days import RepDays
 from deploy.verification.rows import Tally
-from deploy.verification.segments import Dimension
 from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Row
 from deploy.verification.spans import Span, span_of
 from deploy.verification.terms import Terms
@@ -46,11 +44,6 @@ class BoundDefinitions:
         for measure in self.formulas.leaf_of:
             for source in measure.sources:
                 self.by_source[source].append(measure)
-
-    def funnel(self, metric: str) -> Funnel:
-        """Give what counts for a metric of type funnel."""
-        leaf = self.formulas.by_name[metric]
-        return next(one for one, its in self.formulas.leaf_of.items() if its is leaf and isinstance(one, Funnel))
 
     @property
     def teams(self) -> list[str]:
@@ -98,10 +91,11 @@ class Books:
         self._kept = countable(records)
         self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
-        self._going_on: set[str] = set()
+        self.going_on: set[str] = set()
+        """The leads that have not ended."""
         self.open_leads: list[dict[str, Any]] = []
         """What lists of open leads show of each, before anybody asks how it looks at an instant."""
-        self._leads: dict[str, Fact] = {}
+        self.leads: dict[str, Fact] = {}
         """A lead's facts by its id and by those of the leads merged into it."""
 
     # --- reading
@@ -110,79 +104,19 @@ class Books:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
         return self._tally(now, window, rep, team).row()
 
-    def with_funnels(self, *, now: int, window: RecountedWindow, team: str | None = None) -> Row:
-        """Give the same of a team or the organisation, with all steps of its funnels."""
-        tally = self._tally(now, window, None, team)
-        return {**tally.row(), "funnels": tally.funnels()}
-
     def value(
         self, metric: str, *, now: int, window: RecountedWindow | Span, rep: str | None = None, team: str | None = None
     ) -> Exact:
         """Give one value as it is before it is rounded."""
         return self._tally(now, window, rep, team).value(metric)
 
-    def segments(
-        self,
-        metric: str,
-        by: str,
-        *,
-        now: int,
-        window: RecountedWindow | Span,
-        rep: str | None = None,
-        team: str | None = None,
-    ) -> dict[str | None, Exact]:
-        """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
-        entry = self._terms.definitions.dimensions.get(by, {})
-        bands = self.reading.config.lead_response.response_bands
-        if bands is not None and by == "response_band":
-            entry = {**entry, "bands": bands}
-        dimension = Dimension(by, entry, self._terms, self._leads)
-        span = self.reading.span(window, now)
-
-        def valued(label: str | None) -> Exact:
-            return self._tally(now, window, rep, team, lambda one: dimension.of(one, span) == label).value(metric)
-
-        labels: list[str | None] = [*dimension.values]
-        if not labels:
-            seen = {dimension.of(counted, span) for counted in self._in(span)}
-            labels = sorted(seen, key=lambda label: (label is None, label or ""))
-        found = {label: valued(label) for label in labels}
-        if not dimension.is_of_persons:
-            return found
-        nothing = Tally(self.reading.formulas, span).value(metric)
-        return {label: value for label, value in found.items() if value and value != nothing}
-
-    def funnel(
-        self, metric: str, *, now: int, window: RecountedWindow, rep: str | None = None, team: str | None = None,
-        pipeline: str | None = None, by: tuple[str, str | None] | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Give the steps of a pipeline's funnel, of the first if None; `by`: only what has a label of a dimension."""
-        measure = self.reading.funnel(metric)
-        way = next((way for way in measure.ways if pipeline in (None, way.pipeline)), None)
-        if way is None:
-            return {"steps": [], "worst": None}
-        span, dimension = self.reading.span(window, now), None
-        if by is not None:
-            dimension = Dimension(by[0], self._terms.definitions.dimensions.get(by[0], {}), self._terms, self._leads)
-        share = Share(measure.ways)
-        for counted in self._told_in(span):
-            if (
-                counted.measure is measure
-                and counted.holds(now)
-                and (rep is None or counted.rep == rep)
-                and (team is None or self.reading.team_of(counted, span) == team)
-                and (dimension is None or by is None or dimension.of(counted, span) == by[1])
-            ):
-                share.add(counted)
-        return share.steps(way, now)
-
     def rows(self, *, now: int, window: RecountedWindow) -> RecountedRows:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""
         span = self.reading.span(window, now)
         organisation = Tally(self.reading.formulas, span)
-        by_team = {team: Tally(self.reading.formulas, span) for team in self.teams}
+        by_team = {team: Tally(self.reading.formulas, span) for team in self.reading.teams}
         by_rep = {rep: Tally(self.reading.formulas, span) for rep in self.reps}
-        for counted in self._in(span):
+        for counted in self.within(span):
             organisation.add(counted)
             if counted.rep is not None:
                 by_rep[counted.rep].add(counted)
@@ -204,49 +138,32 @@ class Books:
         """Give the records of a kind that are not deleted."""
         return self._kept.get(kind, [])
 
-    def going_on(self) -> set[str]:
-        """Give the leads that have not ended."""
-        return self._going_on
-
     @property
     def reps(self) -> list[str]:
         """The roster's reps, and whoever did something."""
         did = {counted.rep for counted in self.counted if counted.rep is not None}
         return sorted({*self.reading.people.roster, *did})
 
-    @property
-    def teams(self) -> list[str]:
-        """All teams that anybody names."""
-        return self.reading.teams
-
-    def _told_in(self, span: Span) -> Iterator[Counted]:
+    def within(self, span: Span) -> Iterator[Counted]:
+        """All that counts in a window."""
         for counted in self.counted:
             if counted.day is None or span.holds(counted.at, counted.day):
                 yield counted
-
-    def _in(self, span: Span) -> Iterator[Counted]:
-        yield from self._told_in(span)
         yield from self.reading.days_of(span.first, span.seen_on)
 
-    def _tally(
-        self,
-        now: int,
-        window: RecountedWindow | Span,
-        rep: str | None,
-        team: str | None,
-        counts: Callable[[Counted], bool] = lambda _counted: True,
-    ) -> Tally:
-        if rep is not None and team is not None:
-            raise ValueError("name a rep or a team, not both")
+    def _tally(self, now: int, window: RecountedWindow | Span, rep: str | None, team: str | None) -> Tally:
         span = self.reading.span(window, now)
         tally = Tally(self.reading.formulas, span)
-        for counted in self._in(span):
-            is_theirs = (rep is None or counted.rep == rep) and (
-                team is None or self.reading.team_of(counted, span) == team
-            )
-            if is_theirs and counts(counted):
+        for counted in self.within(span):
+            if self.is_theirs(counted, span, rep, team):
                 tally.add(counted)
         return tally
+
+    def is_theirs(self, counted: Counted, span: Span, rep: str | None, team: str | None) -> bool:
+        """Whether it counts for a rep or a team; for the organisation where neither is named."""
+        if rep is not None and team is not None:
+            raise ValueError("name a rep or a team, not both")
+        return (rep is None or counted.rep == rep) and (team is None or self.reading.team_of(counted, span) == team)
 
     # --- counting
 
@@ -296,13 +213,13 @@ class Books:
             lead = facts.lead()
             if family.is_known:
                 if family.lead.get("status") in (None, "new", "qualified"):
-                    self._going_on.add(family.root)
+                    self.going_on.add(family.root)
                 clock = self._lead_rules.clock(family)
                 if clock is not None:
                     self._clocks.append(clock)
-                if family.root in self._going_on:
+                if family.root in self.going_on:
                     self.open_leads.append(facts.listed(clock))
-                self._leads |= dict.fromkeys((family.root, *(member.id for member in family.members)), lead)
+                self.leads |= dict.fromkeys((family.root, *(member.id for member in family.members)), lead)
                 self._count(lead_facts.LEAD, [lead])
             if self._is_asked(lead_facts.TOUCHES):
                 self._count(lead_facts.TOUCHES, facts.touches())

@@ -5,7 +5,7 @@ became of them, and a root as many again of what merged leads hand on.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from deploy.verification.records import Record, RecordsByKind
@@ -41,6 +41,18 @@ def pointing(
     for name, places in named.items():
         taken = [by_id[id] for _, _, id in sorted(smallest(places)) if id in by_id]
         yield name, [record for record in taken if record.get(pointer) == name]
+
+
+def reached(starts: Iterable[str], beside: Callable[[str], Iterable[str]]) -> set[str]:
+    """These and all that can be reached from them, from one to those beside it."""
+    found: set[str] = set()
+    ahead = list(starts)
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += beside(name)
+    return found
 
 
 def touching(records: RecordsByKind) -> dict[str, set[GroupPlace]]:

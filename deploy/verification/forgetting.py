@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from deploy.verification.bounds import reached
 from deploy.verification.records import values_said
+from deploy.verification.shapes import DAY, EPOCH
+from deploy.verification.spans import local_time, start_of
 
 if TYPE_CHECKING:
     from schemas.config import Config
     from schemas.records import RecordChange
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MINUTE = timedelta(minutes=1)
 _INSTANTS = {
     "call": ("dialed_at", "answered_at", "ended_at", "logged_at"),
     "email": ("sent_at", "logged_at"),
@@ -197,15 +197,9 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
     for target in list(merged):
         if ("lead", target) not in aged:
             continue
-        reached, ahead = {target}, [target]
-        while ahead:
-            for source in merged.get(ahead.pop(), ()):
-                if source not in reached:
-                    reached.add(source)
-                    ahead.append(source)
-        for source in reached - {target}:
+        names["lead", target] = reached([target], lambda lead: merged.get(lead, ()))
+        for source in names["lead", target] - {target}:
             found["lead", target] += found.get(("lead", source), [])
-        names["lead", target] = reached
     old = {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items() if group in aged}
     return old, names, ({*found} | {("lead", target) for target in merged}) - aged
 
@@ -235,14 +229,7 @@ def _together(merged: Mapping[str, Iterable[str]], leads: Iterable[str]) -> set[
         for source in sources:
             beside[target].add(source)
             beside[source].add(target)
-    found: set[str] = set()
-    ahead = list(leads)
-    while ahead:
-        lead = ahead.pop()
-        if lead not in found:
-            found.add(lead)
-            ahead += beside.get(lead, ())
-    return found
+    return reached(leads, lambda lead: beside.get(lead, ()))
 
 
 def _known(pointer: str, names: set[str], heard: Iterable[RecordChange]) -> list[RecordChange]:
@@ -300,9 +287,7 @@ def _happening(kind: str, fields: Mapping[str, Any]) -> Iterator[int]:
         if name.partition("#")[0] not in _INSTANTS[kind]:
             continue
         if isinstance(said, str):
-            yield (
-                datetime.combine(date.fromisoformat(said), time.min, UTC) + timedelta(days=1) - _EPOCH
-            ) // _MICROSECOND
+            yield ((date.fromisoformat(said) - EPOCH.date()).days + 1) * DAY
         elif said is not None:
             yield said
 
@@ -334,16 +319,10 @@ def _is_late(change: RecordChange, cutoff: _Cutoff) -> bool:
 
 def _cutoffs(config: Config) -> _Cutoff:
     zone, kept = config.organisation.zone, config.retention.records
-
-    @cache
-    def start_of(day: date) -> int:
-        start = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
-        while start.astimezone(zone).date() < day:
-            start += _MINUTE
-        return (start - _EPOCH) // _MICROSECOND
+    begins = cache(lambda day: start_of(day, zone))
 
     def cutoff(received_at: int) -> tuple[date, int]:
-        day = (_EPOCH + timedelta(microseconds=received_at - kept)).astimezone(zone).date()
-        return day, start_of(day)
+        day = local_time(received_at - kept, zone).date()
+        return day, begins(day)
 
     return cutoff

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deploy.verification.books import BoundDefinitions
 from deploy.verification.definitions import is_sum
 from deploy.verification.records import Record
 from deploy.verification.shapes import DAY
+from deploy.verification.spans import WEEKDAYS, day_months_later
 
 if TYPE_CHECKING:
     from schemas.config.goals import Goal
 
 _ONE_DAY = timedelta(days=1)
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 OF_WINDOWS = {"today": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
 """Window -> the period that it is the beginning of."""
 
@@ -77,10 +78,11 @@ class GoalDays:
             self._take_record(record)
         for name, goal in self.goals.items():
             self._take_file(name, goal)
-        self._works: dict[tuple[CalendarName, date], int] = {}
+        self._work = cache(self._work_of)
         self._periods: dict[tuple[str, date], Dates] = {}
-        self._wholes: dict[tuple[CalendarName, Dates], int] = {}
-        self._sums: dict[tuple[str, date], Mapping[tuple[str | None, CalendarName], Fraction]] = {}
+        self._whole = cache(lambda calendar, days: sum(self._work(calendar, day) for day in days))
+        self._of_all = cache(self._sums_of)
+        """What a day carries for the people of each team together."""
 
     # --- amounts
 
@@ -135,7 +137,7 @@ class GoalDays:
         if kind == "day":
             return True
         if kind == "week":
-            return day.weekday() == _WEEKDAYS.index(self._config.organisation.week_starts)
+            return day.weekday() == WEEKDAYS.index(self._config.organisation.week_starts)
         starts = "01-01"
         if kind.startswith("fiscal_"):
             kind, starts = kind.removeprefix("fiscal_"), self._config.fiscal.year_starts
@@ -145,20 +147,10 @@ class GoalDays:
     def _calendar(self, name: str, team: str | None) -> CalendarName:
         return None if self.goals[name].elapsed == "calendar" else self.terms.calendar_of(team)
 
-    def _work(self, calendar: CalendarName, day: date) -> int:
+    def _work_of(self, calendar: CalendarName, day: date) -> int:
         if calendar is None:
             return DAY
-        key = calendar, day
-        if key not in self._works:
-            start, end = self.people.start_of(day), self.people.start_of(day + _ONE_DAY)
-            self._works[key] = self.terms.offices[calendar].between(start, end)
-        return self._works[key]
-
-    def _whole(self, calendar: CalendarName, days: Dates) -> int:
-        key = calendar, days
-        if key not in self._wholes:
-            self._wholes[key] = sum(self._work(calendar, day) for day in days)
-        return self._wholes[key]
+        return self.terms.offices[calendar].between(self.people.start_of(day), self.people.start_of(day + _ONE_DAY))
 
     def _passed(self, calendar: CalendarName, day: date, now: int) -> Fraction:
         """The share of a day's work that is over."""
@@ -196,8 +188,8 @@ class GoalDays:
     def _ramp(goal: Goal, since: date | None, day: date) -> Fraction:
         if since is None or not goal.ramp:
             return Fraction(1)
-        steps = [Fraction(str(share)) for months, share in sorted(goal.ramp.items()) if _later(since, months) <= day]
-        return steps[-1] if steps else Fraction(str(goal.ramp[min(goal.ramp)]))
+        steps = [share for months, share in sorted(goal.ramp.items()) if day_months_later(since, months) <= day]
+        return Fraction(str(steps[-1] if steps else goal.ramp[min(goal.ramp)]))
 
     def target(self, name: str, whose: Whose, days: Dates, now: int) -> tuple[Fraction, Fraction]:
         """What is to be reached in these days, and what of it by now."""
@@ -222,16 +214,12 @@ class GoalDays:
         whole = self._whole(calendar, period)
         yield (own * self._work(calendar, day) / whole if whole else Fraction(0)), calendar
 
-    def _of_all(self, name: str, day: date) -> Mapping[tuple[str | None, CalendarName], Fraction]:
-        """What a day carries for the people of each team together."""
-        key = name, day
-        if key not in self._sums:
-            found: dict[tuple[str | None, CalendarName], Fraction] = defaultdict(Fraction)
-            for rep in self.people.roster:
-                weight, calendar = self.weight(name, rep, day)
-                found[self.people.team_of(rep, day), calendar] += weight
-            self._sums[key] = found
-        return self._sums[key]
+    def _sums_of(self, name: str, day: date) -> Mapping[tuple[str | None, CalendarName], Fraction]:
+        found: dict[tuple[str | None, CalendarName], Fraction] = defaultdict(Fraction)
+        for rep in self.people.roster:
+            weight, calendar = self.weight(name, rep, day)
+            found[self.people.team_of(rep, day), calendar] += weight
+        return found
 
     def needed_share(self, name: str, whose: Whose, days: Dates, now: int) -> Fraction | None:
         """What an average working day is of the work that is left."""
@@ -267,10 +255,3 @@ class GoalDays:
         if not any(self.people.is_employed(rep, each) for each in days):
             return None
         return self.of_person(name, rep, self.people.team_of(rep, day), day)
-
-
-def _later(day: date, months: int) -> date:
-    """The same day of the month so many months later, else the last one of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    after = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    return min(date(year, month + 1, 1) + timedelta(days=day.day - 1), after - _ONE_DAY)

@@ -6,8 +6,8 @@ together with those merged into it and with all that touched any of them. Counts
 stream.
 
     moment   day ▶ records that name an instant in it        link     lead ▶ records that ever named it
-    change   record ▶ its changes, each version once         thread   thread ▶ mails that were ever in it
-    customer customer ▶ subscriptions that were ever theirs         number   number ▶ calls that ever had it
+    change   record ▶ its changes, each version once         named    thread, customer, number ▶ mails that were ever in
+                                                                      it, subscriptions of theirs, calls that had it
 """
 
 import sqlite3
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from deploy.verification.bounds import reached
 from schemas.instants import DAY
 from schemas.records import FIELDS, FieldType, RecordChange
 
@@ -27,12 +28,8 @@ CREATE TABLE change (kind TEXT, id TEXT, changed_at INT, digest INT, body BLOB,
 CREATE TABLE moment (day INT, kind TEXT, id TEXT, PRIMARY KEY (day, kind, id)) WITHOUT ROWID;
 CREATE TABLE link (lead TEXT, kind TEXT, id TEXT, PRIMARY KEY (lead, kind, id)) WITHOUT ROWID;
 CREATE INDEX link_of ON link (kind, id);
-CREATE TABLE thread (thread TEXT, id TEXT, PRIMARY KEY (thread, id)) WITHOUT ROWID;
-CREATE INDEX thread_of ON thread (id);
-CREATE TABLE customer (customer TEXT, id TEXT, PRIMARY KEY (customer, id)) WITHOUT ROWID;
-CREATE INDEX customer_of ON customer (id);
-CREATE TABLE number (number TEXT, id TEXT, PRIMARY KEY (number, id)) WITHOUT ROWID;
-CREATE INDEX number_of ON number (id);
+CREATE TABLE named (name TEXT, kind TEXT, id TEXT, PRIMARY KEY (kind, name, id)) WITHOUT ROWID;
+CREATE INDEX named_of ON named (kind, id);
 CREATE TABLE fresh (lead TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _INSTANTS = {
@@ -45,6 +42,8 @@ _decode = msgspec.msgpack.Decoder(RecordChange).decode
 _SAID = frozenset({"rep", "status", "stage"})
 """What may have happened when it was said: a lead was handed over or judged, a deal closed or moved on."""
 _OF_PEOPLE = ("rep", "absence")
+_POINTERS = {"email": "thread", "subscription": "customer", "call": "number"}
+"""Kind of record -> what such records belong together by."""
 
 _Key = tuple[str, str]
 """Kind and id of a record."""
@@ -95,26 +94,7 @@ class KeptChanges:
         ).rowcount
         write("INSERT OR IGNORE INTO moment VALUES (?, ?, ?)", (row for c in changes for row in _moments(c)))
         write("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", (row for c in changes for row in _links(c)))
-        write(
-            "INSERT OR IGNORE INTO thread VALUES (?, ?)",
-            ((c.fields["thread"], c.id) for c in changes if c.kind == "email" and c.fields.get("thread") is not None),
-        )
-        write(
-            "INSERT OR IGNORE INTO customer VALUES (?, ?)",
-            (
-                (c.fields["customer"], c.id)
-                for c in changes
-                if c.kind == "subscription" and c.fields.get("customer") is not None
-            ),
-        )
-        write(
-            "INSERT OR IGNORE INTO number VALUES (?, ?)",
-            (
-                (c.fields["number"].partition("@")[0], c.id)  # type: ignore[union-attr]
-                for c in changes
-                if c.kind == "call" and c.fields.get("number") is not None
-            ),
-        )
+        write("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", (row for c in changes for row in _names(c)))
         # Also the leads that a record has left: it stopped their clocks until now.
         write(
             "INSERT OR IGNORE INTO fresh SELECT lead FROM link WHERE kind = ? AND id = ?",
@@ -140,11 +120,8 @@ class KeptChanges:
         """
         query = "SELECT kind, id FROM moment WHERE day BETWEEN ? AND ?"
         records = self._bounded(set(), self._rows(query, first, last))
-        for thread in self._named("SELECT thread FROM thread WHERE id = ?", "email", records):
-            records = self._bounded(records, self._mails(thread))
-        for customer in self._named("SELECT customer FROM customer WHERE id = ?", "subscription", records):
-            records = self._bounded(records, (("subscription", id) for id in self._subscriptions(customer)))
-        records = self._bounded(records, self._same_numbers(id for kind, id in tuple(records) if kind == "call"))
+        for kind in _POINTERS:
+            records = self._bounded(records, self._beside(kind, {id for of, id in records if of == kind}))
         leads = {
             lead for key in records for (lead,) in self._rows("SELECT lead FROM link WHERE kind = ? AND id = ?", *key)
         }
@@ -181,21 +158,13 @@ class KeptChanges:
 
     def groups_in_turn(self, kind: str, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all groups of a kind, some at a time, with the changes of all that a recount of them must see."""
-        turns = {"customer": self._customers_in_turn, "thread": self._threads_in_turn, "lead": self._leads_in_turn}
-        return turns[kind](most)
-
-    def _threads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
-        """Give all threads, some at a time, with the changes of every mail that was ever in one of them."""
-        sizes = self._rows("SELECT thread, COUNT(*) FROM thread GROUP BY thread ORDER BY thread")
-        for threads in _filled(sizes, most):
-            yield threads, list(self._told({mail for thread in threads for mail in self._mails(thread)}))
-
-    def _customers_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
-        """Give all customers, some at a time, with the changes of every subscription that was ever theirs."""
-        sizes = self._rows("SELECT customer, COUNT(*) FROM customer GROUP BY customer ORDER BY customer")
-        for customers in _filled(sizes, most):
-            theirs = {("subscription", id) for each in customers for id in self._subscriptions(each)}
-            yield customers, list(self._told(theirs))
+        if kind == "lead":
+            yield from self._leads_in_turn(most)
+            return
+        of = next(of for of, pointer in _POINTERS.items() if pointer == kind)
+        sizes = self._rows("SELECT name, COUNT(*) FROM named WHERE kind = ? GROUP BY name ORDER BY name", of)
+        for names in _filled(sizes, most):
+            yield names, list(self._told({key for name in names for key in self._named(of, name)}))
 
     def _leads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all leads, some at a time, with the changes of all that a recount of their clocks must see."""
@@ -218,35 +187,27 @@ class KeptChanges:
 
     def of_same_numbers(self, changes: Iterable[RecordChange]) -> list[RecordChange]:
         """Give what was said of calls that ever had a number that a call of these changes had."""
-        return list(self._told(set(self._same_numbers({one.id for one in changes if one.kind == "call"}))))
+        return list(self._told(set(self._beside("call", {one.id for one in changes if one.kind == "call"}))))
 
-    def _same_numbers(self, calls: Iterable[str]) -> Iterator[_Key]:
-        query = "SELECT DISTINCT other.id FROM number JOIN number AS other USING (number) WHERE number.id = ?"
-        for call in calls:
-            yield from (("call", id) for (id,) in self._rows(query, call))
+    def _beside(self, kind: str, ids: Iterable[str]) -> Iterator[_Key]:
+        """All records of a kind that ever had a name which one of these had."""
+        query = "SELECT name FROM named WHERE kind = ? AND id = ?"
+        for name in {name for id in ids for (name,) in self._rows(query, kind, id)}:
+            yield from self._named(kind, name)
+
+    def _named(self, kind: str, name: str) -> Iterator[_Key]:
+        return ((kind, id) for (id,) in self._rows("SELECT id FROM named WHERE kind = ? AND name = ?", kind, name))
 
     def _told(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
         for kind, id in records:
             for (body,) in self._rows("SELECT body FROM change WHERE kind = ? AND id = ?", kind, id):
                 yield _decode(body)
 
-    def _mails(self, thread: str) -> Iterator[_Key]:
-        return (("email", id) for (id,) in self._rows("SELECT id FROM thread WHERE thread = ?", thread))
-
-    def _named(self, query: str, kind: str, records: set[_Key]) -> set[str]:
-        return {name for of, id in records if of == kind for (name,) in self._rows(query, id)}
-
     def merged_with(self, leads: Iterable[str]) -> set[str]:
         """These leads and all that were ever merged with any of them."""
-        found: set[str] = set()
-        waiting = set(leads)
-        while waiting:
-            lead = waiting.pop()
-            if lead not in found:
-                found.add(lead)
-                waiting |= {id for (id,) in self._rows("SELECT id FROM link WHERE lead = ? AND kind = 'lead'", lead)}
-                waiting |= {to for (to,) in self._rows("SELECT lead FROM link WHERE kind = 'lead' AND id = ?", lead)}
-        return found
+        of_leads = "FROM link WHERE kind = 'lead' AND"
+        either = f"SELECT id {of_leads} lead = ? UNION SELECT lead {of_leads} id = ?"
+        return reached(leads, lambda lead: (other for (other,) in self._rows(either, lead, lead)))
 
     def take_fresh_leads(self, most: int) -> list[str]:
         """Leads about which something new was said since they were last taken; some of them if there are many."""
@@ -266,9 +227,6 @@ class KeptChanges:
             if len(records) > self._most:
                 raise TooManyRecordsError
         return records
-
-    def _subscriptions(self, customer: str) -> list[str]:
-        return [id for (id,) in self._rows("SELECT id FROM customer WHERE customer = ?", customer)]
 
     def _changes(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
         yield from self.people()
@@ -299,6 +257,12 @@ def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:
             yield instant // DAY, change.kind, change.id
     if change.kind in {"lead", "deal"} and not _SAID.isdisjoint(name.partition("#")[0] for name in change.fields):
         yield change.changed_at // DAY, change.kind, change.id
+
+
+def _names(change: RecordChange) -> Iterator[tuple[str, str, str]]:
+    name = change.fields.get(_POINTERS.get(change.kind, ""))
+    if isinstance(name, str):
+        yield name.partition("@")[0] if change.kind == "call" else name, change.kind, change.id
 
 
 def _links(change: RecordChange) -> Iterator[tuple[str, str, str]]:

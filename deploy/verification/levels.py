@@ -1,16 +1,14 @@
 """Metrics of type `level`: how much there is at the end of a window."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from deploy.verification.conditions import Fact, elements, first_set
+from deploy.verification.conditions import Fact, first_set
 from deploy.verification.definitions import Definitions, Entry, names
-from deploy.verification.measures import Counted, Exact, Measure, Sum, difference_of
-from deploy.verification.shapes import DAY, SECOND
+from deploy.verification.measures import Aggregate, Counted, Different, Exact, Sum, Total
 from deploy.verification.spans import DayOf, Span
 from deploy.verification.terms import Terms
 
@@ -23,15 +21,12 @@ class Stay(NamedTuple):
     what: Any
 
 
-class Level(Measure):
+class Level(Aggregate):
     """A fact is there from its start until its end."""
 
-    def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
-        super().__init__(entry, terms, since=since, until=until)
+    def __init__(self, entry: Entry, terms: Terms) -> None:
+        super().__init__(entry, terms)
         self._start, self._end = names(entry.get("start")), names(entry.get("end"))
-        self._agg = entry["agg"]
-        self._of_what = names(entry.get("of"))
-        self._value = difference_of(entry["value"]) if self._agg == "sum" else None
 
     def _of(self, fact: Fact) -> Iterator[Counted]:
         start, end = first_set(fact, self._start), first_set(fact, self._end)
@@ -44,21 +39,11 @@ class Level(Measure):
             for rep in self.credited(fact):
                 yield Counted(self, rep, None, None, Stay(start, end, what), fact)
 
-    def _what(self, fact: Fact, on: date) -> Any:
-        if self._agg == "distinct":
-            return tuple(elements(first_set(fact, self._of_what)))
-        if self._value is None:
-            return 1
-        amount = self._value(fact)
-        if self.entry.get("unit") == "money":
-            return self.in_money(fact, amount, on)
-        return amount / Fraction(DAY, SECOND) if self.entry.get("unit") == "days" else amount
-
     def empty(self, span: Span) -> Sum:
         day_of = self.terms.people.day_of
         if self.entry.get("stat") == "kept":
             return Kept(span, day_of)
-        return Those(span, day_of) if self._agg == "distinct" else LevelSum(span, day_of)
+        return AtEnd(Different(1) if self._agg == "distinct" else Total(), span, day_of)
 
 
 def levels_of(definitions: Definitions) -> Definitions:
@@ -84,34 +69,18 @@ def _was_there_before(span: Span, stay: Stay, day_of: DayOf) -> bool:
     return had_begun and (stay.end is None or not span.was_before(stay.end, day_of))
 
 
-class LevelSum(Sum):
-    """The sum of what is there at the end."""
+class AtEnd(Sum):
+    """What is there at the end, summed up."""
 
-    def __init__(self, span: Span, day_of: DayOf) -> None:
-        self._span, self._day_of = span, day_of
-        self._total: int | Fraction = 0
-
-    def add(self, counted: Counted) -> None:
-        if _is_there_at_end(self._span, counted.what, self._day_of):
-            self._total += counted.what.what
-
-    def value(self) -> Exact:
-        return self._total
-
-
-class Those(Sum):
-    """How many different ones are there at the end."""
-
-    def __init__(self, span: Span, day_of: DayOf) -> None:
-        self._span, self._day_of = span, day_of
-        self._seen: Counter[Any] = Counter()
+    def __init__(self, those: Sum, span: Span, day_of: DayOf) -> None:
+        self._those, self._span, self._day_of = those, span, day_of
 
     def add(self, counted: Counted) -> None:
         if _is_there_at_end(self._span, counted.what, self._day_of):
-            self._seen.update(counted.what.what)
+            self._those.add(replace(counted, what=counted.what.what))
 
     def value(self) -> Exact:
-        return len(self._seen)
+        return self._those.value()
 
 
 class Kept(Sum):

@@ -61,7 +61,7 @@ class Lists:
         self._reading, self._now = reading, now
         self._today = reading.people.day_of(now)
         self.goals = Goals(reading, goal_records)
-        self._open = OpenLists(reading)
+        self.open = OpenLists(reading)
         formulas = reading.formulas
         asked = {goal.metric for goal in self.goals.goals.values()} | set(_OF_NEED) & formulas.by_name.keys()
         leaves = {leaf for name in asked for leaf in formulas.by_name[name].leaves()}
@@ -101,14 +101,6 @@ class Lists:
                 ):
                     self._tally(days, whose).add(counted)
 
-    def add_deals(self, books: Books) -> None:
-        """Take in the deals of books that know them wholly."""
-        self._open.take_deals(books)
-
-    def add_leads(self, books: Books) -> None:
-        """Take in the leads that books counted."""
-        self._open.take_leads(books)
-
     def _tally(self, days: Dates, whose: Whose) -> Tally:
         key = days, whose
         if key not in self._tallies:
@@ -120,11 +112,11 @@ class Lists:
 
     def values(self, served: ServedLists) -> dict[str, ListValues]:
         """By what they are called, all values as of the instants of what is served."""
-        deals = self._open.deals(served.deals_at, self.goals, self._actual)
+        deals = self.open.deals(served.deals_at, self.goals, self._actual)
         return {
             GOALS: self._of_goals(served.goals_at),
             OPEN_DEALS: _of_list("deal", deals),
-            OPEN_LEADS: _of_list("lead", self._open.leads(served.leads_at)),
+            OPEN_LEADS: _of_list("lead", self.open.leads(served.leads_at)),
         }
 
     def _of_goals(self, now: int) -> ListValues:
@@ -145,8 +137,8 @@ def lists_of(books: Books, served: ServedLists) -> dict[str, ListValues]:
     made = Lists(books.reading, books.records_of("goal"), served.goals_at)
     for counted in books.counted:
         made.add(counted)
-    made.add_deals(books)
-    made.add_leads(books)
+    made.open.take_deals(books)
+    made.open.take_leads(books)
     return made.values(served)
 
 

@@ -4,8 +4,9 @@ Owns how each is recounted, asked for and compared. Which of them a round has, a
 rounds.py's.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, ServedLists, lists_of, served_values
+from deploy.verification.pieces import expected_rows
 from deploy.verification.recount import recount
 from deploy.verification.rounds import (
     LEVELS,
@@ -27,8 +29,8 @@ from deploy.verification.rounds import (
     level_rows,
     of_windows,
 )
-from deploy.verification.shapes import LeadClock
-from deploy.verification.verify import ServedRows, expected_rows, fetch, fetch_lists, fetch_waiting
+from deploy.verification.shapes import LeadClock, RecountedWindow
+from deploy.verification.verify import ServedRows, fetch, fetch_lists, fetch_waiting
 from schemas.config import Config
 from schemas.instants import HOUR, format_instant, parse_instant
 from schemas.verifications import LEADS
@@ -54,7 +56,27 @@ class LookedAt(Protocol):
         """Compare answers by name with what was recounted before and after."""
 
 
-class Windows:
+class _OfBooks(ABC):
+    """A look whose answers are compared one by one with books."""
+
+    def judged(self, before: Books, after: Books, answers: Mapping[str, Any]) -> Judged:
+        return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
+
+    @abstractmethod
+    def _judged(self, name: str, before: Books, after: Books, served: Any) -> Judged:
+        """Compare one of them."""
+
+
+def _judged_rows(
+    name: str, before: Books, after: Books, served: ServedRows, window: RecountedWindow, some: Callable[[Any], Any]
+) -> Judged:
+    """Compare some of what the rows of a window say."""
+    then = some(expected_rows(before, served.of(window)))
+    now = then if after is before else some(expected_rows(after, served.of(window)))
+    return judge(name, then, now, some(served.rows))
+
+
+class Windows(_OfBooks):
     """The windows of one part of a round."""
 
     def __init__(
@@ -74,20 +96,14 @@ class Windows:
 
     async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[ServedRows, int]:
         served = await fetch(client, self._subjects[name].parameters)
-        return served, max(served.organisation_at, served.reps_at, *served.teams_at.values())
-
-    def judged(self, before: Books, after: Books, answers: Mapping[str, ServedRows]) -> Judged:
-        return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
+        return served, served.latest
 
     def _judged(self, name: str, before: Books, after: Books, served: ServedRows) -> Judged:
-        window = self._subjects[name].window
-        then = expected_rows(before, served, window)
-        now = then if after is before else expected_rows(after, served, window)
-        then, now = (of_windows(one, self._definitions, is_whole=self._is_whole) for one in (then, now))
-        return judge(name, then, now, of_windows(served.rows, self._definitions, is_whole=self._is_whole))
+        of_some = partial(of_windows, definitions=self._definitions, is_whole=self._is_whole)
+        return _judged_rows(name, before, after, served, self._subjects[name].window, of_some)
 
 
-class StandingLook:
+class StandingLook(_OfBooks):
     """What there is now, and what is to be reached: levels, goals, open deals and leads. All of the log says that."""
 
     def __init__(self, kept: KeptChanges, config: Config, definitions: Definitions) -> None:
@@ -102,19 +118,14 @@ class StandingLook:
     async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[ServedRows | ServedLists, int]:
         if name == LEVELS:
             served = await fetch(client, {"window": "today"})
-            return served, max(served.organisation_at, served.reps_at, *served.teams_at.values())
+            return served, served.latest
         lists = await fetch_lists(client)
         return lists, {GOALS: lists.goals_at, OPEN_DEALS: lists.deals_at, OPEN_LEADS: lists.leads_at}[name]
 
-    def judged(self, before: Books, after: Books, answers: Mapping[str, ServedRows | ServedLists]) -> Judged:
-        return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
-
     def _judged(self, name: str, before: Books, after: Books, served: ServedRows | ServedLists) -> Judged:
         if isinstance(served, ServedRows):
-            then = expected_rows(before, served, "today")
-            now = then if after is before else expected_rows(after, served, "today")
-            then, now = (level_rows(one, self._definitions) for one in (then, now))
-            return judge(name, then, now, level_rows(served.rows, self._definitions))
+            of_levels = partial(level_rows, definitions=self._definitions)
+            return _judged_rows(name, before, after, served, "today", of_levels)
         was = lists_of(before, served)[name]
         is_now = was if after is before else lists_of(after, served)[name]
         return judge_lists(name, was, is_now, served_values(served)[name])

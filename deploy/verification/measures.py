@@ -131,8 +131,8 @@ def difference_of(written: Any) -> Callable[[Fact], Fraction]:
     return lambda fact: (number_in(fact, first) or Fraction(0)) - (number_in(fact, second) or Fraction(0))
 
 
-class Simple(Measure):
-    """How many, how much, how many different ones, on how many days."""
+class Aggregate(Measure):
+    """What a fact comes to, by the `agg` of an entry: one, an amount, or ids."""
 
     def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
         super().__init__(entry, terms, since=since, until=until)
@@ -140,6 +140,21 @@ class Simple(Measure):
         self._of_what = names(entry.get("of"))
         self._value = difference_of(entry["value"]) if self._agg == "sum" else None
         self._per_unit = Fraction(DAY, SECOND) if entry.get("unit") == "days" else Fraction(1)
+
+    def _what(self, fact: Fact, on: date) -> Any:
+        if self._agg == "distinct":
+            return tuple(elements(first_set(fact, self._of_what)))
+        if self._value is None:
+            return 1
+        amount = self._value(fact)
+        return self.in_money(fact, amount, on) if self.entry.get("unit") == "money" else amount / self._per_unit
+
+
+class Simple(Aggregate):
+    """How many, how much, how many different ones, on how many days."""
+
+    def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
+        super().__init__(entry, terms, since=since, until=until)
         self._at_least = int(entry.get("at_least", 1))
         self._keep = duration(entry.get("keep", "35d"))
 
@@ -154,20 +169,12 @@ class Simple(Measure):
             return
         for rep in self.credited(fact):
             if self._agg != "days" or rep is not None:
-                yield Counted(self, rep, *when, (rep, when[1]) if self._agg == "days" else what, fact)
-
-    def _what(self, fact: Fact, on: date) -> Any:
-        if self._agg == "distinct":
-            return tuple(elements(first_set(fact, self._of_what)))
-        if self._value is None:
-            return 1
-        amount = self._value(fact)
-        return self.in_money(fact, amount, on) if self.entry.get("unit") == "money" else amount / self._per_unit
+                yield Counted(self, rep, *when, ((rep, when[1]),) if self._agg == "days" else what, fact)
 
     def empty(self, span: Span) -> Sum:
         if self._agg == "distinct":
             return Different(self._at_least)
-        return DayPairs() if self._agg == "days" else Total()
+        return Different(1) if self._agg == "days" else Total()
 
     def lacks(self, span: Span) -> bool:
         is_bounded = self._agg == "distinct" and REP_DAYS not in self.sources
@@ -188,7 +195,7 @@ class Total(Sum):
 
 
 class Different(Sum):
-    """How many different ids there are that occur so often."""
+    """How many different ids, or pairs of person and day, there are that occur so often."""
 
     def __init__(self, at_least: int) -> None:
         self._at_least = at_least
@@ -199,19 +206,6 @@ class Different(Sum):
 
     def value(self) -> Exact:
         return sum(times >= self._at_least for times in self._seen.values())
-
-
-class DayPairs(Sum):
-    """Pairs of person and day."""
-
-    def __init__(self) -> None:
-        self._seen: set[tuple[str, date]] = set()
-
-    def add(self, counted: Counted) -> None:
-        self._seen.add(counted.what)
-
-    def value(self) -> Exact:
-        return len(self._seen)
 
 
 def limit_of(entry: Mapping[str, Any], name: str) -> int | None:

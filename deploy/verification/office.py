@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import holidays
 
 from deploy.verification.shapes import DAY, EPOCH, HOUR, MINUTE
+from deploy.verification.spans import local_time
 
 if TYPE_CHECKING:
     from schemas.config.floor import BusinessHours
@@ -30,7 +32,7 @@ class Office:
                 for span in spans:
                     first, last = span.split("-")
                     self._hours[weekday].append((_wall_minute(first), _wall_minute(last)))
-        self._open: dict[date, list[tuple[int, int]]] = {}
+        self._opening_times = cache(self._find)
 
     def between(self, start: int, end: int) -> int:
         """Business time in [start, end)."""
@@ -52,11 +54,6 @@ class Office:
                     return max(opening, start) + duration
                 duration -= worked
             day += timedelta(days=1)
-
-    def _opening_times(self, day: date) -> list[tuple[int, int]]:
-        if day not in self._open:
-            self._open[day] = self._find(day)
-        return self._open[day]
 
     def _find(self, day: date) -> list[tuple[int, int]]:
         hours = sorted(self._hours[day.weekday()])
@@ -80,7 +77,7 @@ class Office:
         return found
 
     def _local(self, instant: int) -> datetime:
-        return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone)
+        return local_time(instant, self._zone)
 
     def _offset(self, instant: int) -> int:
         return (self._local(instant).utcoffset() or timedelta()) // timedelta(microseconds=1)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from deploy.verification.durations import percentile
 from deploy.verification.facts import PATH, fields_of, of_deal, stays
 from deploy.verification.goal_days import Dates, Whose
 from deploy.verification.rows import shown
@@ -24,6 +25,7 @@ _DAYS = 365
 _ENOUGH_STAYS = 20
 _ENOUGH_WON = 5
 _TIMES = 4
+_MOST = Fraction(4, 5)
 _MONEY = {"unit": "money"}
 
 Listed = dict[str, dict[str, Any]]
@@ -118,7 +120,7 @@ class OpenLists:
                 for stay in of_deal_:
                     if stay["left_at"] is not None:
                         took[pipeline, stay["stage"]].append(stay["left_at"] - stay["entered_at"])
-        return {place: _four_fifths(sorted(some)) for place, some in took.items() if len(some) >= _ENOUGH_STAYS}
+        return {place: percentile(sorted(some), _MOST) for place, some in took.items() if len(some) >= _ENOUGH_STAYS}
 
     # --- leads
 
@@ -157,11 +159,3 @@ class OpenLists:
     def _money(self, said: Any, currency: str | None, now: int) -> Fraction | None:
         rate = self._terms.rate(currency, self._reading.people.day_of(now))
         return None if said is None or rate is None else Fraction(str(said)) * rate
-
-
-def _four_fifths(ordered: list[int]) -> Fraction:
-    """The value below which four fifths of them lie, between two neighbours in proportion."""
-    place = Fraction(4 * (len(ordered) - 1), 5)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)

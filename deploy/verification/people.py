@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from deploy.verification.conditions import attribute
 from deploy.verification.records import Record
-from deploy.verification.shapes import EPOCH
+from deploy.verification.spans import local_time, start_of
 
 if TYPE_CHECKING:
     from schemas.config import Config
@@ -42,7 +42,7 @@ class People:
         return None if person is None else self._aliases.get(person, person)
 
     def _organisation_day(self, instant: int) -> date:
-        return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone).date()
+        return local_time(instant, self._zone).date()
 
     def _histories(self) -> dict[str, list[tuple[date, str | None]]]:
         """Rep -> (day of the move, team), oldest version first. A rep whose record names no team has no moves."""
@@ -105,10 +105,7 @@ class People:
 
     def start_of(self, day: date) -> int:
         """The first instant of a day of the organisation."""
-        start = datetime.combine(day, time.min, tzinfo=self._zone).astimezone(UTC)
-        while start.astimezone(self._zone).date() < day:
-            start += timedelta(minutes=1)
-        return (start - EPOCH) // timedelta(microseconds=1)
+        return start_of(day, self._zone)
 
     def _team_on(self, rep: str | None, day: date) -> str | None:
         if rep is None:

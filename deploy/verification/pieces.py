@@ -116,6 +116,14 @@ class Sheet:
         return self._reps[rep]
 
 
+def expected_rows(books: Books, asked: ServedWindow) -> RecountedRows:
+    """The rows of books that hold all that lies in the window."""
+    sheet = Sheet(asked, books.reading)
+    for counted in books.counted:
+        sheet.add(counted)
+    return sheet.rows()
+
+
 def _with_funnels(tally: Tally) -> Row:
     return {**tally.row(), "funnels": tally.funnels()}
 
@@ -162,13 +170,13 @@ def recount_in_pieces(
         books.count_single()
         sum_up(books)
         if lists is not None:
-            lists.add_deals(books)
+            lists.open.take_deals(books)
     for kind in GROUPS:
         for names, changes in kept.groups_in_turn(kind, AT_ONCE):
             known, books = left(changes)
             count_groups(books, kind, fold(known.records), known, frozenset(names))
             sum_up(books)
             if lists is not None:
-                lists.add_leads(books)
+                lists.open.take_leads(books)
             waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting, lists

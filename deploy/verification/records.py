@@ -129,11 +129,6 @@ def countable(records: RecordsByKind) -> dict[str, list[Record]]:
     return kept
 
 
-def human(kept: Mapping[str, list[Record]]) -> list[Record]:
-    """Of records that count: the emails that no machine sent."""
-    return [email for email in kept.get("email", []) if email.get("automated") is not True]
-
-
 def closed_at(deal: Record) -> int | None:
     """When its status last became won or lost, or what was said with or after that."""
     status = deal.get("status")

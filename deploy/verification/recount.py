@@ -10,9 +10,9 @@ Instants and durations are integer microseconds, UTC; fractions stay exact until
     facts         what `from` names, of one record each           families    leads with all that belongs to them
     lead_facts, thread_facts, customer_facts, rep_days            leads       when a lead was answered
     measures      what a definition counts (and `durations`, `levels`, `conversions`, `responses`)
-    formulas      ratios and derived metrics                      segments    dimensions
-    books         all that counts, and what is read off it        rows        a window summed up to a row
-    terms         what floorcast.yaml says that metrics go by     shapes      windows, rows and clocks as values
+    formulas      ratios and derived metrics                      rows        a window summed up to a row
+    books         all that counts, and what is read off it        shapes      windows, rows and clocks as values
+    terms         what floorcast.yaml says that metrics go by
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def left_of(
         if kind == "lead":
             books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
             books.count_groups(kind, records)
-            if name in books.going_on():
+            if name in books.going_on:
                 return True
         if kind == "customer" and any(
             one.get("ends_at") is None for own in customers(records, only=(name,)) for one in own

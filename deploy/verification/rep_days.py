@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 
 from deploy.verification.conditions import Fact
 from deploy.verification.definitions import exact_number
@@ -19,7 +20,7 @@ class RepDays:
     def __init__(self, terms: Terms, absences: Iterable[Record]) -> None:
         self._terms = terms
         self._away: dict[str, list[tuple[date, date, Fraction]]] = defaultdict(list)
-        self._work: dict[tuple[str, date], bool] = {}
+        self._has_work = cache(self._has_work_on)
         people = terms.people
         for record in absences:
             rep, first, last = people.rep(record.get("rep")), *map(people.as_day, map(record.get, ("from", "to")))
@@ -46,10 +47,6 @@ class RepDays:
             self._terms.calendar_of(self._terms.people.team_of(rep, day)), day
         )
 
-    def _has_work(self, calendar: str | None, day: date) -> bool:
-        if calendar is None:
-            return True
-        if (calendar, day) not in self._work:
-            start, end = (self._terms.people.start_of(one) for one in (day, day + _ONE_DAY))
-            self._work[calendar, day] = self._terms.offices[calendar].between(start, end) > 0
-        return self._work[calendar, day]
+    def _has_work_on(self, calendar: str | None, day: date) -> bool:
+        start, end = (self._terms.people.start_of(one) for one in (day, day + _ONE_DAY))
+        return calendar is None or self._terms.offices[calendar].between(start, end) > 0

@@ -52,8 +52,9 @@ class Response(Measure):
     def _limit(self, timing: Timing) -> int:
         if self._within == "sla":
             return timing.due_at
-        is_named = self._within == "missed_after"
-        return timing.started_at + (self.terms.missed_after if is_named else duration(self._within))
+        if self._within == "missed_after":
+            return timing.started_at + self.terms.config.lead_response.missed_after
+        return timing.started_at + duration(self._within)
 
     def _missed(self, fact: Fact, timing: Timing, wait: Wait, on: date) -> Iterator[Counted]:
         if wait.answered_at is not None and wait.answered_at <= wait.limit:

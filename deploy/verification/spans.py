@@ -1,12 +1,14 @@
-"""What a window holds at an instant: minutes, or days of the organisation."""
+"""What a window holds at an instant: minutes, or days of the organisation. And days and instants in a zone."""
 
+import calendar
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from deploy.verification.shapes import DAY_WINDOWS, MINUTE, ROLLING_MINUTES, RecountedWindow
+from deploy.verification.shapes import DAY_WINDOWS, EPOCH, MINUTE, ROLLING_MINUTES, RecountedWindow
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 DayOf = Callable[[int], date]
 """The day of the organisation in which an instant lies."""
@@ -65,7 +67,7 @@ def _days(window: str, today: date, week_starts: str) -> tuple[date, date]:
     """First and last day of a window of whole days, both included."""
     if window == "yesterday":
         return today - timedelta(days=1), today - timedelta(days=1)
-    into_week = (today.weekday() - _WEEKDAYS.index(week_starts)) % 7
+    into_week = (today.weekday() - WEEKDAYS.index(week_starts)) % 7
     first_days = {
         "today": today,
         "week": today - timedelta(days=into_week),
@@ -79,3 +81,23 @@ def _days(window: str, today: date, week_starts: str) -> tuple[date, date]:
         msg = f"{window!r} is not a window; there are {', '.join((*ROLLING_MINUTES, *DAY_WINDOWS))}"
         raise ValueError(msg)
     return first_days[window], today
+
+
+def local_time(instant: int, zone: ZoneInfo) -> datetime:
+    """What the clocks show at an instant."""
+    return (EPOCH + timedelta(microseconds=instant)).astimezone(zone)
+
+
+def start_of(day: date, zone: ZoneInfo) -> int:
+    """The first instant of a day."""
+    start = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+    while start.astimezone(zone).date() < day:
+        start += timedelta(minutes=1)
+    return (start - EPOCH) // timedelta(microseconds=1)
+
+
+def day_months_later(day: date, months: int) -> date:
+    """The same day of a later month, else its last."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))

@@ -57,8 +57,3 @@ class Terms:
         if span.start is None:
             return span.first >= self.people.day_of(span.now - kept.records)
         return span.start >= (span.now // MINUTE - kept.minutes // MINUTE + 1) * MINUTE
-
-    @property
-    def missed_after(self) -> int:
-        """After how long a lead is missed."""
-        return self.config.lead_response.missed_after

@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.verification.bounds import pointing
 from deploy.verification.conditions import Fact
-from deploy.verification.records import Record, RecordsByKind, countable, human
+from deploy.verification.records import Record, RecordsByKind, countable
 from deploy.verification.terms import Terms
 
 ANSWERS, WRITERS = "thread.answers", "thread.writers"
@@ -18,7 +18,11 @@ def threads(records: RecordsByKind, *, only: Collection[str] | None = None) -> I
     Only what was written strictly before a mail can be answered by it. Among outbound mails of one instant the greatest
     id is the last.
     """
-    kept = (email for email in human(countable(records)) if email.get("sent_at") is not None)
+    kept = (
+        email
+        for email in countable(records).get("email", [])
+        if email.get("automated") is not True and email.get("sent_at") is not None
+    )
     for thread, mails in pointing("thread", "email", records, kept, only):
         yield thread, sorted(mails, key=lambda mail: (mail.get("sent_at"), mail.get("direction") != "inbound", mail.id))
 

@@ -27,24 +27,25 @@ from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, StandingLook, StillWaiting, WaitingLook, Windows
 from deploy.verification.rounds import LARGEST, LOOKS, Suspects, ValueAsked, described, kept_since, plan
 from deploy.verification.verify import (
+    IMPOSSIBLE,
     DeliveryReader,
     VerifyError,
     checked_url,
     fetch_freshness,
     wait_for_stages,
+    why_impossible,
 )
 from processor.logs import refuse
 from processor.machine import end_when_told, give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, MissingTopicError
+from processor.transport.following import Follower, newest_of
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import definitions_digest
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.kafka_facts import KafkaError
-from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
@@ -139,15 +140,11 @@ class Verifier:
             log.info("verification.done", **told_of_round(await self.round()))
         except ConfigError as error:
             problem = "; ".join(error.problems)
-        except (VerifyError, MissingTopicError) as error:
-            problem = str(error)
-        except httpx.HTTPError as error:
-            problem = f"the api at {self._url} does not answer: {type(error).__name__}"
         except sqlite3.Error as error:
             await self.close()
             problem = f"what was read cannot be kept on disk: {error}"
-        except (KafkaError, OSError, TimeoutError) as error:
-            problem = await what_failed(self._target.broker, error)
+        except IMPOSSIBLE as error:
+            problem = await why_impossible(error, self._target)
         else:
             return None
         log.warning("verification.failed", why=problem)
@@ -269,18 +266,13 @@ class Verifier:
 
     async def _last_outcome(self) -> Verification | None:
         """What was published last, by whichever process; None if that was by other definitions."""
-        found: list[Verification] = []
-
-        def apply(_partition: int, records: list[Fetched]) -> None:
-            for record in records:
-                if record.key == VERIFICATION_KEY and record.value is not None:
-                    with contextlib.suppress(msgspec.MsgspecError):  # of another version
-                        found.append(decode_verification(record.value))
-
-        name = VERIFICATIONS.full_name(self._target.prefix)
-        async with asyncio.timeout(SILENT_SECONDS), Follower(self._target.broker, name) as follower:
-            await follower.read_to(await follower.ends(), apply)
-        return found[-1] if found and found[-1].definitions == definitions_digest(self._config) else None
+        async with asyncio.timeout(SILENT_SECONDS):
+            found = await newest_of(self._target.broker, VERIFICATIONS.full_name(self._target.prefix))
+        try:
+            last = decode_verification(found[VERIFICATION_KEY])
+        except (KeyError, msgspec.MsgspecError):  # none, or of another version
+            return None
+        return last if last.definitions == definitions_digest(self._config) else None
 
     async def _read(self, log: "_Log") -> bool:
         """Read what is new; whether there was anything."""

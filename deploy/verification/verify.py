@@ -20,20 +20,19 @@ from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
 from deploy.local.target import Instance
-from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
 from deploy.verification.pieces import ServedWindow, recount_in_pieces
-from deploy.verification.shapes import LeadClock, RecountedRows, RecountedWindow, Rows
+from deploy.verification.shapes import LeadClock, RecountedWindow, Rows
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.phone_number_key import read_numbers
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
@@ -62,24 +61,18 @@ class VerifyError(Exception):
         super().__init__(problem)
 
 
-def main(target: Instance, key: str | None = None) -> int:
+def main(target: Instance, config: Config, key: str | None = None) -> int:
     """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
     try:
         url = checked_url(target.url, key)
-        config = load_config(target.config, os.environ)
         definitions = of_file(target.config)
         with _progress_bar() as say:
             found = asyncio.run(verify(url, target.broker, target.prefix, config, definitions, key=key, say=say))
-    except (
-        ConfigError,
-        VerifyError,
-        MissingTopicError,
-        KafkaError,
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        OSError,
-    ) as error:
-        return _explain(error, target)
+    except IMPOSSIBLE as error:
+        print(f"floorcast verify: {asyncio.run(why_impossible(error, target))}", file=sys.stderr)  # noqa: T201
+        if isinstance(error, VerifyError):
+            return error.exit_code
+        return ExitCode.WRONG_USE if isinstance(error, httpx.InvalidURL) else ExitCode.UNREACHABLE
     for difference in found.differences:
         print(difference)  # noqa: T201 - the command's output
     print(  # noqa: T201
@@ -249,7 +242,7 @@ async def _compare(
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
     lists = await fetch_lists(client) if is_whole else None
     waiting, as_of = await fetch_waiting(client)
-    asked = [ServedWindow(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
+    asked = [of.of(window) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     rows, clocks, recounted = await asyncio.to_thread(
         recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions,
@@ -285,6 +278,15 @@ class ServedRows:
     reps_at: int
     teams_at: dict[str, int]
     organisation_at: int
+
+    @property
+    def latest(self) -> int:
+        """The last of them."""
+        return max(self.organisation_at, self.reps_at, *self.teams_at.values())
+
+    def of(self, window: RecountedWindow) -> ServedWindow:
+        """What has to be recounted to compare them."""
+        return ServedWindow(window, self.organisation_at, self.reps_at, self.teams_at)
 
 
 async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> ServedRows:
@@ -327,17 +329,6 @@ async def _funnels(client: httpx.AsyncClient, names: Iterable[str], asked: Mappi
 def _segment(name: str) -> str:
     """A part of a path, whatever is in it: `..` alone would be taken for a way up."""
     return quote(name, safe="").replace(".", "%2E")
-
-
-def expected_rows(books: Books, served: ServedRows, window: RecountedWindow) -> RecountedRows:
-    """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
-    teams = dict.fromkeys(books.teams, served.organisation_at) | served.teams_at
-    rows = books.rows(now=served.reps_at, window=window)
-    return {
-        **rows,
-        "organisation": books.with_funnels(now=served.organisation_at, window=window),
-        "teams": {team: books.with_funnels(now=at, window=window, team=team) for team, at in teams.items()},
-    }
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -431,23 +422,17 @@ def checked_url(url: str | None, key: str | None) -> str:
     return url
 
 
-def _explain(error: Exception, target: Instance) -> int:
+IMPOSSIBLE = (VerifyError, MissingTopicError, KafkaError, httpx.HTTPError, httpx.InvalidURL, OSError)
+"""What a comparison may end with, beside what it finds."""
+
+
+async def why_impossible(error: BaseException, target: Instance) -> str:
+    """One of `IMPOSSIBLE`, in words."""
     match error:
-        case ConfigError():
-            return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
-        case VerifyError():
-            return _fail(str(error), error.exit_code)
-        case MissingTopicError():
-            return _fail(str(error), ExitCode.UNREACHABLE)
+        case VerifyError() | MissingTopicError():
+            return str(error)
         case httpx.InvalidURL():
-            return _fail(f"--url: {error}", ExitCode.WRONG_USE)
+            return f"--url: {error}"
         case httpx.HTTPError():
-            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", ExitCode.UNREACHABLE)
-        case _:
-            return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
-
-
-def _fail(problem: str, code: int) -> int:
-    for line in problem.splitlines():
-        print(f"floorcast verify: {line}", file=sys.stderr)  # noqa: T201 - the command's output
-    return code
+            return f"the api at {target.url} does not answer: {type(error).__name__}"
+    return await what_failed(target.broker, error)

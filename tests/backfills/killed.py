@@ -13,8 +13,9 @@ import msgspec
 
 from deploy.lookups.backfill import BackfillMark
 from deploy.verification.differences import differences
+from deploy.verification.pieces import expected_rows
 from deploy.verification.recount import recount
-from deploy.verification.verify import expected_rows, fetch
+from deploy.verification.verify import fetch
 from schemas.config import load_config
 from schemas.windows import WINDOWS
 from tests.backfills.crms import CONNECTION, Crm
@@ -110,6 +111,6 @@ class Killed:
                 with self.crm.world.crm.lock:
                     books = recount(self.crm.world.truth(now), config)
                 found += [
-                    f"{window}: {each}" for each in differences(expected_rows(books, served, window), served.rows)
+                    f"{window}: {each}" for each in differences(expected_rows(books, served.of(window)), served.rows)
                 ]
         return found

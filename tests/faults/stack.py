@@ -134,7 +134,7 @@ class Kafka:
         return self._broker.alive
 
     async def start(self) -> None:
-        """Start it (again); raises BrokerError."""
+        """Start it (again); raises UpError."""
         await asyncio.to_thread(self._broker.start, _KAFKA_SECONDS)
 
     async def kill(self) -> None:

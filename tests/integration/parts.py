@@ -19,6 +19,7 @@ from deploy.verification.rows import shown
 from schemas.instants import parse_instant, to_datetime
 from tests.comparing import Comparing, changed
 from tests.integration.served import Reader
+from tests.segments import segments
 
 SPLITS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/organisation/metrics", {}),
@@ -52,7 +53,7 @@ class Parts:
                 served = {part["by"][by]: part["metrics"] for part in row["segments"]}
                 now = parse_instant(row["as_of"])
                 for name in names:
-                    expected = self._books.segments(name, by, now=now, window=window, **whose)
+                    expected = segments(self._books, name, by, now=now, window=window, **whose)
                     for label in served.keys() | expected.keys():
                         compared += 1
                         told = self._told(name, expected.get(label), served.get(label, {}).get(name))

@@ -125,7 +125,7 @@ async def row_differences(reader: Reader, books: Books, window: str) -> list[str
         team["team"]: await reader.get(f"/v1/teams/{team['team']}/metrics", window=window)
         for team in (await reader.get("/v1/teams"))["rows"]
     }
-    missing = sorted(set(books.teams) - teams.keys())
+    missing = sorted(set(books.reading.teams) - teams.keys())
     served: Rows = {
         "organisation": _row(organisation),
         "teams": {name: _row(row) for name, row in teams.items()},

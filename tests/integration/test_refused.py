@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import ssl
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +16,8 @@ import pytest
 from deploy.local.broker import LocalBroker
 from deploy.local.ports import free_port
 from schemas.exit_codes import ExitCode
+from tests.forking import COMMAND, Forked
+from tests.integration.commands import without_settings
 
 pytestmark = pytest.mark.kafka
 
@@ -58,22 +58,24 @@ async def untrusted(tmp_path: Path) -> AsyncIterator[str]:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def start(folder: Path, broker: str, variables: Mapping[str, str], *command: str) -> asyncio.subprocess.Process:
+async def start(folder: Path, broker: str, variables: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:
     (folder / "floorcast.yaml").write_text(CONFIG)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
-    return await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("floorcast")), *command,
-        env=clean | {
-            "FLOORCAST_BROKER": broker, "FLOORCAST_CONFIG": str(folder / "floorcast.yaml"),
-            "FLOORCAST_DATA": str(folder / "data"), "FLOORCAST_WORKER_PORT": "0", **variables,
-        }, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    environment = without_settings() | {
+        "FLOORCAST_BROKER": broker, "FLOORCAST_CONFIG": str(folder / "floorcast.yaml"),
+        "FLOORCAST_DATA": str(folder / "data"), "FLOORCAST_WORKER_PORT": "0", **variables,
+    }  # fmt: skip
+
+    def fork() -> subprocess.Popen[bytes]:
+        return Forked(
+            [COMMAND, *command],
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    return await asyncio.to_thread(fork)
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
-    async with asyncio.timeout(SECONDS):
-        out, err = await process.communicate()
+async def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    out, err = await asyncio.to_thread(process.communicate, timeout=SECONDS)
     return process.returncode, (out + err).decode()
 
 

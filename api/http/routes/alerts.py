@@ -4,8 +4,7 @@ An action goes to Kafka, and comes back from there as what was done about the al
 """
 
 import re
-from collections.abc import Awaitable
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +18,7 @@ from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, organisation_allowed, page, read_router
 from api.read.rows import alert_json, dead_letter_json, newest_alert_first
 from api.read.view import View
+from api.write.ingest import Ingest
 from schemas.alerts import Alert, AlertAction, encode_action
 from schemas.dead_letters import DeadLetter
 from schemas.instants import DAY, format_instant, parse_duration
@@ -26,13 +26,6 @@ from schemas.instants import DAY, format_instant, parse_duration
 router = read_router("alerts")
 
 LONGEST_SNOOZE = 30 * DAY
-
-
-class ActionLog(Protocol):
-    """Where actions go."""
-
-    def append(self, message: bytes) -> Awaitable[str]:
-        """Store, and return once the broker has acknowledged it. Raises StoreRefusedError."""
 
 
 _LENGTH = re.compile(r"^[0-9]{1,6}[smhd]$")
@@ -162,7 +155,7 @@ def snoozed_until(length: str, now: int) -> int:
 
 async def act_on(request: Request, action: AlertAction) -> None:
     """Tell everybody what somebody did about an alert. Raises StoreRefusedError."""
-    log: ActionLog = request.app.state.alert_actions
+    log: Ingest = request.app.state.alert_actions
     await log.append(encode_action(action))
 
 

@@ -18,9 +18,10 @@ from typer.testing import CliRunner, Result
 import api.logs
 import processor.logs
 from deploy.cli import app, common
+from deploy.cli.common import settings_of
 from deploy.cli.program import COMMANDS
 from deploy.local import ports, target, up
-from deploy.settings import SettingsError, load_settings, read_environment
+from deploy.settings import Settings, read_environment
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
 from tests.ports import refused_port
@@ -208,17 +209,21 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("FLOORCAST_PORT", "9000")
     monkeypatch.setenv("FLOORCAST_HOST", "localhost")
 
-    settings = load_settings(port=9001, host=None)
+    settings = settings_of(Settings, port=9001, host=None)
 
     assert (settings.port, settings.host) == (9001, "localhost")
 
 
-def test_settings_are_refused_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_refused_by_their_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("FLOORCAST_PARTITIONS", "0")
-    with pytest.raises(SettingsError, match="FLOORCAST_PARTITIONS: "):
-        load_settings(port=9001)
-    with pytest.raises(SettingsError, match=r"^--partitions: "):
-        load_settings(partitions=0)
+    with pytest.raises(typer.Exit):
+        settings_of(Settings, port=9001)
+    assert capsys.readouterr().err.startswith("FLOORCAST_PARTITIONS: ")
+    with pytest.raises(typer.Exit):
+        settings_of(Settings, partitions=0)
+    assert capsys.readouterr().err.startswith("--partitions: ")
 
 
 @pytest.mark.parametrize("script", ["bin/floorcast", "elsewhere"], ids=["with the script", "without it"])
@@ -302,7 +307,7 @@ def running_up(folder: Path, **changes: object) -> target.Running:
 def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     running_up(folder)
 
-    found = target.find_target(load_settings(data=folder))
+    found = target.find_target(Settings(data=folder))
 
     assert found == target.Instance(
         broker=Kafka("127.0.0.1:9092"),
@@ -316,7 +321,7 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     running_up(folder)
     monkeypatch.setenv("FLOORCAST_PREFIX", "other.")
 
-    found = target.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
+    found = target.find_target(Settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
     assert (found.prefix, found.config, found.url) == ("other.", Path("mine.yaml"), "https://floor.example")
     assert found.broker == Kafka("127.0.0.1:9092")
@@ -325,7 +330,7 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     running_up(folder)
 
-    found = target.find_target(load_settings(data=folder, broker="kafka.example:9092"))
+    found = target.find_target(Settings(data=folder, broker="kafka.example:9092"))
 
     assert found == target.Instance(
         broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None

@@ -52,6 +52,25 @@ def test_what_keeps_a_log_says_what_it_was_called_with_in_json_alone(
     assert said["why"].startswith(why)
 
 
+@pytest.mark.parametrize(("code", "ends"), [(0, [(0, "it was told to end")]), (70, [])])
+def test_a_log_ends_with_its_end(code: int, ends: list[tuple[int, str]]) -> None:
+    """Whoever ends with another code has said already why."""
+    program = f"""
+import typer
+from deploy.cli.keeping_log import KeepsLog
+app = typer.Typer()
+@app.command(cls=KeepsLog)
+def last() -> None:
+    raise typer.Exit({code})
+app()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == code
+    assert [(line["code"], line["why"]) for line in said if line["event"] == "process.ended"] == ends
+
+
 def test_a_person_at_a_terminal_is_shown_the_usage(tmp_path: Path) -> None:
     ours, its = pty.openpty()
     done = subprocess.run([*PROGRAM, "worker", "--nonsense"], stdout=its, stderr=its, check=False, cwd=tmp_path)

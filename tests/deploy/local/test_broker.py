@@ -24,7 +24,8 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from deploy.local import kafka_probe
 from deploy.local.broker import LocalBroker, ensure_jars
-from deploy.local.kafka_folder import BrokerError, Door
+from deploy.local.kafka_folder import Door
+from deploy.local.ports import UpError
 from processor.transport.administration import ensure_topics
 from schemas.instants import DAY
 from schemas.kafka import Kafka, Security
@@ -140,7 +141,7 @@ async def test_what_was_acknowledged_is_there_after_a_stop_a_kill_and_on_another
             await produce(address, "kept", b"one")
             starter.kill()
             starter.wait()
-            with pytest.raises(BrokerError) as caught:
+            with pytest.raises(UpError) as caught:
                 LocalBroker(data).start()
             assert orphan.is_running()
             # No second one has looked at its folder: this is the log of the one that runs, and there is none before.
@@ -209,7 +210,7 @@ def test_whoever_comes_by_another_door_is_told_the_port_of_its_proxy(running: Lo
 
 
 def test_a_second_broker_on_the_folder_is_refused(running: LocalBroker) -> None:
-    with pytest.raises(BrokerError) as caught:
+    with pytest.raises(UpError) as caught:
         LocalBroker(running.data).start()
 
     assert str(caught.value).startswith(f"another broker runs on the data folder {running.data};")
@@ -219,7 +220,7 @@ def test_a_second_broker_on_the_folder_is_refused(running: LocalBroker) -> None:
 
 @pytest.mark.kafka
 def test_a_broker_that_runs_is_not_started_again(running: LocalBroker) -> None:
-    with pytest.raises(BrokerError, match="runs already"):
+    with pytest.raises(UpError, match="runs already"):
         running.start()
 
     assert running.alive
@@ -227,7 +228,7 @@ def test_a_broker_that_runs_is_not_started_again(running: LocalBroker) -> None:
 
 @pytest.mark.kafka
 def test_a_port_in_use_is_named(running: LocalBroker, tmp_path: Path) -> None:
-    with pytest.raises(BrokerError) as caught:
+    with pytest.raises(UpError) as caught:
         LocalBroker(tmp_path / "other", running.port).start()
 
     assert str(caught.value).startswith(f"port {running.port} on 127.0.0.1 is in use;")
@@ -251,7 +252,7 @@ def test_a_folder_that_is_no_good_is_named_and_left_alone(tmp_path: Path, files:
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
-    with pytest.raises(BrokerError) as caught:
+    with pytest.raises(UpError) as caught:
         LocalBroker(tmp_path).start()
 
     assert str(caught.value).startswith(f"Kafka cannot start on {folder}: ")
@@ -263,7 +264,7 @@ def test_a_folder_that_is_no_good_is_named_and_left_alone(tmp_path: Path, files:
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(BrokerError, match="file: File exists") as caught:
+    with pytest.raises(UpError, match="file: File exists") as caught:
         LocalBroker(tmp_path / "file").start()
 
     assert caught.value.exit_code == 2
@@ -274,7 +275,7 @@ def test_without_network_and_jars_one_line_says_so(tmp_path: Path, monkeypatch: 
     for name, value in NO_NETWORK.items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(BrokerError, match=r"^cannot download Kafka's \S+\.jar \(no connection\); [^\n]*$") as caught:
+    with pytest.raises(UpError, match=r"^cannot download Kafka's \S+\.jar \(no connection\); [^\n]*$") as caught:
         LocalBroker(tmp_path / "data").start()
 
     assert caught.value.exit_code == 3
@@ -288,7 +289,7 @@ def test_a_tampered_jar_stops_the_start_and_is_named(tmp_path: Path, monkeypatch
     copy.write_bytes(jar.read_bytes()[:-1] + b"?")
     monkeypatch.setenv("FLOORCAST_CACHE", str(cache))
 
-    with pytest.raises(BrokerError, match=rf"^{jar.name} in the cache does not have its committed SHA-256 sum"):
+    with pytest.raises(UpError, match=rf"^{jar.name} in the cache does not have its committed SHA-256 sum"):
         LocalBroker(tmp_path / "data").start()
 
     assert not copy.exists()
@@ -307,12 +308,12 @@ def test_stopping_what_was_never_started_does_nothing(tmp_path: Path) -> None:
 @pytest.mark.kafka
 def test_a_stop_ends_a_start_that_another_thread_is_in(tmp_path: Path) -> None:
     broker = LocalBroker(tmp_path)
-    errors: list[BrokerError] = []
+    errors: list[UpError] = []
 
     def start() -> None:
         try:
             broker.start()
-        except BrokerError as error:
+        except UpError as error:
             errors.append(error)
 
     thread = threading.Thread(target=start)

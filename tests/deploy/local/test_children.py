@@ -4,9 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from deploy.cli.up import streaming_connections
+from deploy.cli import up
 from deploy.local.supervisor import ChildProgram
 from deploy.local.up import Surroundings, UpPlan
+from deploy.settings import Settings
 from tests.deploy.streaming.payloads import settings
 
 API = {"url": "https://acme.my.salesforce.com", "client_id": "x", "client_secret": "y"}
@@ -30,7 +31,9 @@ def test_connections_with_a_stream_have_one(tmp_path: Path) -> None:
             {"organisation": {"name": "A", "timezone": "UTC", "currency": "EUR"}, "connections": connections}
         )
     )
-    assert streaming_connections(config) == ["sf"]
+    made = up._plan(Settings(config=config, data=tmp_path), 8080, open_access=True, demo=None)
+
+    assert (made.streams, made.asked) == (["sf"], ["quiet", "sf"])
 
 
 def test_a_stream_is_a_process_of_its_own_with_its_own_log(tmp_path: Path) -> None:

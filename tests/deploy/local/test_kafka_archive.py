@@ -8,9 +8,9 @@ import pytest
 
 from deploy.local import kafka_archive, kafka_jvm
 from deploy.local.broker import LocalBroker
-from deploy.local.kafka_folder import BrokerError
 from deploy.local.kafka_jars import cache_folder
 from deploy.local.kafka_jvm import archive_path
+from deploy.local.ports import UpError
 from deploy.local.up import Surroundings, UpPlan
 
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_made_is_not_tried_again_and_not_used(archive: Path, monk
 
     def fail(self: LocalBroker) -> str:
         tried.append(self)
-        raise BrokerError(3, "no room")
+        raise UpError(["no room"], 3)
 
     monkeypatch.setattr(LocalBroker, "start", fail)
     kafka_archive.make_archive()

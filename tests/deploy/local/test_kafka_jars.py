@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from deploy.local import kafka_jars
-from deploy.local.kafka_jars import CacheFolderError, Jar, JarError
+from deploy.local.kafka_jars import Jar
+from deploy.local.ports import UpError
 
 CONTENT = {"a-1.jar": b"first jar", "b-2.jar": b"second jar"}
 JARS = tuple(
@@ -69,7 +70,7 @@ def test_a_tampered_jar_is_named_and_removed_and_fetched_at_the_next_start(tmp_p
     first.write_bytes(b"first jap")
     repository = FakeRepository()
 
-    with pytest.raises(JarError, match=r"^a-1\.jar in the cache does not have its committed SHA-256 sum"):
+    with pytest.raises(UpError, match=r"^a-1\.jar in the cache does not have its committed SHA-256 sum"):
         ensure(tmp_path, repository)
 
     assert not first.exists()
@@ -81,7 +82,7 @@ def test_a_tampered_jar_is_named_and_removed_and_fetched_at_the_next_start(tmp_p
 def test_a_download_with_a_wrong_sum_is_named_and_not_kept(tmp_path: Path) -> None:
     repository = FakeRepository(content={**CONTENT, "b-2.jar": b"another jar"})
 
-    with pytest.raises(JarError, match=r"^b-2\.jar as downloaded does not have its committed SHA-256 sum"):
+    with pytest.raises(UpError, match=r"^b-2\.jar as downloaded does not have its committed SHA-256 sum"):
         ensure(tmp_path, repository)
 
     assert files(tmp_path) == {"a-1.jar"}
@@ -105,7 +106,7 @@ def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path) -> None:
 def test_a_jar_that_cannot_be_had_is_named_with_the_reason_and_no_part_of_it_stays(
     tmp_path: Path, error: Exception, reason: str
 ) -> None:
-    with pytest.raises(JarError) as caught:
+    with pytest.raises(UpError) as caught:
         ensure(tmp_path, FakeRepository(failures=[error] * 9))
 
     assert str(caught.value) == f"cannot download Kafka's a-1.jar ({reason}); the first start needs a network"
@@ -115,7 +116,7 @@ def test_a_jar_that_cannot_be_had_is_named_with_the_reason_and_no_part_of_it_sta
 def test_a_cache_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(CacheFolderError, match="file cannot be used"):
+    with pytest.raises(UpError, match="file cannot be used"):
         ensure(tmp_path / "file", FakeRepository())
 
 

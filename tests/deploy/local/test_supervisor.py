@@ -15,8 +15,9 @@ import pytest
 
 from api.read import read_side
 from api.settings import Settings as ApiSettings
-from deploy.local import ports, target, up
-from deploy.local.supervisor import Backoff, Child, ChildError, ChildProgram, Supervisor, describe_end
+from deploy.local import target, up
+from deploy.local.ports import UpError
+from deploy.local.supervisor import Backoff, Child, ChildProgram, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
 from processor.transport.shards import LAST_SECONDS
@@ -82,7 +83,7 @@ class FakeChild:
         self.name = name
         self.now = 0.0
         self.starts = 0
-        self.refusals: list[ChildError] = []
+        self.refusals: list[UpError] = []
         self._lives = lives
         self.stopped_within: float | None = None
 
@@ -189,7 +190,7 @@ async def test_a_refusal_later_on_is_tried_again() -> None:
 async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can() -> None:
     said: list[str] = []
     child = FakeChild("kafka", [(100, -9)])
-    child.refusals = [ChildError(2, "port 9092 is in use"), ChildError(2, "port 9092 is in use")]
+    child.refusals = [UpError(["port 9092 is in use"], 2), UpError(["port 9092 is in use"], 2)]
 
     supervisor, delays = await keep(child, said)
     await supervisor.stop()
@@ -610,7 +611,7 @@ def test_children_know_the_login_by_their_environment_alone(
 def test_up_on_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     lock = up.lock_data(tmp_path)
     try:
-        with pytest.raises(ports.UpError, match="another floorcast up") as refused:
+        with pytest.raises(UpError, match="another floorcast up") as refused:
             up.lock_data(tmp_path)
     finally:
         lock.release()
@@ -626,7 +627,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
     await supervisor.launch(kafka)
     try:
         await target.reach_broker(kafka.kafka)
-        with pytest.raises(ports.UpError, match="ends the connection: does it ask for a login"):
+        with pytest.raises(UpError, match="ends the connection: does it ask for a login"):
             await target.reach_broker(str(kafka.kafka))
         kafka.kill()
         await until(lambda: bool(said))
@@ -635,7 +636,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
             try:
                 await target.reach_broker(kafka.kafka)
                 break
-            except ports.UpError:
+            except UpError:
                 await asyncio.sleep(0.1)
         await target.reach_broker(kafka.kafka)
     finally:

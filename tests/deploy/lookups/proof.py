@@ -12,6 +12,7 @@ from schemas.windows import WINDOWS, span_of
 from tests.deploy.lookups.world import World
 from tests.oracle import Books, differences
 from tests.pipeline import Pipeline, served
+from tests.segments import funnel
 
 FUNNELS = ("stage_conversion", "lead_funnel")
 
@@ -47,7 +48,7 @@ def _rounded(step: dict[str, Any]) -> dict[str, Any]:
 def _of_funnels(world: World, books: Books, view: View, now: int, window: Any) -> Iterator[str]:
     scopes: list[tuple[Scope, dict[str, Any]]] = [
         (ORGANISATION, {}),
-        *((team_scope(team), {"team": team}) for team in books.teams),
+        *((team_scope(team), {"team": team}) for team in books.reading.teams),
         *((rep_scope(rep), {"rep": rep}) for rep in books.reps),
     ]
     span = span_of(window, now, view.calendar)
@@ -56,7 +57,7 @@ def _of_funnels(world: World, books: Books, view: View, now: int, window: Any) -
         assert isinstance(reader, FunnelReader)
         for pipeline in (None, *world.config.pipelines) if metric == "stage_conversion" else (None,):
             for scope, whose in scopes:
-                expected: Any = books.funnel(metric, now=now, window=window, pipeline=pipeline, **whose)["steps"]
+                expected: Any = funnel(books, metric, now=now, window=window, pipeline=pipeline, **whose)["steps"]
                 shown: Any = funnel_json(view, reader, scope, span, now, pipeline)["steps"]
                 found = [{name: value for name, value in step.items() if name != "label"} for step in shown]
                 if [_rounded(step) for step in found] != [_rounded(step) for step in expected]:

@@ -10,6 +10,7 @@ from schemas.instants import DAY as A_DAY
 from schemas.records import RecordChange
 from tests.builders import change, instant, make_config
 from tests.deploy.verification.metrics import NOON, books, definitions, value
+from tests.segments import segments
 
 DAY = "2026-03-18T"
 
@@ -310,7 +311,7 @@ def test_every_value_of_a_closed_list_is_given_in_its_order() -> None:
     read = books(floor, BY, make_config(reps={"ana": {"since": "2025-12-18"}}))
 
     def by(metric: str, name: str) -> list[tuple[object, object]]:
-        return list(read.segments(metric, name, now=instant("2026-03-18T13:00Z"), window="today").items())
+        return list(segments(read, metric, name, now=instant("2026-03-18T13:00Z"), window="today").items())
 
     assert by("deals", "product") == [("Pro", 2), ("Basic", 0), ("Other", 2)]
     assert by("share", "product") == [("Pro", 1 / 2), ("Basic", None), ("Other", 1 / 2)]
@@ -330,6 +331,6 @@ def test_of_people_the_values_that_occur_are_given() -> None:
     ]
     floor += [change("deal", f"d{rep}", rep=rep, created_at=NOON) for rep in ("ana", "ben", None)]
 
-    found = books(floor, BY).segments("deals", "region", now=instant(NOON), window="today")
+    found = segments(books(floor, BY), "deals", "region", now=instant(NOON), window="today")
 
     assert list(found.items()) == [("east", 1), ("west", 1), (None, 1)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deploy.verification.definitions import shipped
 from deploy.verification.differences import differences
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
+from deploy.verification.pieces import ServedWindow, expected_rows
 from deploy.verification.recount import recount
 from deploy.verification.rounds import of_windows
 from deploy.verification.shapes import RecountedRows, RecountedWindow
@@ -59,11 +60,7 @@ def kept(log: Sequence[RecordChange], most: int = MANY) -> KeptChanges:
 
 def rows(changes: Sequence[RecordChange], chosen: Config, window: RecountedWindow) -> RecountedRows:
     """As `verify --every` compares them: without what may have begun before any of these days."""
-    books = recount(changes, chosen)
-    found = books.rows(now=NOW, window=window)
-    found["organisation"] = books.with_funnels(now=NOW, window=window)
-    found["teams"] = {team: books.with_funnels(now=NOW, window=window, team=team) for team in books.teams}
-    return of_windows(found, shipped())
+    return of_windows(expected_rows(recount(changes, chosen), ServedWindow(window, NOW, NOW)), shipped())
 
 
 @settings(max_examples=50, deadline=None)

@@ -14,6 +14,7 @@ from schemas.records import Record, RecordChange
 from tests.builders import change, make_config
 from tests.oracle import recount
 from tests.pipeline import Pipeline, served
+from tests.segments import segments as recounted_segments
 from tests.strategies import NOW
 from tests.test_hard_metrics import segments
 from tests.test_match_laws import KEY, defined
@@ -124,7 +125,7 @@ def test_a_note_stays_a_touch_of_its_lead_unless_the_diallers_call_is_one() -> N
 def by_source(*said: RecordChange) -> dict[str | None, object]:
     config, definitions = defined()
     found = segments(piped(*said, config=config).view(), "dialled", "source", "7d")
-    expected = recount(said, config, definitions).segments("dialled", "source", now=NOW, window="7d")
+    expected = recounted_segments(recount(said, config, definitions), "dialled", "source", now=NOW, window="7d")
     assert found == expected
     return found
 

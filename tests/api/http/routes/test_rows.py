@@ -11,6 +11,7 @@ from deploy.verification.recount import recount
 from schemas.records import RecordChange
 from tests.api.reading import Floor, floor_config
 from tests.builders import change
+from tests.segments import segments
 
 AT = "2026-03-18T10:00Z"
 LATER = "2026-03-18T12:00Z"
@@ -152,8 +153,8 @@ async def test_bands_of_the_time_to_an_answer_are_the_configurations(tmp_path: P
 
     told = {part["by"]["response_band"]: part["metrics"]["lead_qualification_rate"] for part in row["segments"]}
     assert told == {"10m": 0.0, "2h": 0.0, "later": None, "never": 0.0, "unknown": None}
-    recounted = recount(said, floor.config).segments(
-        "lead_qualification_rate", "response_band", now=floor.now, window="today"
+    recounted = segments(
+        recount(said, floor.config), "lead_qualification_rate", "response_band", now=floor.now, window="today"
     )
     assert told == {label: None if value is None else float(value) for label, value in recounted.items()}
     with pytest.raises(ValueError, match="must ascend"):

@@ -1,14 +1,21 @@
-"""Dimensions: by which values of a field a metric is told apart, and which of them something has."""
+"""Segments and steps of funnels, read off the recount's books: `floorcast verify` asks for neither, tests do.
 
-import calendar
+Owns the recount's own reading of dimensions: by which values of a field a metric is told apart, and which of them
+something has.
+"""
+
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from deploy.verification.books import Books
 from deploy.verification.conditions import Fact, value_of
 from deploy.verification.definitions import Entry, duration, names
-from deploy.verification.measures import Counted
-from deploy.verification.spans import Span
+from deploy.verification.funnels import Funnel, Share
+from deploy.verification.measures import Counted, Exact
+from deploy.verification.rows import Tally
+from deploy.verification.shapes import RecountedWindow
+from deploy.verification.spans import Span, day_months_later
 from deploy.verification.terms import Terms
 
 TEAM = "team"
@@ -83,7 +90,7 @@ class Dimension:
         if since is None:
             return "unknown"
         lengths = ((band, int(band.removesuffix("mo"))) for band in self._bands)
-        return next((band for band, months in lengths if day < _months_after(since, months)), "older")
+        return next((band for band, months in lengths if day < day_months_later(since, months)), "older")
 
 
 def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
@@ -99,8 +106,63 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
     return {}
 
 
-def _months_after(day: date, months: int) -> date:
-    """The same day of a later month, else its last."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+def segments(
+    books: Books,
+    metric: str,
+    by: str,
+    *,
+    now: int,
+    window: RecountedWindow | Span,
+    rep: str | None = None,
+    team: str | None = None,
+) -> dict[str | None, Exact]:
+    """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
+    bands = books.reading.config.lead_response.response_bands
+    more = {"bands": bands} if bands is not None and by == "response_band" else {}
+    dimension, span = _dimension(books, by, more), books.reading.span(window, now)
+
+    def valued(label: str | None) -> Exact:
+        tally = Tally(books.reading.formulas, span)
+        for counted in books.within(span):
+            if books.is_theirs(counted, span, rep, team) and dimension.of(counted, span) == label:
+                tally.add(counted)
+        return tally.value(metric)
+
+    labels: list[str | None] = [*dimension.values]
+    if not labels:
+        seen = {dimension.of(counted, span) for counted in books.within(span)}
+        labels = sorted(seen, key=lambda label: (label is None, label or ""))
+    found = {label: valued(label) for label in labels}
+    if not dimension.is_of_persons:
+        return found
+    nothing = Tally(books.reading.formulas, span).value(metric)
+    return {label: value for label, value in found.items() if value and value != nothing}
+
+
+def funnel(
+    books: Books, metric: str, *, now: int, window: RecountedWindow, rep: str | None = None, team: str | None = None,
+    pipeline: str | None = None, by: tuple[str, str | None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Give the steps of a pipeline's funnel, of the first if None; `by`: only what has a label of a dimension."""
+    leaf = books.reading.formulas.by_name[metric]
+    of_leaf = (one for one, its in books.reading.formulas.leaf_of.items() if its is leaf)
+    measure = next(one for one in of_leaf if isinstance(one, Funnel))
+    way = next((way for way in measure.ways if pipeline in (None, way.pipeline)), None)
+    if way is None:
+        return {"steps": [], "worst": None}
+    span, dimension = books.reading.span(window, now), None if by is None else _dimension(books, by[0])
+    share = Share(measure.ways)
+    for counted in books.within(span):
+        if (
+            counted.measure is measure
+            and counted.holds(now)
+            and books.is_theirs(counted, span, rep, team)
+            and (dimension is None or by is None or dimension.of(counted, span) == by[1])
+        ):
+            share.add(counted)
+    return share.steps(way, now)
+
+
+def _dimension(books: Books, name: str, more: Entry | None = None) -> Dimension:
+    terms = books.reading.terms
+    return Dimension(name, {**terms.definitions.dimensions.get(name, {}), **(more or {})}, terms, books.leads)
