@@ -20,7 +20,7 @@ class Settings(ProcessSettings):
     """How this api process runs."""
 
     partitions: int = Field(
-        default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
+        default=4, ge=1, le=1024, description="Partitions of each topic, until a replay says another number."
     )
     snapshot_seconds: float = Field(
         default=300.0,

@@ -57,7 +57,7 @@ class Settings(KafkaSettings):
         description="How often `up` recounts the newest part of the log and compares what is served; `off`: never.",
     )
     partitions: int = Field(
-        default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
+        default=4, ge=1, le=1024, description="Partitions of each topic, until a replay says another number."
     )
     worker_port: int = Field(
         default=0,
