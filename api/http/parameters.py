@@ -42,6 +42,7 @@ _EVERYWHERE = frozenset({"screen", "page"})
 """Parameters of every route: pages say with them whose cookie counts."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 
 _Row = TypeVar("_Row")
 
@@ -139,6 +140,15 @@ def _as_written(given: str) -> str:
     return given
 
 
+def _as_a_number_is_written(given: str) -> str:
+    if not _WHOLE.fullmatch(given):
+        msg = "is not a whole number like 50"
+        raise ValueError(msg)
+    return given
+
+
+WHOLE = BeforeValidator(_as_a_number_is_written)
+"""Of a parameter that is a whole number: pydantic would also take `1_0`, `1.0` and ` 1` for one."""
 DateParameter = Annotated[date, BeforeValidator(_as_written)]
 """A date in full: pydantic would also take a number of seconds for one."""
 FirstDate = Annotated[
@@ -262,7 +272,7 @@ def known_dimension(view: View, by: str) -> Dimension | None:
 
 
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000), WHOLE]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=2000)]
 
 

@@ -158,6 +158,21 @@ async def test_pages_of_a_list_are_the_list(floor: Floor, limit: int) -> None:
     assert all(size == limit for size in sizes[:-1])
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/reps/metrics", "limit"), ("/v1/leaderboards/calls_made", "limit"), ("/v1/leads/waiting", "limit"),
+        ("/v1/goals", "count"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("given", ["1_0", "1.0", "+5", "05", " 5", "5 ", "1e1", "0x1", "\u0663", "", "five"])
+async def test_a_number_is_read_as_it_is_written(floor: Floor, path: str, name: str, given: str) -> None:
+    answer = await floor.get(path, **{name: given})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, name)
+    assert "is not a whole number like 50" in answer.json()["detail"]
+
+
 async def test_a_page_is_of_the_team_that_is_asked_for_and_goes_on_where_somebody_came(floor: Floor) -> None:
     first = await floor.read("/v1/reps/metrics", team="north", limit=1)
     floor.take(change("rep", "r11", name="New", team="north"), change("rep", "a", name="Before", team="north"))
