@@ -152,6 +152,8 @@ class Books:
         yield from self.reading.days_of(span.first, span.seen_on)
 
     def _tally(self, now: int, window: RecountedWindow | Span, rep: str | None, team: str | None) -> Tally:
+        if rep is not None and team is not None:
+            raise ValueError("name a rep or a team, not both")
         span = self.reading.span(window, now)
         tally = Tally(self.reading.formulas, span)
         for counted in self.within(span):
@@ -161,8 +163,6 @@ class Books:
 
     def is_theirs(self, counted: Counted, span: Span, rep: str | None, team: str | None) -> bool:
         """Whether it counts for a rep or a team; for the organisation where neither is named."""
-        if rep is not None and team is not None:
-            raise ValueError("name a rep or a team, not both")
         return (rep is None or counted.rep == rep) and (team is None or self.reading.team_of(counted, span) == team)
 
     # --- counting
