@@ -147,7 +147,7 @@ def _as_a_number_is_written(given: str) -> str:
     return given
 
 
-WHOLE = BeforeValidator(_as_a_number_is_written)
+WHOLE_NUMBER = BeforeValidator(_as_a_number_is_written)
 """Of a parameter that is a whole number: pydantic would also take `1_0`, `1.0` and ` 1` for one."""
 DateParameter = Annotated[date, BeforeValidator(_as_written)]
 """A date in full: pydantic would also take a number of seconds for one."""
@@ -272,7 +272,7 @@ def known_dimension(view: View, by: str) -> Dimension | None:
 
 
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
-Limit = Annotated[int, Query(ge=1, le=1000), WHOLE]
+Limit = Annotated[int, Query(ge=1, le=1000), WHOLE_NUMBER]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=2000)]
 
 

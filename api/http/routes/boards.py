@@ -14,7 +14,7 @@ from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
 from api.http.identity import access_of, cookie_of, redirect_without_token
-from api.http.parameters import WHOLE, shown_name
+from api.http.parameters import shown_name
 from api.http.scopes import BOARD
 from api.http.served import config_of
 from schemas.config import Config
@@ -68,7 +68,7 @@ async def board(
     request: Request,
     screen: str,
     scene: Annotated[str | None, Query(description="Hold this scene.", max_length=200)] = None,
-    tile: Annotated[int | None, Query(description="Show this tile of it alone, counted from 1."), WHOLE] = None,
+    tile: Annotated[int | None, Query(description="Show this tile of it alone, counted from 1.")] = None,
 ) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     config = config_of(request.scope)

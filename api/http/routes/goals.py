@@ -14,7 +14,7 @@ from api.http.etag import answer_rows
 from api.http.identity import Access
 from api.http.models.goals import GoalsAnswer
 from api.http.parameters import (
-    WHOLE,
+    WHOLE_NUMBER,
     Cursor,
     Limit,
     ReadRequest,
@@ -46,7 +46,7 @@ _RANKS = {"organisation": 0, "team": 1, "rep": 2}
 async def goals(
     request: ReadRequest,
     period: Annotated[str, Query(description="`current`, `previous`, or a date in it.")] = "current",
-    count: Annotated[int, Query(ge=1, le=MAX_COUNT, description="So many periods, up to that one."), WHOLE] = 1,
+    count: Annotated[int, Query(ge=1, le=MAX_COUNT, description="So many periods, up to that one."), WHOLE_NUMBER] = 1,
     goal: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
     team: Annotated[str | None, Query(description="Only this team, and its reps of today.")] = None,
     rep: Annotated[str | None, Query(description="Only this rep.")] = None,

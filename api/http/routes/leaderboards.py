@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.http.description import NOT_FOUND, READ_PROBLEMS
 from api.http.etag import answer_known
 from api.http.models.metrics import LeaderboardAnswer
-from api.http.parameters import WHOLE, ReadRequest, SpanAsked, TeamAsked, known_metric, known_team, read_router
+from api.http.parameters import WHOLE_NUMBER, ReadRequest, SpanAsked, TeamAsked, known_metric, known_team, read_router
 from api.read.leaderboards import LeaderboardAsked
 from api.read.piecemeal import spread
 from api.read.read_side import ReadSide
@@ -29,7 +29,7 @@ _EVERYBODY = 10_000
 )
 async def leaderboard(
     request: ReadRequest, metric: str, span: SpanAsked,
-    team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=_EVERYBODY), WHOLE] = 100,
+    team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=_EVERYBODY), WHOLE_NUMBER] = 100,
     rank: Annotated[
         Literal["value", "attainment"], Query(description="By what: the metric, or how much of their goal they have.")
     ] = "value",

@@ -10,7 +10,7 @@ from api.http.errors import InvalidParameterError
 from api.http.etag import answer_rows
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
-    WHOLE,
+    WHOLE_NUMBER,
     Cursor,
     ReadRequest,
     TeamAsked,
@@ -73,7 +73,7 @@ async def teams(request: ReadRequest) -> Response:
 async def metrics_of_reps(
     request: ReadRequest, asked: RowsAsked, team: TeamAsked = None,
     limit: Annotated[
-        int | None, Query(ge=1, le=1000, description="Rows of a page; all rows come if it is left out."), WHOLE
+        int | None, Query(ge=1, le=1000, description="Rows of a page; all rows come if it is left out."), WHOLE_NUMBER
     ] = None,
     cursor: Cursor = None,
 ) -> Response:  # fmt: skip
