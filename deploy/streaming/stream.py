@@ -26,6 +26,7 @@ import msgspec
 import orjson
 import structlog
 
+from deploy.ended import ENDS, ended_by
 from deploy.local.target import Instance
 from deploy.lookups.pacing import backoff
 from deploy.pulse import with_pulse
@@ -35,7 +36,7 @@ from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
 from processor.logs import refuse
 from processor.told_to_end import end_as_told
 from processor.transport.fail_stop import FENCED, die
-from processor.transport.following import Follower, MissingTopicError
+from processor.transport.following import Follower
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
@@ -46,8 +47,6 @@ from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
-from schemas.kafka_facts import KafkaError
-from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
@@ -70,14 +69,12 @@ def main(target: Instance, config: Config, name: str, folder: Path) -> int:
         known = ", ".join(streams(config)) or "none"
         return refuse("stream", ExitCode.WRONG_USE, f"connections.{name}: has no stream; those that have one: {known}")
     try:
-        ended_by = asyncio.run(with_pulse(folder, _until_told(target, name, config)))
+        told = asyncio.run(with_pulse(folder, _until_told(target, name, config)))
     except OwnedError as error:
         return refuse("stream", ExitCode.OWNED_BY_ANOTHER, str(error))
-    except MissingTopicError as error:
-        return refuse("stream", ExitCode.UNREACHABLE, str(error))
-    except (KafkaError, OSError) as error:
-        return refuse("stream", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
-    if ended_by is signal.SIGHUP:
+    except ENDS as error:
+        return ended_by("stream", target.broker, error)
+    if told is signal.SIGHUP:
         # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     return 0
