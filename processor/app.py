@@ -20,9 +20,10 @@ from processor import native
 from processor.heap import collect_seldom, give_back_large_blocks
 from processor.known_keys import follow_keys
 from processor.logs import configure_logging, refuse
-from processor.machine import end_when_told, outlive_hangup
+from processor.machine import outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
+from processor.told_to_end import end_when_told
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import LogEnds

@@ -1,7 +1,8 @@
-"""Whether a worker lives: its event loop turns, it gets ready, and its batches move while there is more to do.
+"""Whether a worker lives and is ready: its event loop turns, it gets its partitions, its batches move, Kafka answers.
 
-Owns the judgment, from what is seen at each look; time is an argument. Does not know who asks, nor what becomes of a
-worker that stands still.
+One that Kafka does not answer is not ready, and lives: to start it again would bring nothing back. Owns the judgment,
+from what is seen at each look; time is an argument. Does not know who asks, nor what becomes of a worker that stands
+still.
 
     look  look  look  SIGSTOP ............ SIGCONT  look
     1 s   1 s   1 s   (counts as 2 s, not as minutes)     so nobody is ended for having been frozen
@@ -19,6 +20,10 @@ STILL_SECONDS = 30.0
 WAITING_SECONDS = 90.0
 """So long a worker may wait for its partitions, or load without a step, at least: longer than a rebalance lasts in
 which the group waits for a member that does not answer."""
+
+AWAY_SECONDS = 10.0
+"""After so long without an answer of Kafka a worker is not ready: longer than a partition is without a leader when a
+broker ends in order, and than one question that is answered late."""
 
 _LONGEST_STEP_SECONDS = 2 * LOOK_SECONDS
 
@@ -38,6 +43,8 @@ class Signs:
     """Source partition -> the offset at which it ends; None: Kafka did not say."""
     steps: int = 0
     """Changes while shards are loaded."""
+    answers: int = 0
+    """Grows with each time that Kafka said where they end."""
 
 
 class Watch:
@@ -48,6 +55,7 @@ class Watch:
         self._last = Signs(beats=-1, ready=False)
         self._silent = 0.0
         self._waiting = 0.0
+        self._unanswered = 0.0
         self._still: dict[StagePartition, float] = {}
 
     def look(self, now: float, signs: Signs) -> None:
@@ -55,6 +63,7 @@ class Watch:
         step = 0.0 if self._last_look is None else min(now - self._last_look, _LONGEST_STEP_SECONDS)
         self._silent = self._silent + step if signs.beats == self._last.beats else 0.0
         self._waiting = self._wait(step, signs)
+        self._unanswered = self._miss_answers(step, signs)
         self._still = self._stand(step, signs)
         self._last_look, self._last = now, signs
 
@@ -72,6 +81,21 @@ class Watch:
                 f"and it ends at {(self._last.ends or {}).get(place, 'an unknown offset')}"
             )
         return None
+
+    def missing(self, signs: Signs) -> list[str]:
+        """What keeps it from being ready, where that is seen now: a line each, none of them a reason to end it."""
+        lines = []
+        if self._unanswered > AWAY_SECONDS and signs.answers == self._last.answers:
+            lines.append(f"Kafka has not answered for {self._unanswered:.0f} s: this goes on by itself once it does")
+        if not signs.ready:
+            lines.append("shards are not loaded yet")
+        return lines
+
+    def _miss_answers(self, step: float, signs: Signs) -> float:
+        if signs.answers != self._last.answers:
+            return 0.0
+        # A loop that does not turn has not asked.
+        return self._unanswered if signs.beats == self._last.beats else self._unanswered + step
 
     def _wait(self, step: float, signs: Signs) -> float:
         if signs.ready or signs.steps != self._last.steps:

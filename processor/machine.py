@@ -64,15 +64,6 @@ def give_way(niceness: int) -> None:
             _SESSION.write_text(str(niceness), encoding="ascii")
 
 
-def end_when_told() -> None:
-    """Let SIGTERM and SIGINT end this process at once, with 0. Called in the main thread, while nothing is under way.
-
-    Not left to the system: it keeps both from the first process of a container, which is killed much later then.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
-
-
 def outlive_hangup(say: Callable[[], None]) -> None:
     """Go on when the terminal goes, and call `say`. Called once, in the main thread."""
 

@@ -30,6 +30,8 @@ from schemas.machine_clock import machine_clock
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+"""Until Kafka is asked again that did not answer."""
 BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LOAD_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -57,6 +59,7 @@ class Vitals:
     def __init__(self, live: LiveShards) -> None:
         self._live = live
         self.beats = 0
+        self.answers = 0
         self.ends: Mapping[StagePartition, int] | None = None
         self.before: Mapping[StagePartition, int] = {}
         """What was done when the ends were asked for."""
@@ -64,7 +67,8 @@ class Vitals:
     def signs(self) -> Signs:
         """As it is now. Called in another thread: every part is copied or replaced whole."""
         live = self._live
-        return Signs(self.beats, live.ready, frozenset(live.assigned), dict(live.done), self.ends, live.steps)
+        assigned = frozenset(live.assigned)
+        return Signs(self.beats, live.ready, assigned, dict(live.done), self.ends, live.steps, self.answers)
 
     async def beat(self, on_lag: Callable[[float], None]) -> None:
         """Turn with the loop, and tell how much too late each turn came (seconds)."""
@@ -76,11 +80,14 @@ class Vitals:
 
     async def follow_ends(self, ends: SourceEnds) -> None:
         """Ask again and again where the source partitions end."""
+        # Who has none asks all the same: whether Kafka answers it must know too.
+        spare = [(topic, 0) for topic in sorted(self._live.topics)[:1]]
         try:
             while True:
                 before = dict(self._live.done)
-                self.ends, self.before = await ends.ask(sorted(self._live.assigned)), before
-                await asyncio.sleep(ENDS_SECONDS)
+                self.ends, self.before = await ends.ask(sorted(self._live.assigned) or spare), before
+                self.answers += self.ends is not None
+                await asyncio.sleep(_AGAIN_SECONDS if self.ends is None else ENDS_SECONDS)
         finally:
             await ends.close()
 
@@ -248,11 +255,10 @@ class Watchman:
                 else PathAnswer(503, _TEXT, f"{problem}\n".encode())
             )
         if path == "/readyz":
-            return (
-                PathAnswer(200, _TEXT, b"ready\n")
-                if signs.ready
-                else PathAnswer(503, _TEXT, b"shards are not loaded yet\n")
-            )
+            missing = self._watch.missing(signs)
+            if not missing:
+                return PathAnswer(200, _TEXT, b"ready\n")
+            return PathAnswer(503, _TEXT, "".join(f"{line}\n" for line in missing).encode())
         if path == "/metrics":
             if not self._may_read(token):
                 return PathAnswer(401, _TEXT, b"an API key is needed: Authorization: Bearer fc_...\n")

@@ -1,6 +1,7 @@
 """What a command that lasts says is its log: JSON on stderr, also where it refuses to begin.
 
-Owns how such a command begins. One that is called wrongly shows its usage to a person alone.
+Owns how such a command begins, and that its log has a last line. One that is called wrongly shows its usage to a person
+alone.
 """
 
 import sys
@@ -40,14 +41,15 @@ class KeepsLog(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         if not ctx.meta[_KEEPS_LOG]:
             return super().invoke(ctx)
+        from processor.told_to_end import end_when_told, say_told  # noqa: PLC0415 - what only shows help needs none
+
         _begin_log()
+        end_when_told()  # until it has a way of its own, if it needs one
         try:
             return super().invoke(ctx)
         except typer.Exit as ended:
             if not ended.exit_code:  # with any other the log says already why
-                import structlog  # noqa: PLC0415 - what only shows help does not wait for it
-
-                structlog.get_logger().info("process.ended", code=0, why="it was told to end")
+                say_told()
             raise
 
 

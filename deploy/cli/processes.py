@@ -11,7 +11,6 @@ from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFla
 from deploy.cli.keeping_log import KeepsLog
 from deploy.cli.left_out import left_out
 from deploy.settings import Settings
-from processor.machine import end_when_told
 
 app = group()
 
@@ -29,7 +28,6 @@ def api(
     data: DataFlag = None,
 ) -> None:
     """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
-    end_when_told()
     gc.disable()  # while it imports, until api/app.py says how often to look
     with left_out():
         from api.app import main as run_api  # noqa: PLC0415
@@ -60,7 +58,6 @@ def worker(
     ] = None,
 ) -> None:
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
-    end_when_told()
     gc.disable()  # while it imports, until processor/heap.py says how often to look
     with left_out():
         from processor.app import main as run_worker  # noqa: PLC0415
@@ -112,7 +109,6 @@ def stream(
 
     One such process reads a connection: a second one ends with 75.
     """
-    end_when_told()
     from deploy.streaming.stream import main  # noqa: PLC0415
 
     target = target_of(settings)

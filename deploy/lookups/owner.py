@@ -32,7 +32,6 @@ from deploy.lookups.streams import Streams
 from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
-from processor.machine import end_when_told
 from processor.transport.following import Follower, MissingTopicError, newest_of
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
@@ -61,10 +60,9 @@ _MONTH = 30 * DAY
 def main(target: Instance, config: Config, folder: Path) -> int:
     """Ask until SIGTERM or SIGINT ends the process. `folder`: for what is known and the limits, shared with back-fills.
 
-    0: it was ended; 3: Kafka is not there.
+    A signal ends it in the middle of anything, and whatever was under way is asked anew. 3: Kafka is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    end_when_told()  # whatever is under way is asked anew
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:

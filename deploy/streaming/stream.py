@@ -33,6 +33,7 @@ from deploy.streaming.events import Received, Schemas, event_deliveries, lost_si
 from deploy.streaming.positions import last_marks, read_positions
 from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
 from processor.logs import refuse
+from processor.told_to_end import end_as_told
 from processor.transport.fail_stop import FENCED, die
 from processor.transport.following import Follower, MissingTopicError
 from processor.transport.outgoing import Outgoing
@@ -97,7 +98,7 @@ async def _until_told(target: Instance, name: str, config: Config) -> signal.Sig
 
     def tell(number: signal.Signals) -> None:
         if told.done():
-            os._exit(0)
+            end_as_told()
         told.set_result(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

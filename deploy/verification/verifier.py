@@ -36,7 +36,7 @@ from deploy.verification.verify import (
     why_impossible,
 )
 from processor.logs import refuse
-from processor.machine import end_when_told, give_way, outlive_hangup
+from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, newest_of
@@ -75,7 +75,8 @@ NICENESS = 10
 def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     """Run round after round until SIGTERM or SIGINT ends the process; 2 if none is possible.
 
-    `every` in microseconds; `folder`: where the log is kept while the process lives.
+    A signal ends it in the middle of a recount too: there is nothing to bring to an end. `every` in microseconds;
+    `folder`: where the log is kept while the process lives.
     """
     try:
         url = checked_url(target.url, key)
@@ -90,7 +91,6 @@ def main(target: Instance, key: str | None, *, every: int, folder: Path) -> int:
     give_way(NICENESS)
     outlive_hangup(lambda: log.info("reload.unchanged", why="the configuration is read again in each round anyway"))
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
-    end_when_told()  # in the middle of a recount too: there is nothing to bring to an end
     asyncio.run(with_pulse(folder, verifier.run()))
     return 0
 

@@ -8,10 +8,7 @@ Private names used, all in mode-streaming 0.4.1: `Worker._on_sigint`, `._on_sigt
 """
 
 import asyncio
-import logging
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -19,6 +16,8 @@ from typing import Any
 
 import structlog
 from mode import Worker
+
+from processor.told_to_end import end_as_told
 
 END_SECONDS = 8.0
 """From being told on. Whoever supervises a worker waits a little longer before it kills it."""
@@ -74,7 +73,4 @@ class EndingWorker(Worker):
 def _end_unfinished() -> None:
     """Called in a thread when a worker that was told to end has not ended in time: end without a commit."""
     log.warning("worker.ended_unfinished", seconds=END_SECONDS)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    logging.shutdown()
-    os._exit(0)
+    end_as_told()

@@ -1,8 +1,10 @@
 """The judgment whether a worker lives, with a clock that only the test moves."""
 
+from dataclasses import replace
+
 import pytest
 
-from processor.health import STILL_SECONDS, WAITING_SECONDS, Signs, Watch
+from processor.health import AWAY_SECONDS, STILL_SECONDS, WAITING_SECONDS, Signs, Watch
 
 PLACE = ("deliveries", 0)
 OTHER = ("deliveries", 1)
@@ -16,6 +18,7 @@ class Looking:
         self.now = 1000.0
         self.beats = 0
         self.steps = 0
+        self.answers = 0
 
     def look(
         self,
@@ -31,8 +34,13 @@ class Looking:
             self.now += 1
             self.beats += turning
             self.steps += loading
+            self.answers += end is not None
             ends = None if end is None else {PLACE: end}
-            self.watch.look(self.now, Signs(self.beats, ready, [PLACE], {PLACE: done}, ends, self.steps))
+            self.signs = Signs(self.beats, ready, [PLACE], {PLACE: done}, ends, self.steps, self.answers)
+            self.watch.look(self.now, self.signs)
+
+    def missing(self) -> list[str]:
+        return self.watch.missing(self.signs)
 
     def problem(self, after: float = STILL_SECONDS) -> str | None:
         return self.watch.problem(after)
@@ -135,6 +143,49 @@ def test_while_kafka_is_away_no_time_is_counted(looking: Looking) -> None:
     looking.look(15, end=9)
 
     assert looking.problem() is not None
+
+
+def test_a_worker_that_kafka_does_not_answer_is_not_ready_and_lives(looking: Looking) -> None:
+    looking.look(int(AWAY_SECONDS), end=None)
+    before = looking.missing()
+    looking.look(600, end=None)
+
+    assert before == []
+    assert looking.missing() == [
+        f"Kafka has not answered for {AWAY_SECONDS + 600:.0f} s: this goes on by itself once it does"
+    ]
+    assert looking.problem() is None
+
+
+def test_one_answer_of_kafka_makes_it_ready_again(looking: Looking) -> None:
+    looking.look(600, end=None)
+    looking.signs = replace(looking.signs, answers=looking.answers + 1)
+    at_once = looking.missing()
+    looking.look(1)
+
+    assert at_once == looking.missing() == []
+
+
+def test_a_worker_that_loads_while_kafka_is_away_lacks_both(looking: Looking) -> None:
+    looking.look(60, end=None, ready=False)
+
+    assert [line.partition(" for ")[0] for line in looking.missing()] == [
+        "Kafka has not answered", "shards are not loaded yet",
+    ]  # fmt: skip
+
+
+def test_a_loop_that_does_not_turn_does_not_blame_kafka(looking: Looking) -> None:
+    looking.look(60, turning=False, end=None)
+
+    assert looking.missing() == []
+
+
+def test_a_worker_that_was_frozen_has_not_missed_kafka(looking: Looking) -> None:
+    looking.look(5, end=None)
+    looking.now += 3600
+    looking.look(1, end=None)
+
+    assert looking.missing() == []
 
 
 def test_a_worker_that_was_frozen_with_its_watch_is_not_blamed_for_it(looking: Looking) -> None:

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from processor import telemetry
+from processor import health, telemetry
 from processor.known_keys import take_keys
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.transport.fail_stop import FAILED, Die
@@ -131,6 +131,64 @@ def test_a_worker_is_alive_before_it_is_ready(worker: Worker) -> None:
 
     assert before == (200, (503, "shards are not loaded yet\n"))
     assert after == ((200, "alive\n"), 200)
+
+
+def test_a_worker_is_not_ready_while_kafka_is_away_and_again_once_it_answers(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "AWAY_SECONDS", 0.2)
+    monkeypatch.setattr(telemetry, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(telemetry, "BEAT_SECONDS", 0.001)
+    ends = FakeEnds(None)
+
+    async def suffer(port: int) -> list[tuple[int, str]]:
+        await worker.work()
+        tasks = [
+            asyncio.create_task(worker.vitals.beat(worker.metrics.on_lag)),
+            asyncio.create_task(worker.vitals.follow_ends(ends)),
+        ]
+        said = [await until_status(port, 503)]
+        said.append(await asyncio.to_thread(get, port, "/livez"))
+        ends.end = 3
+        said.append(await until_status(port, 200))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return said
+
+    async def until_status(port: int, status: int) -> tuple[int, str]:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while (said := await asyncio.to_thread(get, port, "/readyz"))[0] != status:
+                await asyncio.sleep(0.005)
+        return said
+
+    with worker.watched() as port:
+        away, lives, back = asyncio.run(suffer(port))
+
+    assert away[1].startswith("Kafka has not answered for ")
+    assert (lives, back) == ((200, "alive\n"), (200, "ready\n"))
+    assert worker.ended == []
+
+
+def test_a_worker_without_a_partition_asks_kafka_all_the_same(worker: Worker) -> None:
+    asked: list[list[StagePartition]] = []
+
+    class Ends(FakeEnds):
+        async def ask(self, places: Iterable[StagePartition]) -> dict[StagePartition, int] | None:
+            asked.append(list(places))
+            return await super().ask(asked[-1])
+
+    async def follow() -> None:
+        following = asyncio.create_task(worker.vitals.follow_ends(Ends(3)))
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not worker.vitals.answers:
+                await asyncio.sleep(0)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(follow())
+
+    assert asked == [[(TOPIC, 0)]]
 
 
 def test_the_metrics_tell_what_was_done_and_what_waits(worker: Worker) -> None:

@@ -98,8 +98,10 @@ def test_who_was_told_and_waits_for_what_does_not_come_ends_all_the_same(itself:
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=30)[0]
     assert process.returncode == 0
-    assert "worker.ended_unfinished" in said
-    assert "told" not in said
+    *_, unfinished, ended = said.splitlines()
+    assert "worker.ended_unfinished" in unfinished
+    assert "process.ended" in ended
+    assert "told True" not in said
 
 
 def test_it_ends_before_whoever_supervises_it_loses_patience() -> None:
