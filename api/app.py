@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.description import description_of
-from api.http.middleware import middleware
+from api.http.middleware import layered, middleware, reading
 from api.http.routes import (
     alerts,
     boards,
@@ -50,7 +50,7 @@ from api.http.routes import (
     wins,
 )
 from api.http.routes.screens import Screens
-from api.http.routes.webhooks import DeliveryRoute, WebhookEndpoint
+from api.http.routes.webhooks import DELIVERED, DeliveryRoute, WebhookEndpoint
 from api.logs import configure_logs
 from api.read.access import AccessReader, are_keys_missing
 from api.read.log_check import LogCheck
@@ -210,23 +210,30 @@ class _Api(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Ours, then what FastAPI's routes need around them."""
-        app: ASGIApp = self._route
-        for cls, args, kwargs in reversed(self.user_middleware):
-            app = cls(app, *args, **kwargs)
-        return app
+        self._read = layered(self._route, reading())
+        return layered(self._enter, self.user_middleware)
+
+    def _enter(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Hand a delivery over to its route, and all else to what answers who reads."""
+        route = self._find(scope) if scope["type"] == "http" and scope["path"].startswith(DELIVERED) else None
+        if isinstance(route, DeliveryRoute):
+            return route.app(scope, receive, send)
+        return self._read(scope, receive, send)
 
     def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Hand over to the first route that takes the request as it is; what none does, FastAPI knows to answer."""
-        app: ASGIApp = self.router.app
-        for route in self._routes.get(_first_part(scope["path"]), ()) if scope["type"] == "http" else ():
+        route = self._find(scope) if scope["type"] == "http" else None
+        app: ASGIApp = self.router.app if route is None else route.handle
+        return AsyncExitStackMiddleware(app)(scope, receive, send)
+
+    def _find(self, scope: Scope) -> BaseRoute | None:
+        """The first route that takes the request, which then stands in its scope with what its path names."""
+        for route in self._routes.get(_first_part(scope["path"]), ()):
             match, found = route.matches(scope)
             if match is Match.FULL:
                 scope.update(found)
-                if isinstance(route, DeliveryRoute):
-                    return route.app(scope, receive, send)
-                app = route.handle
-                break
-        return AsyncExitStackMiddleware(app)(scope, receive, send)
+                return route
+        return None
 
     @cached_property
     def _routes(self) -> Mapping[str, Sequence[BaseRoute]]:

@@ -1,6 +1,8 @@
-"""What every request passes on its way to its route, in this order. Each is plain ASGI and does one thing.
+"""What a request passes on its way to its route, in this order. Each is plain ASGI and does one thing.
 
-What lies below ASGI (deadlines, sizes, what is not HTTP at all) is server.py's.
+A delivery leaves after the first part (`middleware`): it proves itself, and its receipt is neither compressed nor
+compared. All else passes the second (`reading`) as well. What lies below ASGI (deadlines, sizes, what is not HTTP at
+all) is server.py's.
 """
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from api.http.compression import Compression
 from api.http.conditional import Conditional, HeadAsGet
@@ -21,7 +24,7 @@ from api.settings import Settings
 
 
 def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
-    """The outermost first. `cors`: the sites whose pages may ask."""
+    """What every request passes, the outermost first. `cors`: the sites whose pages may ask."""
     proxies = [Middleware(TrustedProxies, networks=settings.proxies)] if settings.proxies else []
     others = [_cors(cors)] if cors else []
     return [
@@ -30,11 +33,24 @@ def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
         Middleware(RequestLog, kept=settings.access_log),
         *others,
         Middleware(CatchErrors),
+    ]
+
+
+def reading() -> list[Middleware]:
+    """What whatever is no delivery passes beyond that, the outermost first."""
+    return [
         Middleware(HeadAsGet),
         Middleware(Compression),
         Middleware(Conditional),
         Middleware(Identity),
     ]
+
+
+def layered(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
+    """An application behind these layers."""
+    for cls, args, kwargs in reversed(layers):
+        app = cls(app, *args, **kwargs)
+    return app
 
 
 def _cors(origins: Sequence[str]) -> Middleware:

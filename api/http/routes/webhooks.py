@@ -47,8 +47,9 @@ from schemas.connectors.kinds import ConnectorKind, Receipt
 from schemas.deliveries import REQUEST, Delivery
 from schemas.tracing import OFF, TRACEPARENT, Attributes, Tracing
 
+DELIVERED = "/webhooks"
+"""What the addresses of deliveries begin with."""
 _METHOD = "POST"
-_PATH = "/webhooks/"
 _TOO_MANY = "too many deliveries are being read"
 _TRACEPARENT = TRACEPARENT.encode()
 _UNKNOWN = "_unknown"
@@ -373,7 +374,7 @@ def router_of(endpoint: "WebhookEndpoint") -> APIRouter:
         },
         openapi_extra={"requestBody": REQUEST_BODY},
     )(_described)  # fmt: skip
-    for elsewhere in ("/webhooks/{rest:path}", "/webhooks"):
+    for elsewhere in ("/webhooks/{rest:path}", DELIVERED):
         router.post(elsewhere, include_in_schema=False)(_elsewhere)
     for route in router.routes:
         if isinstance(route, DeliveryRoute):
