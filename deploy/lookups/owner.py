@@ -32,7 +32,8 @@ from deploy.lookups.rounds import CaughtUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
-from processor.transport.following import Follower, MissingTopicError, newest_of
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, MissingTopicError, log_unreadable, newest_read
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config
@@ -277,10 +278,13 @@ class LookupProcess:
         return self._streams.subscription(turn.rounds.name, now) or kept
 
 
-async def read_states(target: Instance) -> dict[str, ConnectionState]:
-    """What was last said of each connection. Raises KafkaError, MissingTopicError."""
-    found = await newest_of(target.broker, CONNECTION_STATES.full_name(target.prefix))
-    return {key.decode(): decode_state(value) for key, value in found.items()}
+async def read_states(
+    target: Instance, on_unreadable: Callable[[Fetched], None] = log_unreadable
+) -> dict[str, ConnectionState]:
+    """What was last said of each connection, as far as it can be read. Raises KafkaError, MissingTopicError."""
+    topic = CONNECTION_STATES.full_name(target.prefix)
+    found = await newest_read(target.broker, topic, decode_state, on_unreadable)
+    return {key.decode(errors="replace"): state for key, state in found.items()}
 
 
 async def without_records(target: Instance, names: Sequence[str], *, seconds: float) -> list[str]:
@@ -292,7 +296,7 @@ async def without_records(target: Instance, names: Sequence[str], *, seconds: fl
     begun = machine_clock()
     while True:
         try:
-            states = await read_states(target)
+            states = await read_states(target, lambda _record: None)
         except (KafkaError, MissingTopicError):
             return []
         looked = {name: states[name] for name in names if name in states and states[name].at >= begun}
