@@ -28,6 +28,7 @@ import structlog
 
 from deploy.ended import ENDS, ended_by
 from deploy.local.target import Instance
+from deploy.lookups.client import may_pass, refused_by
 from deploy.lookups.pacing import backoff
 from deploy.pulse import with_pulse
 from deploy.streaming.events import Received, Schemas, event_deliveries, lost_since
@@ -41,7 +42,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config
-from schemas.connectors.asking import BadAnswerError, CrmAnswer
+from schemas.connectors.asking import BadAnswerError, CrmAnswer, NotLetInError
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
@@ -151,16 +152,23 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
             response = await http.request(ask.method, ask.path, data=dict(ask.form or {}))
     except httpx.TransportError as error:
         raise PubSubError(reason="unreachable", problem=f"{ask.path}: {type(error).__name__}") from None
+    status = response.status_code
+    if may_pass(status):
+        reason = "limit" if status == httpx.codes.TOO_MANY_REQUESTS else "unreachable"
+        raise PubSubError(reason=reason, problem=f"{ask.path}: answered {status}")
     if not response.is_success:
-        reason = "unreachable" if response.status_code >= 500 else "credentials"
-        raise PubSubError(reason=reason, problem=f"{ask.path}: answered {response.status_code}: no token for api")
+        refused = refused_by(ask, response, is_login=True)
+        raise PubSubError(reason=refused.reason, problem=str(refused))
     try:
-        steps.send(CrmAnswer(response.status_code, orjson.loads(response.content)))
+        steps.send(CrmAnswer(status, orjson.loads(response.content)))
+    except orjson.JSONDecodeError:  # a page of whoever stands in between; its text may be what it read
+        raise PubSubError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
     except StopIteration as end:
         access: AccessToken = end.value
         return access
-    except (orjson.JSONDecodeError, BadAnswerError) as error:
-        raise PubSubError(reason="refused", problem=f"{ask.path}: {error}") from None
+    except BadAnswerError as error:
+        reason = "credentials" if isinstance(error, NotLetInError) else "refused"
+        raise PubSubError(reason=reason, problem=f"{ask.path}: {error}") from None
     raise PubSubError(reason="refused", problem=f"{ask.path}: more is asked than is known")
 
 
