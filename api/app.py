@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.description import description_of
 from api.http.middleware import layered, middleware, reading
+from api.http.open_streams import OpenStreams
 from api.http.routes import (
     alerts,
     boards,
@@ -133,7 +134,7 @@ def create_app(
     """The whole api of one process.
 
     `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `stopping` (an asyncio.Event,
-    set when the process is asked to end, so that streams can say goodbye), `webhooks` (None: it takes
+    set when the process is asked to end, so that streams can say goodbye), `streams`, `webhooks` (None: it takes
     none) and whatever `state` adds.
     `ingest` may be left out where the role is `read`. `services` start in order and stop in reverse.
     """
@@ -163,6 +164,7 @@ def create_app(
     app.state.registry = registry
     app.state.readiness = readiness
     app.state.stopping = asyncio.Event()
+    app.state.streams = OpenStreams(most=settings.max_streams, most_of_key=settings.max_streams_per_key)
     app.state.webhooks = None
     for name, value in (state or {}).items():
         setattr(app.state, name, value)

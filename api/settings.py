@@ -81,6 +81,10 @@ class Settings(ProcessSettings):
     )
     deliveries_burst: int = Field(default=10_000, ge=1, description="Deliveries a connection may send at once.")
     max_connections: int = Field(default=4_096, ge=1, description="Open HTTP connections; more get 503.")
+    max_streams: int = Field(default=2_000, ge=1, description="Open streams, screens' and others'; more get 503.")
+    max_streams_per_key: int = Field(
+        default=1_000, ge=1, description="Open streams of one key, such as that of all screens; more get 429."
+    )
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -14,7 +14,7 @@ open a browser gets a page instead (pages.py).
     ├── ContentTypeRefusedError   415
     ├── InvalidParameterError     422   a parameter that means nothing here, named
     ├── TooManyDeliveriesError    429   send again after `retry_after` seconds
-    ├── TooManyRequestsError      429   codes, or guesses at codes
+    ├── TooManyRequestsError      429   codes, guesses at codes, streams of a key
     └── UnavailableError          503   send again after `retry_after` seconds
         ├── NotStoredError              Kafka did not acknowledge a delivery
         └── OverloadedError             as much is under way as memory is set aside for

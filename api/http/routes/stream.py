@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import Header, Query, Request
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS
-from api.http.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
+from api.http.description import NOT_FOUND, READ_PROBLEMS, problems
+from api.http.errors import InvalidParameterError, TooManyRequestsError, UnauthenticatedError
 from api.http.identity import Access, authenticate
+from api.http.open_streams import OpenStreams
 from api.http.parameters import (
     ReadRequest,
     known_metrics,
@@ -31,7 +32,6 @@ from schemas.instants import SECOND
 router = read_router("stream")
 
 HEARTBEAT_SECONDS = 5
-MAX_CLIENTS = 2_000
 
 WriteBytes = Callable[[bytes], Awaitable[None]]
 """Sends a piece of an answer; returns once the client's connection takes more."""
@@ -53,6 +53,7 @@ _EXAMPLE = (
     response_class=Response,
     responses=READ_PROBLEMS
     | NOT_FOUND
+    | problems(TooManyRequestsError)
     | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
 async def stream(
@@ -74,8 +75,6 @@ async def stream(
     """
     access, view, now = request.access, request.view, request.now
     broadcaster: Broadcaster = request.app.state.read_side.broadcaster
-    if broadcaster.clients >= MAX_CLIENTS:
-        raise UnavailableError(detail="too many streams are open", retry_after=5)
     if access.screen is not None:
         wanted = screen_filter(request)
     else:
@@ -107,7 +106,7 @@ async def stream(
         finally:
             broadcaster.unsubscribe(subscription)
 
-    return _EventStream(tell)
+    return _EventStream(tell, request.app.state.streams, access.key)
 
 
 class _EventStream(EventSourceResponse):
@@ -116,9 +115,16 @@ class _EventStream(EventSourceResponse):
     Theirs leads through a generator, a lock and a time limit for each event of each client.
     """
 
-    def __init__(self, tell: Callable[[WriteBytes], Awaitable[None]]) -> None:
+    def __init__(self, tell: Callable[[WriteBytes], Awaitable[None]], streams: OpenStreams, key: str | None) -> None:
         super().__init__(_nothing(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
         self._tell = tell
+        self._streams = streams
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not when it is asked for: then many that are asked for at once would all find room.
+        with self._streams.one_of(self._key):
+            await super().__call__(scope, receive, send)
 
     async def _stream_response(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.http.open_streams import OpenStreams
 from api.read.subscriptions import QUEUE
 from schemas.instants import SECOND
 from schemas.keys import list_keys, revoke_key
@@ -212,6 +214,41 @@ def test_client_that_has_gone_leaves_nothing_behind(floor: LiveFloor) -> None:
                 break
 
     assert floor.read_side.broadcaster.clients == 0
+
+
+def refused(url: str, headers: dict[str, str]) -> tuple[int, str, str]:
+    answer = httpx.get(f"{url}/v1/stream", headers=headers, timeout=_PATIENCE_SECONDS)
+    return answer.status_code, answer.json()["detail"], answer.headers["retry-after"]
+
+
+def test_one_key_leaves_streams_to_others(floor: LiveFloor) -> None:
+    greedy, modest = floor.key(), floor.key("board")
+    floor.app.state.streams = OpenStreams(most=3, most_of_key=2)
+    with floor.served() as url, stream(url, **greedy) as first, stream(url, **greedy) as second:
+        assert [events.next()[0] for events in (first, second)] == ["snapshot", "snapshot"]
+        too_many_of_key = refused(url, greedy)
+        with stream(url, **modest) as third:
+            assert third.next()[0] == "snapshot"
+            too_many = refused(url, modest)
+
+    assert too_many_of_key == (429, "too many streams of this key are open", "5")
+    assert too_many == (503, "too many streams are open", "5")
+
+
+def test_a_stream_that_has_ended_makes_room(floor: LiveFloor) -> None:
+    headers = floor.key()
+    floor.app.state.streams = OpenStreams(most=1, most_of_key=1)
+    with floor.served() as url:
+        with stream(url, **headers) as events:
+            events.next()
+            assert refused(url, headers)[0] == 429
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:  # until the server has seen that the client has gone
+            with httpx.stream("GET", f"{url}/v1/stream", headers=headers, timeout=_PATIENCE_SECONDS) as answer:
+                if answer.status_code == 200:
+                    break
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
