@@ -759,12 +759,12 @@ def cli() -> str:
 | 2 | Wrong use or configuration; starting again would not help. |
 | 3 | A service that is needed cannot be reached. |
 
-A worker also ends itself with 75 (another worker owns what it wrote to) or 70 (anything unexpected), without
-committing; whatever supervises it starts it again. An api, worker, stream or look-ups that is told to end (SIGTERM,
-Ctrl-C) ends with 0, also before it has begun its work; a command that is stopped, and whatever is stopped in the moment
-in which Python starts, ends as any program does: a shell says 143, or 130. A worker that is stopped while Kafka is away
-waits 8 seconds for it and then ends with 0 without committing; nothing is lost by that, what was not committed is done
-again.""",
+A worker or stream also ends itself with 75 (another one owns what it wrote to), and whatever lasts with 70 (anything
+unexpected), a worker without committing; whatever supervises it starts it again. An api, a worker, a stream, look-ups
+and `verify --every` end with 0 when they are told to (SIGTERM, Ctrl-C), also before they have begun their work; a
+command that is stopped, and whatever is stopped in the moment in which Python starts, ends as any program does: a shell
+says 143, or 130. A worker that is stopped while Kafka is away waits 8 seconds for it and then ends with 0 without
+committing; nothing is lost by that, what was not committed is done again.""",
         *(
             f"## `{name}`\n\n```text\n{text.rstrip()}\n```"
             for name, text in _helps(get_command(command_line), "floorcast")

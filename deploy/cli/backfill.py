@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deploy.cli.bars import progress_bar
-from deploy.cli.common import announce, checked_config, fail, group, kafka_of, say, target_of, with_settings
+from deploy.cli.common import (
+    announce,
+    checked_config,
+    fail,
+    group,
+    kafka_of,
+    say,
+    say_unreadable,
+    target_of,
+    with_settings,
+)
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
@@ -190,7 +200,7 @@ async def _stages(kafka: Instance, name: str) -> FileStages:
     """What the connection's API calls its stages, as the owner of the look-ups last said."""
     from deploy.lookups.owner import read_states  # noqa: PLC0415 - other imports need none of it
 
-    state = (await read_states(kafka)).get(name)
+    state = (await read_states(kafka, say_unreadable)).get(name)
     return FileStages() if state is None else FileStages(labels=state.labels, statuses=state.statuses)
 
 

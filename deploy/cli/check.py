@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from deploy.catalogue.trial import Trial
 from deploy.catalogue.words import NOTHING, counts_nothing
-from deploy.cli.common import checked_config, fail, group, say, settings_of, with_settings
+from deploy.cli.common import checked_config, fail, group, say, say_unreadable, settings_of, with_settings
 from deploy.cli.flags import ConfigFlag, DataFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
@@ -109,7 +109,7 @@ def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dic
 
 
 async def _read(target: Instance) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
-    return await read_progress(target), await read_states(target)
+    return await read_progress(target), await read_states(target, say_unreadable)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from schemas.refusals import tell_person
 
 if TYPE_CHECKING:
     from deploy.local.target import Instance
+    from processor.transport.fetched import Fetched
     from schemas.config import Config
 
 _T = TypeVar("_T")
@@ -145,6 +146,11 @@ def kafka_of(target: "Instance") -> Iterator[None]:
         if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
             fail([f"{error.filename or 'the disk'}: {error.strerror}"], ExitCode.WRONG_USE)
         fail([asyncio.run(what_failed(target.broker, error))], ExitCode.UNREACHABLE)
+
+
+def say_unreadable(record: "Fetched") -> None:
+    """Write where a message lies that nobody can read, and that is left out."""
+    say(f"topic {record.topic}: what lies at offset {record.offset} of partition {record.partition} cannot be read")
 
 
 def announce_json(said: object) -> None:

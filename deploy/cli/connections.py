@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from api.read.connection_rows import connection_row
-from deploy.cli.common import announce, announce_json, checked_config, fail, group, kafka_of, target_of, with_settings
+from deploy.cli.common import (
+    announce,
+    announce_json,
+    checked_config,
+    fail,
+    group,
+    kafka_of,
+    say_unreadable,
+    target_of,
+    with_settings,
+)
 from deploy.connections import list_lines, read_progress, show_lines
 from deploy.local.target import Instance
 from deploy.lookups.owner import read_states
@@ -66,5 +76,5 @@ def _told(
     target: Instance, connections: Mapping[str, Connection]
 ) -> tuple[list[ConnectionStats], Mapping[str, ConnectionState]]:
     with kafka_of(target):
-        progress, states = asyncio.run(read_progress(target)), asyncio.run(read_states(target))
+        progress, states = asyncio.run(read_progress(target)), asyncio.run(read_states(target, say_unreadable))
     return connection_stats(connections, progress), states

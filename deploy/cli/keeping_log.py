@@ -41,6 +41,8 @@ class KeepsLog(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         if not ctx.meta[_KEEPS_LOG]:
             return super().invoke(ctx)
+        from typer._click.exceptions import ClickException  # noqa: PLC0415
+
         from processor.told_to_end import end_when_told, say_told  # noqa: PLC0415 - what only shows help needs none
 
         _begin_log()
@@ -51,6 +53,12 @@ class KeepsLog(TyperCommand):
             if not ended.exit_code:  # with any other the log says already why
                 say_told()
             raise
+        except (ClickException, typer.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the last line, whatever it was
+            from processor.transport.fail_stop import FAILED, die  # noqa: PLC0415
+
+            die(FAILED, f"unexpected: {error!r}", error=error)
 
 
 def _begin_log() -> None:

@@ -29,6 +29,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.local.broker import LocalBroker
+from deploy.local.kafka_archive import is_due
 from deploy.local.kafka_jvm import archive_path
 from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
@@ -173,12 +174,12 @@ class Surroundings:
         return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
 
     async def hasten_next_start(self, plan: UpPlan) -> None:
-        """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us.
+        """Begin to make the archive that a local Kafka starts by, where it is due; that ends with us.
 
         Whatever hinders it is no reason to end.
         """
         with suppress(OSError):
-            if plan.broker is None and not archive_path().exists():
+            if plan.broker is None and is_due(archive_path()):
                 quiet = asyncio.subprocess.DEVNULL
                 # Not by what lies in the folder that we were started in, which may be called as ours is.
                 command = bound_to_this_process([sys.executable, "-P", "-m", "deploy.local.kafka_archive"])

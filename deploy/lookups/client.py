@@ -144,13 +144,12 @@ class Client:
                 status = response.status_code
                 wait = self._told_to_wait(response)
                 problem = f"answered {status}"
-                may_pass = status in _MAY_PASS or status >= 500 or (status == 403 and wait is not None)
                 if status == 401 and not (renewed or is_login):
                     renewed = True
                     await self._renew(headers)
                     continue
-                if not may_pass:
-                    raise _refused(ask, response, is_login=is_login)
+                if not may_pass(status) and not (status == 403 and wait is not None):
+                    raise refused_by(ask, response, is_login=is_login)
             if wait is not None and wait > _LONGEST_WAIT:
                 raise CrmApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
@@ -236,7 +235,12 @@ def _following(steps: Steps[_T], answer: CrmAnswer | None) -> Ask:
         raise BadAnswerError(msg) from error
 
 
-def _refused(ask: Ask, response: httpx.Response, *, is_login: bool) -> CrmApiError:
+def may_pass(status: int) -> bool:
+    """Whether a refusal is for now: the same may be answered later."""
+    return status in _MAY_PASS or status >= 500
+
+
+def refused_by(ask: Ask, response: httpx.Response, *, is_login: bool) -> CrmApiError:
     """Of an answer that is the same however often it is asked for."""
     status = response.status_code
     if response.has_redirect_location:

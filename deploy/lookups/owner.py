@@ -21,6 +21,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from deploy.ended import ENDS, ended_by
 from deploy.local.target import Instance
 from deploy.lookups.backfill import running
 from deploy.lookups.client import Client, CrmApiError
@@ -31,8 +32,8 @@ from deploy.lookups.rounds import CaughtUp, Rounds
 from deploy.lookups.streams import Streams
 from deploy.pulse import with_pulse
 from deploy.subscribing.keeping import Keeper, is_kept
-from processor.logs import refuse
-from processor.transport.following import Follower, MissingTopicError, newest_of
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, MissingTopicError, log_unreadable, newest_read
 from processor.transport.phone_number_key import read_numbers
 from processor.transport.writing import Writer
 from schemas.config import Config
@@ -41,10 +42,8 @@ from schemas.connectors import Connection, build_connector, build_source, daily_
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import encode_dead_letter
-from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
 from schemas.kafka_facts import KafkaError
-from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.numbers import PhoneNumbers
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
@@ -67,10 +66,8 @@ def main(target: Instance, config: Config, folder: Path) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:
         asyncio.run(with_pulse(folder, LookupProcess(target, config, folder).run()))
-    except MissingTopicError as error:
-        return refuse("lookups", ExitCode.UNREACHABLE, str(error))
-    except (KafkaError, OSError) as error:
-        return refuse("lookups", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
+    except ENDS as error:
+        return ended_by("lookups", target.broker, error)
     return 0
 
 
@@ -281,10 +278,13 @@ class LookupProcess:
         return self._streams.subscription(turn.rounds.name, now) or kept
 
 
-async def read_states(target: Instance) -> dict[str, ConnectionState]:
-    """What was last said of each connection. Raises KafkaError, MissingTopicError."""
-    found = await newest_of(target.broker, CONNECTION_STATES.full_name(target.prefix))
-    return {key.decode(): decode_state(value) for key, value in found.items()}
+async def read_states(
+    target: Instance, on_unreadable: Callable[[Fetched], None] = log_unreadable
+) -> dict[str, ConnectionState]:
+    """What was last said of each connection, as far as it can be read. Raises KafkaError, MissingTopicError."""
+    topic = CONNECTION_STATES.full_name(target.prefix)
+    found = await newest_read(target.broker, topic, decode_state, on_unreadable)
+    return {key.decode(errors="replace"): state for key, state in found.items()}
 
 
 async def without_records(target: Instance, names: Sequence[str], *, seconds: float) -> list[str]:
@@ -296,7 +296,7 @@ async def without_records(target: Instance, names: Sequence[str], *, seconds: fl
     begun = machine_clock()
     while True:
         try:
-            states = await read_states(target)
+            states = await read_states(target, lambda _record: None)
         except (KafkaError, MissingTopicError):
             return []
         looked = {name: states[name] for name in names if name in states and states[name].at >= begun}

@@ -26,7 +26,9 @@ import msgspec
 import orjson
 import structlog
 
+from deploy.ended import ENDS, ended_by
 from deploy.local.target import Instance
+from deploy.lookups.client import may_pass, refused_by
 from deploy.lookups.pacing import backoff
 from deploy.pulse import with_pulse
 from deploy.streaming.events import Received, Schemas, event_deliveries, lost_since
@@ -35,19 +37,17 @@ from deploy.streaming.pubsub import ASK_BELOW, AT_ONCE, PubSub, PubSubError
 from processor.logs import refuse
 from processor.told_to_end import end_as_told
 from processor.transport.fail_stop import FENCED, die
-from processor.transport.following import Follower, MissingTopicError
+from processor.transport.following import Follower
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config
-from schemas.connectors.asking import BadAnswerError, CrmAnswer
+from schemas.connectors.asking import BadAnswerError, CrmAnswer, NotLetInError
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
-from schemas.kafka_facts import KafkaError
-from schemas.kafka_refusals import what_failed
 from schemas.machine_clock import machine_clock
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
@@ -70,14 +70,12 @@ def main(target: Instance, config: Config, name: str, folder: Path) -> int:
         known = ", ".join(streams(config)) or "none"
         return refuse("stream", ExitCode.WRONG_USE, f"connections.{name}: has no stream; those that have one: {known}")
     try:
-        ended_by = asyncio.run(with_pulse(folder, _until_told(target, name, config)))
+        told = asyncio.run(with_pulse(folder, _until_told(target, name, config)))
     except OwnedError as error:
         return refuse("stream", ExitCode.OWNED_BY_ANOTHER, str(error))
-    except MissingTopicError as error:
-        return refuse("stream", ExitCode.UNREACHABLE, str(error))
-    except (KafkaError, OSError) as error:
-        return refuse("stream", ExitCode.UNREACHABLE, asyncio.run(what_failed(target.broker, error)))
-    if ended_by is signal.SIGHUP:
+    except ENDS as error:
+        return ended_by("stream", target.broker, error)
+    if told is signal.SIGHUP:
         # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     return 0
@@ -154,16 +152,23 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
             response = await http.request(ask.method, ask.path, data=dict(ask.form or {}))
     except httpx.TransportError as error:
         raise PubSubError(reason="unreachable", problem=f"{ask.path}: {type(error).__name__}") from None
+    status = response.status_code
+    if may_pass(status):
+        reason = "limit" if status == httpx.codes.TOO_MANY_REQUESTS else "unreachable"
+        raise PubSubError(reason=reason, problem=f"{ask.path}: answered {status}")
     if not response.is_success:
-        reason = "unreachable" if response.status_code >= 500 else "credentials"
-        raise PubSubError(reason=reason, problem=f"{ask.path}: answered {response.status_code}: no token for api")
+        refused = refused_by(ask, response, is_login=True)
+        raise PubSubError(reason=refused.reason, problem=str(refused))
     try:
-        steps.send(CrmAnswer(response.status_code, orjson.loads(response.content)))
+        steps.send(CrmAnswer(status, orjson.loads(response.content)))
+    except orjson.JSONDecodeError:  # a page of whoever stands in between; its text may be what it read
+        raise PubSubError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
     except StopIteration as end:
         access: AccessToken = end.value
         return access
-    except (orjson.JSONDecodeError, BadAnswerError) as error:
-        raise PubSubError(reason="refused", problem=f"{ask.path}: {error}") from None
+    except BadAnswerError as error:
+        reason = "credentials" if isinstance(error, NotLetInError) else "refused"
+        raise PubSubError(reason=reason, problem=f"{ask.path}: {error}") from None
     raise PubSubError(reason="refused", problem=f"{ask.path}: more is asked than is known")
 
 

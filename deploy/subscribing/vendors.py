@@ -15,10 +15,12 @@ from zlib import crc32
 from deploy.subscribing.asking import Asker, OnlineError, members
 from schemas.connectors.aircall.connector import EVENTS as AIRCALL_EVENTS
 from schemas.connectors.aircall.connector import AircallConnection
+from schemas.connectors.asking import BadAnswerError, CrmAnswer
 from schemas.connectors.close.connector import CloseConnection
 from schemas.connectors.connection import Connection
 from schemas.connectors.pipedrive.connector import PipedriveConnection
 from schemas.connectors.salesforce.connector import SalesforceConnection
+from schemas.connectors.salesforce.token import log_in
 from schemas.connectors.zoho.connector import ZohoConnection
 from schemas.instants import to_datetime
 
@@ -319,12 +321,15 @@ class SalesforceMessages:
 
     def greet(self) -> str:
         """The user that the client app runs as."""
-        form = {
-            "grant_type": "client_credentials", "client_id": self._settings.client_id,
-            "client_secret": self._settings.client_secret.get_secret_value(),
-        }  # fmt: skip
-        token, _ = _token(self._api, "/services/oauth2/token", form)
-        self._api.carry("Authorization", f"Bearer {token}")
+        steps = log_in(self._settings.client_id, self._settings.client_secret.get_secret_value())
+        ask = next(steps)
+        try:
+            steps.send(CrmAnswer(200, self._api.ask(ask.method, ask.path, form=ask.form)))
+        except StopIteration as end:
+            self._api.carry("Authorization", f"Bearer {end.value.token}")
+        except BadAnswerError as error:
+            msg = f"{ask.method} {ask.path}: {error}"
+            raise OnlineError(msg) from None
         return "the user of the client app"
 
     def look(self, url: str) -> list[WebhookState]:

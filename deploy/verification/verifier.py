@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import structlog
 
 from deploy.local.target import Instance
@@ -39,7 +38,7 @@ from processor.logs import refuse
 from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, LogMessage
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, newest_of
+from processor.transport.following import Follower, log_unreadable, newest_read
 from processor.transport.phone_number_key import read_numbers
 from schemas.config import ConfigError, load_config
 from schemas.definitions import definitions_digest
@@ -265,14 +264,15 @@ class Verifier:
             )
 
     async def _last_outcome(self) -> Verification | None:
-        """What was published last, by whichever process; None if that was by other definitions."""
+        """What was published last, by whichever process; None if that was by other definitions, or cannot be read.
+
+        Then this round begins as if there were none: it looks at everything anew, and publishes over it.
+        """
+        topic = VERIFICATIONS.full_name(self._target.prefix)
         async with asyncio.timeout(SILENT_SECONDS):
-            found = await newest_of(self._target.broker, VERIFICATIONS.full_name(self._target.prefix))
-        try:
-            last = decode_verification(found[VERIFICATION_KEY])
-        except (KeyError, msgspec.MsgspecError):  # none, or of another version
-            return None
-        return last if last.definitions == definitions_digest(self._config) else None
+            found = await newest_read(self._target.broker, topic, decode_verification, log_unreadable)
+        last = found.get(VERIFICATION_KEY)
+        return last if last is not None and last.definitions == definitions_digest(self._config) else None
 
     async def _read(self, log: "_Log") -> bool:
         """Read what is new; whether there was anything."""

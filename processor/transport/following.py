@@ -6,8 +6,9 @@ Owns the consumer and its positions, and that it asks Kafka for nothing while no
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeVar
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -22,6 +23,8 @@ from schemas.topics import FENCE
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -149,6 +152,38 @@ async def newest_of(bootstrap: Address, topic: str) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     await read_through(bootstrap, topic, lambda _, records: fold_into(found, records))
     return found
+
+
+async def newest_read(
+    bootstrap: Address, topic: str, decode: Callable[[bytes], T], on_unreadable: Callable[[Fetched], None]
+) -> dict[bytes, T]:
+    """As `newest_of`, decoded. A value that cannot be is handed to `on_unreadable` and left out, as if none were there.
+
+    For what is made anew where it is missing.
+    """
+    newest: dict[bytes, Fetched] = {}
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is None or record.key == FENCE:
+                continue
+            newest.pop(record.key, None)
+            if record.value is not None:
+                newest[record.key] = record
+
+    await read_through(bootstrap, topic, apply)
+    found: dict[bytes, T] = {}
+    for key, record in newest.items():
+        try:
+            found[key] = decode(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # of a newer build, or of nobody
+            on_unreadable(record)
+    return found
+
+
+def log_unreadable(record: Fetched) -> None:
+    """Say in the log where a message lies that nobody can read. Not what is wrong with it: that may name a value."""
+    log.error("message.unreadable", topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 async def again_and_again(follow: Callable[[], Awaitable[object]], interrupted: str, *, pause: float) -> NoReturn:

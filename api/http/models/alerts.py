@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText, ListAnswer
+from api.http.models.common import Answer, InstantText, PageAnswer
 from api.http.models.goals import PeriodAnswer
 
 
@@ -73,10 +73,8 @@ class ActionAnswer(Answer):
     snoozed_until: InstantText | None = Field(examples=[None])
 
 
-class AlertsAnswer(ListAnswer[AlertAnswer]):
+class AlertsAnswer(PageAnswer[AlertAnswer]):
     """Alerts."""
-
-    next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])
 
 
 class DeadLetterAnswer(Answer):
@@ -92,7 +90,5 @@ class DeadLetterAnswer(Answer):
     request: str | None = Field(description="`x-request-id` of the webhook that brought it.", examples=["4613ee63-77"])
 
 
-class DeadLettersAnswer(ListAnswer[DeadLetterAnswer]):
+class DeadLettersAnswer(PageAnswer[DeadLetterAnswer]):
     """Dead letters, newest first."""
-
-    next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])

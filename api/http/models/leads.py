@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.http.models.common import Answer, InstantText, ListAnswer
+from api.http.models.common import Answer, InstantText, PageAnswer
 
 
 class WaitingLeadAnswer(Answer):
@@ -24,13 +24,11 @@ class WaitingLeadAnswer(Answer):
     state: str = Field(description="waiting, warned, breached; answered, closed, merged.", examples=["waiting"])
 
 
-class WaitingLeadsAnswer(ListAnswer[WaitingLeadAnswer]):
+class WaitingLeadsAnswer(PageAnswer[WaitingLeadAnswer]):
     """Leads without an answer, longest first."""
 
     total: int = Field(description="Of all pages.", examples=[12])
-    next: str | None = Field(
-        default=None, description="`cursor` of the next page.", examples=["WzE3NzM4NDUyMDAwMDAwMDAsImwtNSJd"]
-    )
+    next: str | None = Field(description="`cursor` of the next page.", examples=["WzE3NzM4NDUyMDAwMDAwMDAsImwtNSJd"])
 
 
 class TouchAnswer(Answer):

@@ -28,7 +28,6 @@ from schemas.connectors.asking import (
     CrmSource,
     Envelope,
     Learned,
-    NotLetInError,
     NotSeenError,
     Pace,
     Page,
@@ -50,6 +49,7 @@ from schemas.connectors.salesforce.objects import (
     VOICE_CALL,
 )
 from schemas.connectors.salesforce.rows import instant_in, row_of, rows_of
+from schemas.connectors.salesforce.token import log_in
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.windows import Calendar
@@ -135,12 +135,8 @@ class SalesforceSource(CrmSource):
 
     def login(self) -> Steps[Mapping[str, str]]:
         """A session by client credentials. There is nothing to refresh it with: another one is asked for."""
-        form = {"grant_type": "client_credentials", **self._client}
-        answer = yield Ask("POST", "/services/oauth2/token", form=form)
-        token = answer.member("access_token")
-        if not isinstance(token, str) or not token:
-            raise NotLetInError("gives no token")
-        return {"authorization": f"Bearer {token}"}
+        access = yield from log_in(**self._client)
+        return {"authorization": f"Bearer {access.token}"}
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """A spent limit is a 403 here, and says nothing of when."""

@@ -3,11 +3,10 @@
 https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from schemas.connectors.asking import Ask, BadAnswerError, CrmAnswer, required_member
+from schemas.connectors.asking import Ask, BadAnswerError, NotLetInError, Steps, required_member
 
 PATH = "/services/oauth2/token"
 
@@ -21,11 +20,17 @@ class AccessToken:
     """Where the organisation lives: what comes by gRPC must name it."""
 
 
-def log_in(client_id: str, client_secret: str) -> Generator[Ask, CrmAnswer, AccessToken]:
-    """Ask for a token by client credentials. Raises BadAnswerError."""
+def log_in(client_id: str, client_secret: str) -> Steps[AccessToken]:
+    """Ask for a token by client credentials. Raises NotLetInError where there is none, BadAnswerError.
+
+    The only way to one: of look-ups, of a stream, and of who checks the set-up.
+    """
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     answer = yield Ask("POST", PATH, form=form)
-    token, url = required_member(answer.data, "access_token", str), required_member(answer.data, "instance_url", str)
-    if not token or not token.isprintable() or urlsplit(url).scheme not in ("http", "https"):
-        raise BadAnswerError("access_token, instance_url", "are not what is documented")
+    token = answer.member("access_token")
+    if not isinstance(token, str) or not token or not token.isprintable():
+        raise NotLetInError("gives no token")
+    url = required_member(answer.data, "instance_url", str)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise BadAnswerError("instance_url", "is not what is documented")
     return AccessToken(token, url.rstrip("/"))

@@ -71,6 +71,24 @@ app()
     assert [(line["code"], line["why"]) for line in said if line["event"] == "process.ended"] == ends
 
 
+def test_what_nobody_foresaw_is_the_last_line_of_a_log_too() -> None:
+    program = """
+import typer
+from deploy.cli.keeping_log import KeepsLog
+app = typer.Typer()
+@app.command(cls=KeepsLog)
+def last() -> None:
+    raise KeyError("place")
+app()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    (said,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (done.returncode, said["event"], said["code"]) == (70, "process.ended", 70)
+    assert said["why"] == "unexpected: KeyError('place')"
+    assert "in last" in said["traceback"]
+
+
 def test_a_person_at_a_terminal_is_shown_the_usage(tmp_path: Path) -> None:
     ours, its = pty.openpty()
     done = subprocess.run([*PROGRAM, "worker", "--nonsense"], stdout=its, stderr=its, check=False, cwd=tmp_path)

@@ -9,9 +9,11 @@ import pytest
 from deploy.local import kafka_archive, kafka_jvm
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_jars import cache_folder
-from deploy.local.kafka_jvm import archive_path
+from deploy.local.kafka_jvm import RECORDED, archive_path
 from deploy.local.ports import UpError
 from deploy.local.up import Surroundings, UpPlan
+from schemas.instants import DAY, SECOND
+from schemas.machine_clock import machine_clock
 
 
 @pytest.fixture
@@ -41,12 +43,16 @@ def test_kafka_starts_by_what_was_made_and_by_what_is_damaged(kafka: str, archiv
         assert broker.alive
 
 
-def test_what_cannot_be_made_is_not_tried_again_and_not_used(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_made_is_not_used_and_tried_again_after_a_day(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port that somebody took, for instance, is free by then."""
     tried: list[LocalBroker] = []
 
     def fail(self: LocalBroker) -> str:
         tried.append(self)
-        raise UpError(["no room"], 3)
+        self.data.mkdir()
+        raise UpError(["the port is taken"], 2)
 
     monkeypatch.setattr(LocalBroker, "start", fail)
     kafka_archive.make_archive()
@@ -54,6 +60,39 @@ def test_what_cannot_be_made_is_not_tried_again_and_not_used(archive: Path, monk
 
     assert [broker.is_recorded for broker in tried] == [True]
     assert archive.stat().st_size == 0
+    assert sorted(os.listdir(cache_folder())) == ["archive.lock", "jars", archive.name]
+    assert kafka_jvm._archived() == []
+
+    yesterday = machine_clock() // SECOND - DAY // SECOND - 60
+    os.utime(archive, (yesterday, yesterday))
+    kafka_archive.make_archive()
+    kafka_archive.make_archive()
+
+    assert len(tried) == 2
+
+
+@pytest.mark.parametrize(("code", "size"), [(143, 4), (-9, 0)])
+def test_what_was_killed_while_it_was_written_is_no_archive(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, code: int, size: int
+) -> None:
+    def begin(self: LocalBroker) -> str:
+        self.data.mkdir()
+        (self.data / RECORDED).write_bytes(b"part")
+        return ""
+
+    monkeypatch.setattr(LocalBroker, "start", begin)
+    monkeypatch.setattr(LocalBroker, "wait", lambda _broker: code)
+    kafka_archive.make_archive()
+
+    assert archive.stat().st_size == size
+    assert sorted(os.listdir(cache_folder())) == ["archive.lock", "jars", archive.name]
+
+
+def test_an_archive_is_not_made_again(archive: Path) -> None:
+    archive.write_bytes(b"some")
+    os.utime(archive, (0, 0))
+
+    assert not kafka_archive.is_due(archive)
 
 
 async def test_nothing_that_hinders_it_ends_who_begins_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

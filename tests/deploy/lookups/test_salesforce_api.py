@@ -61,6 +61,15 @@ async def test_a_session_that_is_over_is_renewed_once(world: SalesforceWorld) ->
     await world.client.run(world.client.source.words())
 
 
+async def test_an_answer_without_a_token_is_one_of_credentials(world: SalesforceWorld) -> None:
+    world.crm.faults.append(Response(200, {"error": "invalid_client"}))
+
+    with pytest.raises(CrmApiError, match=r"^/services/oauth2/token: gives no token$") as caught:
+        await world.client.run(world.client.source.words())
+
+    assert caught.value.reason == "credentials"
+
+
 async def test_a_spent_limit_is_no_lack_of_rights(world: SalesforceWorld) -> None:
     await world.client.run(world.client.source.words())
     world.crm.faults.append(Response(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]))

@@ -14,6 +14,7 @@ from schemas.deliveries import Delivery
 from schemas.instants import HOUR
 from schemas.stream_positions import StreamPosition
 from tests.deploy.streaming.payloads import CHANNEL, CONNECTOR, ORGANIZATION, won
+from tests.fakes.http import Response
 from tests.fakes.salesforce_events import FakeEvents, FakeTokens
 
 CLIENT = ("client", "secret-of-the-client")
@@ -260,3 +261,34 @@ async def test_no_secret_stands_in_an_error(tokens: FakeTokens, bus: FakeEvents)
     assert raised.value.reason == "credentials"
     assert "a-secret" not in str(raised.value)
     assert "client" not in str(raised.value).replace("client_credentials", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "problem"),
+    [
+        (Response(429), "limit", "answered 429"),
+        (Response(503), "unreachable", "answered 503"),
+        (Response(200, raw=b"<html>secret</html>"), "unreachable", "answered what is not JSON"),
+        (Response(400, {"error": "invalid_client"}), "credentials", "answered 400: no token for api"),
+        (Response(200, {"error": "invalid_client"}), "credentials", "gives no token"),
+        (Response(200, {"access_token": "a\nb", "instance_url": "https://a.example"}), "credentials", "gives no token"),
+        (Response(302, {}, {"Location": "/x"}), "refused", "answered 302: it lies elsewhere; is api.url right?"),
+        (
+            Response(200, {"access_token": "t"}),
+            "refused", "instance_url: is missing or of another type than documented",
+        ),
+        (
+            Response(200, {"access_token": "t", "instance_url": "a.example"}),
+            "refused", "instance_url: is not what is documented",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_is_no_token_is_told_as_look_ups_tell_it(
+    tokens: FakeTokens, answer: Response, reason: str, problem: str
+) -> None:
+    tokens.faults.append(answer)
+
+    with pytest.raises(PubSubError) as raised:
+        await ask_token(api(tokens, CLIENT[1]))
+
+    assert (raised.value.reason, str(raised.value)) == (reason, f"/services/oauth2/token: {problem}")

@@ -14,8 +14,9 @@ from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE, parse_instant
-from schemas.verifications import Difference, WindowComparison, decode_verification
+from schemas.verifications import VERIFICATION_KEY, Difference, WindowComparison, decode_verification
 from tests.builders import make_config, make_verification
+from tests.processor.transport.floor import create_topics, produce
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
 CONFIGURATION: dict[str, Any] = {
@@ -70,6 +71,22 @@ def test_what_can_never_be_compared_is_wrong_use(tmp_path: Path, wrong: str, wor
         assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
     assert [(line["event"], line["code"]) for line in log] == [("process.ended", ExitCode.WRONG_USE)]
     assert words in log[0]["why"]
+
+
+@pytest.mark.kafka
+async def test_an_outcome_that_cannot_be_read_is_told_with_its_place_and_taken_for_none(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    topic = f"{prefix}verifications"
+    await create_topics(kafka, [topic], partitions=1, configs={})
+    await produce(kafka, topic, 0, [(b"other", b"x"), (VERIFICATION_KEY, b"of a later version")])
+    chosen = Instance(kafka, prefix, target(tmp_path).config, "http://127.0.0.1:1")
+    watching = Verifier(chosen, url="http://127.0.0.1:1", key=None, every=5 * MINUTE)
+
+    with capture_logs() as log:
+        assert await watching._last_outcome() is None
+
+    assert {"event": "message.unreadable", "topic": topic, "partition": 0, "offset": 1, "log_level": "error"} in log
 
 
 def test_a_round_is_told_without_values_and_ids() -> None:

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
 from processor.transport.fetched import Fetched
-from processor.transport.following import Follower
+from processor.transport.following import Follower, newest_read
 from processor.transport.packing import KeyAndValue
+from schemas.topics import FENCE
 from tests.processor.transport.floor import create_topics, ends_of, produce
 
 pytestmark = pytest.mark.kafka
@@ -103,3 +105,31 @@ async def test_a_wait_that_was_given_up_loses_nothing(kafka: str, topic: str, fo
     await follower.read_to(await follower.ends(), read.apply)
 
     assert read.values[0] == list(range(10))
+
+
+async def test_what_cannot_be_read_is_told_with_its_place_and_left_out(kafka: str, topic: str) -> None:
+    wrong: list[tuple[str, int, int]] = []
+    await produce(
+        kafka,
+        topic,
+        1,
+        [
+            (b"a", b"\x01"),
+            (b"b", b"\xc1"),
+            (b"c", b"\x03"),
+            (b"a", b"\xc1"),
+            (b"b", b"\x02"),
+            (FENCE, b"\xc1"),
+            (b"c", None),
+        ],
+    )
+
+    found = await newest_read(
+        kafka,
+        topic,
+        msgspec.msgpack.Decoder(int).decode,
+        lambda record: wrong.append((record.topic, record.partition, record.offset)),
+    )
+
+    assert found == {b"b": 2}
+    assert wrong == [(topic, 1, 3)], "what was written over since is nobody's concern"

@@ -128,6 +128,20 @@ def test_key_is_asked_for_everywhere_but_where_the_process_is_asked_how_it_is(de
             assert bool(operation["security"]) == (path not in {*PAIRING, DELIVERY}), path
 
 
+def test_every_page_says_where_the_next_one_begins_or_that_there_is_none(described: dict[str, Any]) -> None:
+    """All rows of reps come where no page is asked for, and then there is nothing to say."""
+    pages = {
+        path: operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for path, operation in operations(described)
+        if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", []))
+    }
+    assert pages.keys() >= {"/v1/alerts", "/v1/dead-letters", "/v1/leads/waiting", "/v1/goals"}
+    for path, name in pages.items():
+        schema = described["components"]["schemas"][name]
+        assert ("next" in schema["required"]) == (path != "/v1/reps/metrics"), path
+        assert {"type": "null"} in schema["properties"]["next"]["anyOf"], path
+
+
 @pytest.mark.parametrize(
     ("path", "model"),
     [
@@ -145,6 +159,7 @@ def test_key_is_asked_for_everywhere_but_where_the_process_is_asked_how_it_is(de
         ("/v1/leads/l1", leads.LeadAnswer),
         ("/v1/leads/l2", leads.LeadAnswer),
         ("/v1/alerts", alerts.AlertsAnswer),
+        ("/v1/alerts?limit=1", alerts.AlertsAnswer),
         ("/v1/dead-letters", alerts.DeadLettersAnswer),
         ("/v1/freshness", freshness.FreshnessAnswer),
     ],
