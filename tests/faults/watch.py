@@ -30,6 +30,9 @@ MOVING_SECONDS = 3.0
 RECOVERY_SECONDS = 120.0
 LIE_SECONDS = 4.0
 """What is said may lag behind what is so, but not for as long."""
+AWAY_SECONDS = 30.0
+"""A worker may say for as long that it is ready, counted from when it was Kafka that answered nobody any more: it asks
+every five seconds, and waits ten for an answer and ten more."""
 
 _LOOK_SECONDS = 0.2
 _HEALTH_SECONDS = 1.0
@@ -51,6 +54,8 @@ class Health:
     accepted: int
     """Deliveries taken since the look before."""
     refused: int
+    silent: float
+    """Seconds for which Kafka has answered nobody."""
 
 
 class Watch:
@@ -195,6 +200,12 @@ class Watch:
                 lambda look: look.ingest_ready == 503 and look.accepted > 0 and not look.refused,
             ),
             *(
+                f"{name} says it is ready, and Kafka has answered nobody for {look.silent:.0f} s"
+                for look in self.health
+                for name, status in look.workers_ready.items()
+                if status == 200 and look.silent > AWAY_SECONDS * self.slowness
+            ),
+            *(
                 f"{name} says it does not live, at {look.at - self.health[0].at:.1f} s"
                 for look in self.health
                 for name, status in look.workers_live.items()
@@ -258,6 +269,7 @@ class Watch:
                     workers_ready=dict(zip(names, answers[4::2], strict=True)),
                     accepted=accepted,
                     refused=len(new) - accepted,
+                    silent=time.monotonic() - self._ends_at,
                 )
             )
             await asyncio.sleep(_HEALTH_SECONDS)
