@@ -29,7 +29,8 @@ from tests.oracle import recount
 from tests.pipeline import Pipeline, without_left_over
 
 _AT_ONCE = 5_000
-_VERIFY_SECONDS = 150.0
+_VERIFY_SECONDS = 600.0
+"""Only guards against hanging: the worst deliveries are a recount of minutes."""
 _VERDICT = re.compile(r"^verified \d+ changes of \d+ deliveries as of \S+: (\d+) differences$", re.MULTILINE)
 
 
