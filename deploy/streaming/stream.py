@@ -42,7 +42,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config
-from schemas.connectors.asking import BadAnswerError, CrmAnswer, NotLetInError
+from schemas.connectors.asking import CrmAnswer, NotLetInError
 from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceConnection, SalesforceStream
 from schemas.connectors.salesforce.token import AccessToken, log_in
 from schemas.deliveries import Delivery, encode_delivery
@@ -165,10 +165,12 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
         raise PubSubError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
     except StopIteration as end:
         access: AccessToken = end.value
+        if access.instance_url is None:
+            msg = f"{ask.path}: instance_url: is missing or not what is documented"
+            raise PubSubError(reason="refused", problem=msg) from None
         return access
-    except BadAnswerError as error:
-        reason = "credentials" if isinstance(error, NotLetInError) else "refused"
-        raise PubSubError(reason=reason, problem=f"{ask.path}: {error}") from None
+    except NotLetInError as error:
+        raise PubSubError(reason="credentials", problem=f"{ask.path}: {error}") from None
     raise PubSubError(reason="refused", problem=f"{ask.path}: more is asked than is known")
 
 

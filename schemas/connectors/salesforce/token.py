@@ -4,9 +4,8 @@ https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_cr
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-from schemas.connectors.asking import Ask, BadAnswerError, NotLetInError, Steps, required_member
+from schemas.connectors.asking import Ask, NotLetInError, Steps
 
 PATH = "/services/oauth2/token"
 
@@ -16,12 +15,12 @@ class AccessToken:
     """What a token is good for. It lasts as long as the organisation's sessions do: nothing says until when."""
 
     token: str = field(repr=False)
-    instance_url: str
-    """Where the organisation lives: what comes by gRPC must name it."""
+    instance_url: str | None
+    """Where the organisation lives: what comes by gRPC must name it. None: it is not said as is documented."""
 
 
 def log_in(client_id: str, client_secret: str) -> Steps[AccessToken]:
-    """Ask for a token by client credentials. Raises NotLetInError where there is none, BadAnswerError.
+    """Ask for a token by client credentials. Raises NotLetInError where there is none.
 
     The only way to one: of look-ups, of a stream, and of who checks the set-up.
     """
@@ -30,7 +29,6 @@ def log_in(client_id: str, client_secret: str) -> Steps[AccessToken]:
     token = answer.member("access_token")
     if not isinstance(token, str) or not token or not token.isprintable():
         raise NotLetInError("gives no token")
-    url = required_member(answer.data, "instance_url", str)
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise BadAnswerError("instance_url", "is not what is documented")
-    return AccessToken(token, url.rstrip("/"))
+    url = answer.member("instance_url")
+    is_address = isinstance(url, str) and url.startswith(("https://", "http://"))
+    return AccessToken(token, url.rstrip("/") if is_address else None)

@@ -70,6 +70,13 @@ async def test_an_answer_without_a_token_is_one_of_credentials(world: Salesforce
     assert caught.value.reason == "credentials"
 
 
+async def test_a_token_is_enough_for_look_ups(world: SalesforceWorld) -> None:
+    world.crm.faults.append(Response(200, {"access_token": "t"}))
+    world.crm.sessions["t"] = world.clock()
+
+    await world.client.run(world.client.source.words())
+
+
 async def test_a_spent_limit_is_no_lack_of_rights(world: SalesforceWorld) -> None:
     await world.client.run(world.client.source.words())
     world.crm.faults.append(Response(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]))

@@ -275,11 +275,11 @@ async def test_no_secret_stands_in_an_error(tokens: FakeTokens, bus: FakeEvents)
         (Response(302, {}, {"Location": "/x"}), "refused", "answered 302: it lies elsewhere; is api.url right?"),
         (
             Response(200, {"access_token": "t"}),
-            "refused", "instance_url: is missing or of another type than documented",
+            "refused", "instance_url: is missing or not what is documented",
         ),
         (
             Response(200, {"access_token": "t", "instance_url": "a.example"}),
-            "refused", "instance_url: is not what is documented",
+            "refused", "instance_url: is missing or not what is documented",
         ),
     ],
 )  # fmt: skip
