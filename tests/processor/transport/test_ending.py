@@ -106,5 +106,5 @@ def test_who_was_told_and_waits_for_what_does_not_come_ends_all_the_same(itself:
 
 def test_it_ends_before_whoever_supervises_it_loses_patience() -> None:
     assert END_SECONDS < STOP_SECONDS
-    pages = Path("docs/generate.py").read_text(encoding="utf-8")
-    assert f"waits {END_SECONDS:g} seconds for it and then ends with 0 without committing" in pages
+    page = " ".join(Path("docs/reference/cli.md").read_text(encoding="utf-8").split())
+    assert f"waits {END_SECONDS:g} seconds for it and then ends with 0 without committing" in page
