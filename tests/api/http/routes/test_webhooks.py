@@ -1,6 +1,7 @@
 """What a CRM is answered, with a log that is a list."""
 
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from schemas.deliveries import Delivery
 from schemas.instants import MINUTE
 from schemas.tracing import start_tracing
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
-from tests.api.live import make_app, make_settings
+from tests.api.live import make_app, make_settings, serving
 from tests.collector import Collector
 
 NOW = 1_773_850_890_344_000
@@ -273,6 +274,32 @@ async def test_what_finds_no_connection_is_counted(
 ) -> None:
     assert (await client.request(method, path)).status_code == 404
     assert counted(registry, "_unknown", "not_found") == 1
+
+
+async def test_a_receipt_is_the_same_whatever_a_reader_might_ask_for(client: httpx.AsyncClient) -> None:
+    asked = {**SIGNED, "accept-encoding": "gzip", "if-none-match": "*"}
+
+    answer = await client.post("/webhooks/feed", content=b"{}", headers=asked)
+
+    assert (answer.status_code, answer.json()) == (202, {"delivery": "0-0"})
+    assert "content-encoding" not in answer.headers
+    assert {name for name, _ in SECURITY_HEADERS} <= {name for name, _ in answer.headers.raw}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/webhooks/feed", 405), ("/webhooks/nobody", 404)])
+def test_a_head_has_no_body_and_the_connection_goes_on(
+    tmp_path: Path, registry: CollectorRegistry, path: str, status: int
+) -> None:
+    settings = make_settings(tmp_path)
+    app = make_app(settings, FakeIngest(), registry=registry)
+    with serving(app, settings) as address, socket.create_connection(address, timeout=20) as connection:
+        head = b"HEAD %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path.encode()
+        connection.sendall(head + b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    first, _, rest = said.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert rest.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_what_finds_no_connection_is_logged_once_a_minute_by_its_name_alone(
