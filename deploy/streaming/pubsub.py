@@ -123,7 +123,7 @@ class PubSub:
 
     def _metadata(self, access: AccessToken) -> _Metadata:
         return (
-            ("accesstoken", access.token), ("instanceurl", access.instance_url or ""), ("tenantid", self._organization),
+            ("accesstoken", access.token), ("instanceurl", access.instance_url), ("tenantid", self._organization),
         )  # fmt: skip
 
     async def _meant(self, error: grpc.aio.AioRpcError, access: AccessToken) -> PubSubError:

@@ -165,7 +165,7 @@ async def ask_token(api: SalesforceApi) -> AccessToken:
         raise PubSubError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
     except StopIteration as end:
         access: AccessToken = end.value
-        if access.instance_url is None:
+        if not access.instance_url:
             msg = f"{ask.path}: instance_url: is missing or not what is documented"
             raise PubSubError(reason="refused", problem=msg) from None
         return access

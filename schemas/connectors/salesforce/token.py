@@ -15,8 +15,8 @@ class AccessToken:
     """What a token is good for. It lasts as long as the organisation's sessions do: nothing says until when."""
 
     token: str = field(repr=False)
-    instance_url: str | None
-    """Where the organisation lives: what comes by gRPC must name it. None: it is not said as is documented."""
+    instance_url: str
+    """Where the organisation lives: what comes by gRPC must name it. Empty: it is not said as is documented."""
 
 
 def log_in(client_id: str, client_secret: str) -> Steps[AccessToken]:
@@ -31,4 +31,4 @@ def log_in(client_id: str, client_secret: str) -> Steps[AccessToken]:
         raise NotLetInError("gives no token")
     url = answer.member("instance_url")
     is_address = isinstance(url, str) and url.startswith(("https://", "http://"))
-    return AccessToken(token, url.rstrip("/") if is_address else None)
+    return AccessToken(token, url.rstrip("/") if is_address else "")
