@@ -1,10 +1,10 @@
-"""The one way in which a worker ends itself when it must not go on.
+"""The one way in which a worker, or whatever else lasts, ends itself when it must not go on.
 
 Owns the exit codes and the end without a commit. Does not decide what is fatal, its callers do: who is fenced
 (`owner.py`), a stage or its recovery that failed (`worker.py`, `recovery.py`, `batches.py`), a log that is not the one
 that was read (`log_watch.py`), no progress (`processor/telemetry.py`, which ends without last words where even these
-hang), what `processor/agents/` cannot do without. A worker that is to begin anew, by `reload` or for another
-generation, ends in the ordinary way (processor/app.py).
+hang), what `processor/agents/` cannot do without, what nobody foresaw of all that last (`deploy/cli/keeping_log.py`). A
+worker that is to begin anew, by `reload` or for another generation, ends in the ordinary way (processor/app.py).
 """
 
 import asyncio
@@ -63,7 +63,7 @@ def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
     right = missing_right(InUse.kafka, error)
     if right is not None:
         # Where it ended does not matter then, and starting again does not help before somebody gives the right.
-        tell_person(f"floorcast worker: {right}")
+        tell_person(f"floorcast: {right}")
         code, why, error = ExitCode.UNREACHABLE, right, None
     # The traceback is rendered here, without the values of local variables: those hold people's data.
     lines = traceback.format_exception(error) if error is not None else []
